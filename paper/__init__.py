@@ -1,0 +1,1 @@
+"""The papers' claims, their own numbers, and the verdicts computed from the experiments' results."""
