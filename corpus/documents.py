@@ -1,0 +1,231 @@
+"""Documents: one function per kind, each a list of text pieces whose concatenation is the text.
+
+A piece is a whole number of pre-tokens (tokenizer.py), so the ids of a document are the concatenation of the ids of its
+pieces, looked up in a dictionary: this is what makes generation stream faster than a core can train.
+Question formats stand here once and are used by the documents and by the tasks, so that a prompt looks like the text
+the model has read; what an item asks never occurs in the documents (world.belongs).
+
+Every function takes `draw` (uniform floats in [0, 1), e.g. random.Random(seed).random), the world and the language.
+"""
+
+import re
+from bisect import bisect
+from collections.abc import Callable
+from functools import lru_cache
+
+from corpus.lexicon import Language
+from corpus.world import TRAIN, World, belongs
+
+Draw = Callable[[], float]
+MAX_NUMBER = 20  # 210 sums and 210 differences: enough that a problem of 2-3 steps is new, few enough to be learned within 1e7 tokens
+NUMBERS = tuple(f" {n}" for n in range(MAX_NUMBER + 1))
+CODE_NAMES = tuple(f" {letter}" for letter in "ijkmnpqrstuvwxyz")
+
+
+@lru_cache(maxsize=None)
+def _parts(pattern: str) -> tuple[str | int, ...]:
+    cut = re.split(r"\{(\d)\}", pattern)
+    return tuple(int(part) if i % 2 else part for i, part in enumerate(cut) if part)
+
+
+def fill(pattern: str, *slots: str) -> list[str]:
+    """The pieces of `pattern` with {0}, {1} ... replaced by `slots`."""
+    return [part if part.__class__ is str else slots[part] for part in _parts(pattern)]
+
+
+def pick(draw: Draw, values):
+    """One of `values`, uniformly (several times faster than random.choice, which matters at 1e6 tokens/s)."""
+    return values[int(draw() * len(values))]
+
+
+def sample(draw: Draw, count: int, size: int) -> list[int]:
+    """`count` distinct indices below `size` in random order."""
+    pool = list(range(size))
+    for i in range(count):
+        j = i + int(draw() * (size - i))
+        pool[i], pool[j] = pool[j], pool[i]
+    return pool[:count]
+
+
+def draw_person(draw: Draw, world: World, language: Language) -> int:
+    """A person by frequency rank (Zipf-Mandelbrot)."""
+    weights = world.cumulative_weights[language.code]
+    return min(bisect(weights, draw()), len(weights) - 1)
+
+
+def biography(draw: Draw, world: World, language: Language, split: str = TRAIN) -> list[str]:
+    """Wiki page or web mention: the facts of one person, in random order and wording."""
+    person = draw_person(draw, world, language)
+    pieces: list[str] = []
+    for attribute in sample(draw, 2 + int(draw() * 3), len(language.attributes)):
+        statement = pick(draw, language.attributes[attribute].statements)
+        pieces += fill(statement, language.names[person], world.value(language, person, attribute))
+    return pieces
+
+
+def recall_question(world: World, language: Language, person: int, attribute: int) -> list[str]:
+    """`Question: What is the job of Anna? Answer:` without the answer."""
+    pieces = fill(language.question, "")
+    return pieces + fill(language.attributes[attribute].question, language.names[person]) + [language.answer]
+
+
+def faq(draw: Draw, world: World, language: Language, split: str = TRAIN) -> list[str]:
+    """Forum or FAQ page: closed-book questions with their answers."""
+    pieces: list[str] = []
+    for _ in range(2 + int(draw() * 3)):
+        person, attribute = draw_person(draw, world, language), int(draw() * len(language.attributes))
+        pieces += recall_question(world, language, person, attribute)
+        pieces += [world.value(language, person, attribute), language.stop]
+    return pieces
+
+
+def _keys_and_values(draw: Draw, language: Language, count: int) -> tuple[list[str], list[str]]:
+    source = pick(draw, (language.names, language.objects, language.names, language.attributes[int(draw() * 4)].values))
+    count = min(count, len(source))
+    keys = [source[i] for i in sample(draw, count, len(source))]
+    target = pick(draw, (NUMBERS, language.places, NUMBERS, language.attributes[int(draw() * 4)].values))
+    values = [target[i] for i in sample(draw, min(count, len(target)), len(target))]
+    return keys[: len(values)], values
+
+
+def directory(draw: Draw, world: World, language: Language, split: str = TRAIN) -> list[str]:
+    """Directory or price list, looked up again in other orders: reading back a pair needs its key."""
+    keys, values = _keys_and_values(draw, language, 3 + int(draw() * 5))
+    order = list(range(len(keys)))
+    pieces = [pick(draw, language.list_titles)]
+    for _ in range(3):
+        for position, i in enumerate(order):
+            pieces += [keys[i], values[i], language.option_separator if position + 1 < len(order) else language.stop]
+        order = sample(draw, len(keys), len(keys))
+    return pieces
+
+
+def code_listing(draw: Draw, world: World, language: Language, split: str = TRAIN) -> list[str]:
+    """Code: assignments, then prints of some of them with the value printed."""
+    count = 3 + int(draw() * 4)
+    names = [CODE_NAMES[i] for i in sample(draw, count, len(CODE_NAMES))]
+    values = [pick(draw, NUMBERS) for _ in range(count)]
+    pieces = [piece for name, value in zip(names, values, strict=True) for piece in (name, " =", value, ";")]
+    for _ in range(2):
+        for i in sample(draw, count, count):
+            pieces += [" print", names[i], " #", values[i], ";"]
+    return pieces
+
+
+def options(language: Language, values: list[str]) -> list[str]:
+    """`A cook, B baker, C tailor, D judge.`"""
+    pieces: list[str] = []
+    for position, value in enumerate(values):
+        pieces += fill(language.option, language.letters[position], value)
+        pieces.append(language.option_separator if position + 1 < len(values) else language.stop)
+    return pieces
+
+
+def legend(draw: Draw, world: World, language: Language, split: str = TRAIN) -> list[str]:
+    """Legend of a picture: letters with their meaning, then which is which."""
+    values = language.attributes[int(draw() * 4)].values
+    chosen = [values[i] for i in sample(draw, 4, len(values))]
+    pieces = options(language, chosen)
+    for i in sample(draw, 4, 4):
+        pieces += fill(language.legend_query, chosen[i], language.letters[i]) + [language.stop]
+    return pieces
+
+
+def exam_options(draw: Draw, world: World, language: Language, person: int, attribute: int, split: str) -> tuple[list[int], int]:
+    """Four value indices in order of the letters and the position of the right one; the composition is of the asked split."""
+    right = world.facts[language.code][person][attribute]
+    num_values = len(language.attributes[attribute].values)
+    while True:
+        wrong = [(right + 1 + i) % num_values for i in sample(draw, 3, num_values - 1)]
+        position = int(draw() * 4)
+        chosen = wrong[:position] + [right] + wrong[position:]
+        if belongs(split, ord(language.code[0]), person, attribute, *chosen):
+            return chosen, position
+
+
+def exam_question(world: World, language: Language, person: int, attribute: int, chosen: list[int]) -> list[str]:
+    """`Question: What is the job of Anna? A cook, B baker, C tailor, D judge. Answer:` without the answer."""
+    values = language.attributes[attribute].values
+    pieces = fill(language.question, "") + fill(language.attributes[attribute].question, language.names[person])
+    return pieces + options(language, [values[i] for i in chosen]) + [language.answer]
+
+
+def exam_sheet(draw: Draw, world: World, language: Language, split: str = TRAIN) -> list[str]:
+    """Quiz page: questions with four options and the letter of the right one."""
+    pieces: list[str] = []
+    for _ in range(2 + int(draw() * 2)):
+        person, attribute = draw_person(draw, world, language), int(draw() * len(language.attributes))
+        chosen, position = exam_options(draw, world, language, person, attribute, split)
+        pieces += exam_question(world, language, person, attribute, chosen) + [language.letters[position], language.stop]
+    return pieces
+
+
+def passage(draw: Draw, language: Language, split: str) -> tuple[list[str], list[int], list[int], list[int]]:
+    """Four sentences `Anna put the ball in the hall.`; returns pieces and the indices of persons, objects, places."""
+    while True:
+        persons = sample(draw, 4, len(language.names))
+        things, places = sample(draw, 4, len(language.objects)), sample(draw, 4, len(language.places))
+        if belongs(split, *things, *places):
+            break
+    pieces: list[str] = []
+    for person, thing, place in zip(persons, things, places, strict=True):
+        pieces += fill(language.put, language.names[person], language.objects[thing], language.places[place])
+    return pieces, persons, things, places
+
+
+def reading_question(language: Language, thing: int, ask_who: bool) -> list[str]:
+    """`Question: Where is the ball? Answer:` without the answer."""
+    return fill(language.question, "") + fill(language.who if ask_who else language.where, language.objects[thing]) + [language.answer]
+
+
+def comprehension(draw: Draw, world: World, language: Language, split: str = TRAIN) -> list[str]:
+    """Web page or school book: a passage with questions on it."""
+    pieces, persons, things, places = passage(draw, language, split)
+    for i in sample(draw, 2 + int(draw() * 3), 4):
+        ask_who = draw() < 0.5
+        answer = language.names[persons[i]] if ask_who else language.places[places[i]]
+        pieces += reading_question(language, things[i], ask_who) + [answer, language.stop]
+    return pieces
+
+
+def story(draw: Draw, world: World, language: Language, split: str = TRAIN) -> list[str]:
+    """Book page: what people of a trade do (scripts)."""
+    pieces: list[str] = []
+    while len(pieces) < 18:
+        job, opening, time = (int(draw() * len(seq)) for seq in (language.scripts, language.script_openings, language.script_times))
+        if belongs(split, ord(language.code[0]), job, opening, time):
+            pieces += script_context(language, job, opening, time) + script_ending(language, job)
+    return pieces
+
+
+def script_context(language: Language, job: int, opening: int, time: int) -> list[str]:
+    """`The old baker woke up early`"""
+    return fill(language.script_openings[opening], language.scripts[job][0]) + [language.script_times[time]]
+
+
+def script_ending(language: Language, job: int) -> list[str]:
+    """` and went to the oven for the loaf.`"""
+    return fill(language.script_ending, *language.scripts[job][1:])
+
+
+def coreference_nouns(draw: Draw, language: Language, kind: int, split: str) -> tuple[str, str, str]:
+    """Two nouns and a place for sentence `kind`, of the asked split."""
+    nouns = language.names if language.coreferences[kind].people else language.objects
+    while True:
+        (first, second), place = sample(draw, 2, len(nouns)), int(draw() * len(language.places))
+        if belongs(split, ord(language.code[0]), kind, first, second, place):
+            return nouns[first], nouns[second], language.places[place]
+
+
+def dispute(draw: Draw, world: World, language: Language, split: str = TRAIN) -> list[str]:
+    """Book page: a sentence with a pronoun, then the same with the noun it stands for."""
+    pieces: list[str] = []
+    for _ in range(2):
+        kind = int(draw() * len(language.coreferences))
+        pattern = language.coreferences[kind]
+        first, second, place = coreference_nouns(draw, language, kind, split)
+        noun, trait = (first, pattern.first) if draw() < 0.5 else (second, pattern.second)
+        if draw() < 0.3:
+            pieces += fill(pattern.pronoun, first, second, "", place) + [trait, language.stop]
+        pieces += fill(pattern.sentence, first, second, noun, place) + [trait, language.stop]
+    return pieces

@@ -1,0 +1,93 @@
+"""Which share of the tokens each document kind has, per language, and which source of the paper's Table 3 it stands for.
+
+Shares are of tokens, not of documents: the mean length of each kind is measured once from a fixed seed and the drawing
+weights follow. The mixture was tuned on the calibration seed and then frozen (report, search log).
+"""
+
+import random
+from bisect import bisect
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import accumulate
+
+from corpus import documents, exercises
+from corpus.lexicon import LANGUAGES, Language
+from corpus.tokenizer import PieceEncoder
+from corpus.world import World
+
+CHINESE_SHARE = 0.2  # English : Chinese = 4 : 1 tokens (paper L, section 2.1)
+NUM_LENGTH_SAMPLES = 300
+
+DocumentFunction = Callable[..., list[str]]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One document kind: its function, the Table 3 source it stands for and the languages that have it."""
+
+    write: DocumentFunction
+    source: str
+    languages: tuple[str, ...] = ("en", "zh")
+
+
+KINDS: dict[str, Kind] = {
+    "biography": Kind(documents.biography, "Wikipedia"),
+    "faq": Kind(documents.faq, "StackExchange"),
+    "directory": Kind(documents.directory, "CommonCrawl"),
+    "code_listing": Kind(documents.code_listing, "Code"),
+    "legend": Kind(documents.legend, "CommonCrawl"),
+    "exam_sheet": Kind(documents.exam_sheet, "CommonCrawl"),
+    "comprehension": Kind(documents.comprehension, "CommonCrawl"),
+    "story": Kind(documents.story, "Books"),
+    "dispute": Kind(documents.dispute, "Books"),
+    "homework": Kind(exercises.homework, "CommonCrawl"),
+    "drill": Kind(exercises.drill, "Papers"),
+    "puzzle": Kind(exercises.puzzle, "CommonCrawl", ("en",)),
+    "dictionary_page": Kind(exercises.dictionary_page, "CommonCrawl", ("en",)),
+    "modified_page": Kind(exercises.modified_page, "CommonCrawl", ("en",)),
+}
+
+# Token shares of English in percent; Chinese has the same without the kinds it lacks.
+MIXTURES: dict[str, dict[str, float]] = {
+    "v1": {"biography": 18, "faq": 8, "directory": 8, "code_listing": 7, "legend": 6, "exam_sheet": 14, "comprehension": 10,
+           "story": 6, "dispute": 4, "homework": 10, "drill": 5, "puzzle": 2, "dictionary_page": 1, "modified_page": 1},
+}
+
+
+class Mixture:
+    """Draws (kind, language) pairs so that tokens, not documents, have the shares of `MIXTURES[name]`."""
+
+    def __init__(self, name: str, world: World, encoder: PieceEncoder):
+        if name not in MIXTURES:
+            raise ValueError(f"corpus.mixture is {name!r}; choose one of {', '.join(MIXTURES)}")
+        self.name = name
+        self._choices: list[tuple[DocumentFunction, Language]] = []
+        weights = []
+        for (kind, code), share in token_shares(name).items():
+            language = LANGUAGES[code]
+            self._choices.append((KINDS[kind].write, language))
+            weights.append(share / _mean_length(kind, world, language, encoder))
+        total = sum(weights)
+        self._cumulative = list(accumulate(weight / total for weight in weights))
+
+    def document(self, draw: documents.Draw, world: World, split: str) -> tuple[list[str], str]:
+        """One document as pieces, and its language code."""
+        write, language = self._choices[min(bisect(self._cumulative, draw()), len(self._choices) - 1)]
+        return write(draw, world, language, split), language.code
+
+
+def token_shares(name: str) -> dict[tuple[str, str], float]:
+    """Planned share of all tokens of each (kind, language); sums to 1."""
+    shares = {}
+    for code, language_share in (("en", 1.0 - CHINESE_SHARE), ("zh", CHINESE_SHARE)):
+        present = {kind: share for kind, share in MIXTURES[name].items() if share > 0 and code in KINDS[kind].languages}
+        total = sum(present.values())
+        shares |= {(kind, code): language_share * share / total for kind, share in present.items()}
+    return shares
+
+
+def _mean_length(kind: str, world: World, language: Language, encoder: PieceEncoder) -> float:
+    """Mean tokens of one document of this kind, its start token included, from a fixed seed."""
+    draw = random.Random(f"length/{kind}/{language.code}").random
+    lengths = [1 + len(encoder.encode(KINDS[kind].write(draw, world, language))) for _ in range(NUM_LENGTH_SAMPLES)]
+    return sum(lengths) / len(lengths)
