@@ -1,0 +1,77 @@
+"""Which path an operator takes, and Triton kernels that are compiled at their first launch.
+
+Paths: "reference" is plain PyTorch with autograd, "triton" our kernels, and for attention also "sdpa" (PyTorch's own fused attention)
+and "flash" (the flash-attn package). "auto" takes "triton" on a CUDA device and "reference" elsewhere; nothing ever falls back in silence.
+`paths_used` says which paths really ran, so that a run record can hold them.
+
+Importing this file imports neither Triton nor asks for a GPU. `@jit` only notes the function; `triton.jit` is applied at the first launch,
+so that TRITON_INTERPRET may be set until then and the references work where Triton is not installed.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+
+import torch
+
+PATHS = ("reference", "triton")
+ATTENTION_PATHS = ("reference", "triton", "sdpa", "flash")
+
+_paths_used: dict[str, str] = {}
+
+
+def is_interpreted() -> bool:
+    """True when Triton kernels run in its interpreter (TRITON_INTERPRET=1), which also accepts CPU tensors."""
+    return os.environ.get("TRITON_INTERPRET", "0") == "1"
+
+
+def has_package(name: str) -> bool:
+    """True when a package can be imported; it is not imported here."""
+    return importlib.util.find_spec(name) is not None
+
+
+def choose_path(device: torch.device | str, requested: str = "auto", available: tuple[str, ...] = ATTENTION_PATHS) -> str:
+    """Return the path that an operator takes on `device`: "reference", "triton", "sdpa" or "flash".
+
+    available: the paths that the operator has. Raises ValueError when the wish cannot be met; another path is never taken instead.
+    """
+    device_type = torch.device(device).type
+    path = requested
+    if requested == "auto":
+        path = "triton" if device_type == "cuda" else "reference"
+    if path not in available:
+        raise ValueError(f"kernels: path {requested!r} is unknown here; choose one of {('auto', *available)}")
+    if path == "triton" and not has_package("triton"):
+        raise ValueError("kernels: path 'triton' needs the package triton; install it or choose path='reference'")
+    if path == "triton" and device_type != "cuda" and not is_interpreted():
+        raise ValueError(f"kernels: path 'triton' needs a CUDA device, not {device_type}; choose path='reference' or set TRITON_INTERPRET=1")
+    if path == "flash" and device_type != "cuda":
+        raise ValueError(f"kernels: path 'flash' needs a CUDA device, not {device_type}; choose path='reference' or 'sdpa'")
+    return path
+
+
+def resolve(op: str, device: torch.device, requested: str, available: tuple[str, ...] = PATHS) -> str:
+    """choose_path for one call of operator `op`, noted for `paths_used`."""
+    path = choose_path(device, requested, available)
+    _paths_used[op] = path
+    return path
+
+
+def paths_used() -> dict[str, str]:
+    """Path that each operator took at its latest call in this process, by operator name (for run.json)."""
+    return dict(_paths_used)
+
+
+def accumulation_dtype(x: torch.Tensor) -> torch.dtype:
+    """Type in which references compute: fp32 for half precision, otherwise the tensor's own (so fp64 stays an oracle)."""
+    return torch.float32 if x.dtype in (torch.float16, torch.bfloat16) else x.dtype
+
+
+def autocast(*tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """Cast the inputs of a matrix product to the autocast type when autocast is on for their device, else leave them alone."""
+    device_type = tensors[0].device.type
+    if not torch.is_autocast_enabled(device_type):
+        return tensors
+    dtype = torch.get_autocast_dtype(device_type)
+    return tuple(tensor.to(dtype) for tensor in tensors)
