@@ -1,0 +1,175 @@
+"""Where an ability sets in, run by run, and whether the runs agree (paper L, Fig. 1, 2, 5: "around 2.2" for every model).
+
+Onset, exactly: order a run's checkpoints by tokens seen. The onset checkpoint is the first from which, there and at every later one,
+the near end of the interval over items stays beyond chance (plus `margin`), with at least `min_lasting` such checkpoints.
+The onset loss lies where that near end crosses the level, linear in loss between the last checkpoint before and the onset checkpoint.
+A run that never gets there is "not reached" (its onset, if any, lies below its last loss); a run beyond chance from its first checkpoint
+is "before first" (above its first loss). Both enter `shared_threshold` as censored values, never as missing ones.
+Comparable only between runs scored on the same number of items.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import optimize, stats
+
+from analysis.intervals import Estimate, failed
+
+
+def onset_loss(
+    tokens_seen: np.ndarray,
+    loss_nats: np.ndarray,
+    bound: np.ndarray,
+    chance: float,
+    margin: float = 0.0,
+    min_lasting: int = 2,
+    is_rising: bool = True,
+) -> Estimate:
+    """Onset loss of one run. bound [n]: lower ends of the value's intervals (upper ends with is_rising=False, e.g. Brier score).
+
+    low and high bracket it: losses of the onset checkpoint and of the one before. "not reached": estimate nan, low -inf, high the
+    last loss. "not before first" (beyond chance from the start): estimate nan, low the first loss, high inf.
+    """
+    order = np.argsort(np.asarray(tokens_seen), kind="stable")
+    loss = np.asarray(loss_nats, float)[order]
+    excess = (np.asarray(bound, float)[order] - chance) * (1 if is_rising else -1) - margin
+    if len(loss) == 0 or not (np.isfinite(loss).all() and np.isfinite(excess).all()):
+        return failed("no checkpoints, or nan among loss and bound")
+    at_chance = np.flatnonzero(excess <= 0)
+    first = at_chance[-1] + 1 if len(at_chance) else 0
+    if len(loss) - first < min_lasting:
+        return Estimate(np.nan, -np.inf, float(loss.min()), "not reached")
+    if first == 0:
+        return Estimate(np.nan, float(loss[0]), np.inf, "not before first: beyond chance from the first checkpoint")
+    share = -excess[first - 1] / (excess[first] - excess[first - 1])
+    estimate = loss[first - 1] + share * (loss[first] - loss[first - 1])
+    low, high = sorted((float(loss[first]), float(loss[first - 1])))
+    return Estimate(float(estimate), low, high)
+
+
+def onset_by_run(
+    frame: pd.DataFrame, chance: float, margin: float = 0.0, min_lasting: int = 2, is_rising: bool = True
+) -> pd.DataFrame:
+    """One row per run of a table with columns run, tokens_seen, loss_nats, low, high (interval of value over items).
+
+    Columns of the result: run, size and seed where the table has them, tokens_seen (largest), num_checkpoints, onset_loss_nats, low,
+    high, status (as in onset_loss).
+    """
+    rows = []
+    for run, part in frame.groupby("run", sort=True):
+        bound = part["low"] if is_rising else part["high"]
+        onset = onset_loss(part["tokens_seen"], part["loss_nats"], bound, chance, margin, min_lasting, is_rising)
+        row = {"run": run} | {name: part[name].iloc[0] for name in ("size", "seed") if name in part}
+        row |= {"tokens_seen": part["tokens_seen"].max(), "num_checkpoints": len(part), "onset_loss_nats": onset.estimate}
+        rows.append(row | {"low": onset.low, "high": onset.high, "status": onset.status})
+    return pd.DataFrame(rows)
+
+
+@dataclass(frozen=True)
+class SharedThreshold:
+    """centre: mean onset loss; spread_nats: SD over runs; ratio: SD over the loss range (paper claim: small), each with interval;
+    spread_by: SD of the group means per factor (size, budget, seed; nan below two groups); counts of what entered."""
+
+    centre: Estimate
+    spread_nats: Estimate
+    ratio: Estimate
+    spread_by: dict[str, float]
+    num_reached: int
+    num_not_reached: int
+    num_before_first: int
+    status: str
+
+
+def shared_threshold(
+    onset_loss_nats: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
+    loss_range_nats: float,
+    groups: Mapping[str, np.ndarray] | None = None,
+    level: float = 0.95,
+) -> SharedThreshold:
+    """SD of onset loss over runs [n] relative to the loss range, taking censored runs along.
+
+    onset nan with low -inf means not reached above loss `high`; with high inf, onset above loss `low`. Without censoring the SD is the
+    sample's and its interval the chi-square one; with it, a normal distribution is fitted by maximum likelihood and the interval is that
+    of the profile likelihood, both widened by sqrt(n/(n-1)). Both assume onsets normal over runs. status "failed" below 3 reached onsets.
+    """
+    onset, low, high = (np.asarray(array, float) for array in (onset_loss_nats, low, high))
+    if not loss_range_nats > 0:
+        raise ValueError(f"loss_range_nats: got {loss_range_nats}, needs to be above 0")
+    reached = np.isfinite(onset)
+    never, before = ~reached & np.isneginf(low), ~reached & np.isposinf(high)
+    counts = (int(reached.sum()), int(never.sum()), int(before.sum()))
+    if counts[0] < 3:
+        nothing = failed(f"{counts[0]} runs reached the onset, their spread needs 3")
+        return SharedThreshold(nothing, nothing, nothing, {}, *counts, nothing.status)
+    if never.any() or before.any():
+        centre, spread = _censored_normal(onset[reached], high[never], low[before], level)
+    else:
+        centre, spread = _plain_normal(onset, level)
+    ratio = Estimate(*(number / loss_range_nats for number in (spread.estimate, spread.low, spread.high)), spread.status)
+    factors = {name: _group_spread(onset[reached], np.asarray(labels)[reached]) for name, labels in (groups or {}).items()}
+    return SharedThreshold(centre, spread, ratio, factors, *counts, spread.status)
+
+
+def _group_spread(onset: np.ndarray, labels: np.ndarray) -> float:
+    means = [onset[labels == label].mean() for label in np.unique(labels)]
+    return float(np.std(means, ddof=1)) if len(means) > 1 else np.nan
+
+
+def _plain_normal(onset: np.ndarray, level: float) -> tuple[Estimate, Estimate]:
+    n, mean, sd = len(onset), float(np.mean(onset)), float(np.std(onset, ddof=1))
+    half = stats.t.ppf(0.5 + level / 2, n - 1) * sd / np.sqrt(n)
+    ends = sd * np.sqrt((n - 1) / stats.chi2.ppf([0.5 + level / 2, 0.5 - level / 2], n - 1))
+    return Estimate(mean, mean - half, mean + half), Estimate(sd, float(ends[0]), float(ends[1]))
+
+
+def _censored_normal(reached: np.ndarray, below: np.ndarray, above: np.ndarray, level: float) -> tuple[Estimate, Estimate]:
+    """Normal fit with onsets known at `reached`, somewhere under each of `below`, somewhere over each of `above`."""
+    n = len(reached) + len(below) + len(above)
+    unit = max(float(np.std(reached, ddof=1)), 1e-6)
+    # Correct the maximum-likelihood SD as ddof=1 does, so that the two branches agree where little is censored.
+    widen = np.sqrt(n / (n - 1))
+
+    def minus_log_likelihood(mean: float, log_sd: float) -> float:
+        sd = np.exp(log_sd)
+        known = stats.norm.logpdf(reached, mean, sd).sum()
+        return -(known + stats.norm.logcdf(below, mean, sd).sum() + stats.norm.logsf(above, mean, sd).sum())
+
+    starts = [(np.mean(reached), np.log(unit * scale)) for scale in (0.5, 1.0, 2.0, 4.0)]
+    ends = [optimize.minimize(lambda x: minus_log_likelihood(*x), start, method="Nelder-Mead") for start in starts]
+    ends = [end for end in ends if end.success and np.isfinite(end.fun)]
+    if not ends:
+        return failed("censored fit did not converge"), failed("censored fit did not converge")
+    best = min(ends, key=lambda end: end.fun)
+    limit = best.fun + stats.chi2.ppf(level, 1) / 2
+
+    def spread_profile(log_sd: float) -> float:
+        inner = optimize.minimize_scalar(lambda mean: minus_log_likelihood(mean, log_sd), (best.x[0], best.x[0] + unit))
+        return inner.fun - limit
+
+    def centre_profile(mean: float) -> float:
+        inner = optimize.minimize_scalar(lambda log_sd: minus_log_likelihood(mean, log_sd), (best.x[1], best.x[1] + 0.5))
+        return inner.fun - limit
+
+    log_low, log_high = (_crossing(spread_profile, best.x[1], step) for step in (-0.5, 0.5))
+    low, high = (_crossing(centre_profile, best.x[0], step * np.exp(best.x[1])) for step in (-0.5, 0.5))
+    status = f"ok: {len(below)} not reached, {len(above)} before first, taken as censored"
+    spread = widen * np.exp([best.x[1], log_low, log_high])
+    return Estimate(float(best.x[0]), low, high, status), Estimate(*map(float, spread), status)
+
+
+def _crossing(profile, start: float, step: float) -> float:
+    """First zero of a profile that is negative at start, walking in growing steps; infinite when 40 doublings find none."""
+    previous = start
+    for _ in range(40):
+        following = previous + step
+        value = profile(following)
+        if not np.isfinite(value) or value > 0:
+            if not np.isfinite(value):
+                return float(following)
+            return float(optimize.brentq(profile, *sorted((previous, following))))
+        previous, step = following, step * 1.5
+    return float(np.sign(step) * np.inf)

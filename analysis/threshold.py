@@ -1,0 +1,225 @@
+"""The threshold of an ability as a hinge in loss (paper L, Eq. 3), with an interval, held against smooth rivals.
+
+`fit_hinge` gives eta with an interval over runs: weighted least squares on a grid of shapes, every bootstrap replicate refitted
+(sums per run make a replicate a matrix product). `compare_shapes` asks whether a hinge is needed at all: maximum likelihood,
+then quasi-AICc and BIC whose variance inflation and sample size account for run-to-run spread and for rows of one run being alike.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from scipy import optimize, stats
+
+from analysis.curves import SHAPES, CurveFit, deviance, eta_candidates, fit_curve, item_floor
+from analysis.intervals import Estimate, from_replicates, run_counts
+
+# A rise must be this unlikely under "always at chance" before a threshold is reported.
+NO_RISE_LEVEL = 0.001
+
+
+@dataclass(frozen=True)
+class HingeFit:
+    """eta (nats) with interval; gain: points above chance at the lowest loss; theta, amplitude of the point fit; draws of eta [R]
+    over runs, in the order of `run_counts` with the same seed (size_threshold uses them)."""
+
+    eta: Estimate
+    gain: float
+    theta: tuple[float, ...]
+    amplitude: float
+    shape: str
+    status: str
+    draws: np.ndarray = field(repr=False)
+
+    def predict(self, loss_nats: np.ndarray, chance: float) -> np.ndarray:
+        """The fitted curve at losses [n]."""
+        basis = SHAPES[self.shape].basis(np.asarray(loss_nats, float), np.array([self.theta]))[0]
+        return chance + self.amplitude * basis
+
+
+def row_variance(loss_nats: np.ndarray, value: np.ndarray, num_items: np.ndarray | None) -> np.ndarray:
+    """Variance of each row [n] around the common curve: item noise of a monotone fit plus the spread it leaves unexplained."""
+    smooth = optimize.isotonic_regression(value[np.argsort(-loss_nats, kind="stable")]).x
+    fitted = np.empty(len(value))
+    fitted[np.argsort(-loss_nats, kind="stable")] = smooth
+    if num_items is None:
+        return np.full(len(value), max(float(np.mean((value - fitted) ** 2)), 1e-12))
+    floor = item_floor(num_items)
+    p = np.clip(fitted, floor, 1 - floor)
+    item = p * (1 - p) / num_items
+    excess = max(float(np.mean((value - fitted) ** 2 - item)), 0.0)
+    return item + excess
+
+
+def fit_hinge(
+    runs: np.ndarray,
+    loss_nats: np.ndarray,
+    value: np.ndarray,
+    chance: float,
+    num_items: np.ndarray | None = None,
+    shape: str = "hinge_power",
+    num_replicates: int = 1000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> HingeFit:
+    """Threshold eta of rows [n] with an interval over runs (over items when there is one run; the status says so).
+
+    value rises as loss falls (pass -brier and -baseline for a falling metric). status: "ok...", "not reached: ..." when nothing
+    rises above chance, "not identified: ..." when the rise starts at the highest loss or the optimum lies at an edge.
+    ValueError for an unknown or a smooth shape, or rows that are not finite.
+    """
+    if shape not in SHAPES or not SHAPES[shape].is_hinge:
+        raise ValueError(f"shape: {shape!r} is no hinge; use one of {[s.name for s in SHAPES.values() if s.is_hinge]}")
+    runs, loss_nats, value = np.asarray(runs), np.asarray(loss_nats, float), np.asarray(value, float)
+    num_items = None if num_items is None else np.broadcast_to(np.asarray(num_items, float), value.shape)
+    if not (np.isfinite(loss_nats).all() and np.isfinite(value).all()):
+        raise ValueError("loss_nats or value: holds nan or inf; drop those checkpoints first")
+    variance = row_variance(loss_nats, value, num_items)
+    eta = eta_candidates(loss_nats)
+    _, _, coarse = _search(shape, eta, runs, loss_nats, value - chance, variance, num_replicates, seed)
+    spacing = np.max(np.diff(eta)) if len(eta) > 1 else 0.0
+    fine = np.linspace(max(coarse.min() - spacing, eta[0]), coarse.max() + spacing, 160)
+    theta, amplitude, etas = _search(shape, fine, runs, loss_nats, value - chance, variance, num_replicates, seed)
+    draws = etas[1:]
+    gain = float(amplitude * SHAPES[shape].basis(loss_nats.min()[None], theta[None])[0, 0])
+    status = _hinge_status(shape, theta, amplitude, loss_nats, value - chance, variance, runs)
+    interval = from_replicates(float(etas[0]), draws, level, num_runs=len(np.unique(runs)))
+    if not status.startswith("ok"):
+        interval = Estimate(float(etas[0]), np.nan, np.nan, status)
+    elif len(np.unique(runs)) == 1:
+        interval = Estimate(interval.estimate, interval.low, interval.high, "ok: one run, interval over items")
+    theta = (float(etas[0]), *map(float, theta[1:]))
+    return HingeFit(interval, gain, theta, float(amplitude), shape, interval.status, draws)
+
+
+def _search(shape, eta, runs, loss, rise, variance, num_replicates, seed):
+    """Best (theta, amplitude) on the grid and eta of the data (first) and of every replicate, refined by a parabola in eta."""
+    theta = SHAPES[shape].grid(eta, float(np.ptp(loss)))
+    basis = SHAPES[shape].basis(loss, theta)
+    along, square = _replicate_sums(basis, runs, rise, variance, num_replicates, seed)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        gain = np.where((along > 0) & (square > 0), along**2 / square, 0.0)
+    profile = gain.reshape(len(gain), len(eta), -1).max(axis=2)
+    refined = np.array([_parabola_peak(eta, row) for row in profile])
+    best = int(np.argmax(gain[0]))
+    amplitude = max(along[0, best], 0.0) / square[0, best] if square[0, best] > 0 else 0.0
+    return theta[best], amplitude, refined
+
+
+def _replicate_sums(basis, runs, rise, variance, num_replicates, seed):
+    """Weighted sums of basis * rise and of basis^2 for the data and each replicate: two arrays [1 + num_replicates, K]."""
+    weight = 1 / variance
+    labels, index = np.unique(runs, return_inverse=True)
+    if len(labels) == 1:
+        noise = np.random.default_rng(seed).normal(size=(num_replicates, len(rise))) * np.sqrt(variance)
+        best = np.argmax((basis @ (weight * rise)) ** 2 / np.maximum(basis**2 @ weight, 1e-300))
+        fitted = basis[best] * max(basis[best] @ (weight * rise), 0.0) / max(basis[best] ** 2 @ weight, 1e-300)
+        samples = np.vstack([rise, fitted + noise])
+        return (samples * weight) @ basis.T, np.broadcast_to(basis**2 @ weight, (1 + num_replicates, len(basis)))
+    member = np.zeros((len(labels), len(rise)))
+    member[index, np.arange(len(rise))] = 1.0
+    along, square = (member * weight * rise) @ basis.T, (member * weight) @ (basis**2).T
+    counts = np.vstack([np.ones(len(labels), int), run_counts(runs, num_replicates, seed)[1]])
+    return counts @ along, counts @ square
+
+
+def _parabola_peak(eta: np.ndarray, profile: np.ndarray) -> float:
+    """Peak of a profile over uneven eta, by the parabola through the best point and its neighbours."""
+    best = int(np.argmax(profile))
+    if best in (0, len(eta) - 1):
+        return float(eta[best])
+    a, b, c = np.polyfit(eta[best - 1 : best + 2] - eta[best], profile[best - 1 : best + 2], 2)
+    return float(np.clip(eta[best] - b / (2 * a), eta[best - 1], eta[best + 1])) if a < 0 else float(eta[best])
+
+
+def _hinge_status(shape, theta, amplitude, loss, rise, variance, runs) -> str:
+    fitted = amplitude * SHAPES[shape].basis(loss, theta[None])[0]
+    residual = (rise - fitted) / np.sqrt(variance)
+    improvement = np.sum(rise**2 / variance) - np.sum(residual**2)
+    inflation = max(1.0, cluster_inflation(residual, runs))
+    # One degree more than parameters: the maximum over eta is not chi-square (Davies), and this keeps noise out in the tests.
+    if improvement / inflation < stats.chi2.isf(NO_RISE_LEVEL, SHAPES[shape].num_params + 1):
+        return "not reached: no rise above chance"
+    ordered = np.sort(loss)
+    if theta[0] >= ordered[-2]:
+        return "not identified: rises from the highest loss on"
+    if theta[0] <= ordered[1]:
+        return "not identified: rises at the lowest loss only"
+    return "ok"
+
+
+def cluster_inflation(residual: np.ndarray, runs: np.ndarray) -> float:
+    """How much larger the variance of run sums of standardised residuals [n] is than independence says (1 = independent)."""
+    sums = np.bincount(np.unique(runs, return_inverse=True)[1], weights=residual)
+    return float(np.sum(sums**2) / max(np.sum(residual**2), 1e-300))
+
+
+@dataclass(frozen=True)
+class ShapeComparison:
+    """table: one row per shape (shape, is_hinge, num_params, theta, amplitude, deviance, aicc, bic, delta_aicc, delta_bic, status), best
+    first; hinge_advantage: AICc of the best smooth shape minus that of the best hinge (above 0: the hinge is better), the same for BIC."""
+
+    table: pd.DataFrame = field(repr=False)
+    best: str
+    hinge_advantage_aicc: float
+    hinge_advantage_bic: float
+    variance_inflation: float
+    effective_rows: float
+    status: str
+
+
+def compare_shapes(
+    runs: np.ndarray, loss_nats: np.ndarray, value: np.ndarray, chance: float, num_items: np.ndarray | None = None,
+    shapes: tuple[str, ...] = tuple(SHAPES),
+) -> ShapeComparison:
+    """Fit every shape to rows [n] and rank them by quasi-AICc (binomial where num_items is given, else Gaussian).
+
+    Variance inflation: Pearson's chi-square per degree of freedom of the best-fitting shape (Burnham and Anderson 2002, 2.5);
+    effective rows: n over the design effect of runs. status "failed: no rise" when no shape beats a constant by 10.
+    """
+    runs, loss_nats, value = np.asarray(runs), np.asarray(loss_nats, float), np.asarray(value, float)
+    num_items = None if num_items is None else np.broadcast_to(np.asarray(num_items, float), value.shape)
+    fits = [fit_curve(loss_nats, value, name, chance, num_items) for name in shapes]
+    usable = [fit for fit in fits if fit.status == "ok"]
+    if not usable:
+        return ShapeComparison(pd.DataFrame(), "", np.nan, np.nan, np.nan, np.nan, "failed: no shape converged")
+    closest = min(usable, key=lambda fit: fit.deviance)
+    residual = _standardised(value, closest, num_items)
+    inflation = 1.0
+    if num_items is not None:
+        inflation = max(1.0, np.sum(residual**2) / max(len(value) - SHAPES[closest.shape].num_params, 1))
+    effective = max(len(value) / max(1.0, cluster_inflation(residual, runs)), min(len(np.unique(runs)), len(value)))
+    table = pd.DataFrame([_criteria(fit, inflation, effective, len(value), num_items is None) for fit in fits])
+    table["delta_aicc"] = table["aicc"] - table["aicc"].min()
+    table["delta_bic"] = table["bic"] - table["bic"].min()
+    table = table.sort_values("aicc", ignore_index=True)
+    hinges, smooth = table[table["is_hinge"]], table[~table["is_hinge"]]
+    constant = table.loc[table["shape"] == "constant", "aicc"]
+    flat = len(constant) and float(constant.iloc[0]) - table["aicc"].min() < 10
+    return ShapeComparison(
+        table, str(table["shape"][0]), float(smooth["aicc"].min() - hinges["aicc"].min()),
+        float(smooth["bic"].min() - hinges["bic"].min()), float(inflation), float(effective), "failed: no rise" if flat else "ok",
+    )
+
+
+def _standardised(value: np.ndarray, fit: CurveFit, num_items: np.ndarray | None) -> np.ndarray:
+    if num_items is None:
+        return (value - fit.fitted) / max(np.std(value - fit.fitted), 1e-12)
+    floor = item_floor(num_items)
+    p = np.clip(fit.fitted, floor, 1 - floor)
+    return (value - p) / np.sqrt(p * (1 - p) / num_items)
+
+
+def _criteria(fit: CurveFit, inflation: float, effective: float, num_rows: int, is_gaussian: bool) -> dict:
+    shape = SHAPES[fit.shape]
+    k = shape.num_params + 1  # the spread (inflation or sigma) is estimated too
+    # Rows of one run repeat each other: scale the evidence to the effective number of rows.
+    evidence = fit.deviance * effective / num_rows / (1.0 if is_gaussian else inflation)
+    room = effective - k - 1
+    status = fit.status if room > 0 else f"failed: {effective:.1f} effective rows for {k} parameters"
+    usable = status == "ok"
+    return {
+        "shape": fit.shape, "is_hinge": shape.is_hinge, "num_params": shape.num_params, "theta": fit.theta, "amplitude": fit.amplitude,
+        "deviance": fit.deviance, "aicc": evidence + 2 * k + 2 * k * (k + 1) / room if usable else np.nan,
+        "bic": evidence + k * np.log(effective) if usable else np.nan, "status": status,
+    }
