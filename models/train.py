@@ -1,0 +1,269 @@
+"""Trains one run: AdamW, cosine or warm-up-stable-decay, log-spaced checkpoints, exact resume.
+
+The same model config, train config and batches give the same bytes, whether or not the run was killed and resumed in between:
+a resume state holds weights, moments and every running sum, and `batches(start_step)` seeks in the data.
+Run folder: checkpoints/<tokens_seen>.safetensors (weights), state.safetensors (resume), states/<tokens_seen>.safetensors (where
+branches of a wsd trunk start), run.json (written last: its presence means the run is finished).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from models import checkpoint
+from models.config import GPTConfig, TrainConfig
+from models.gpt import GPT
+from models.gradient import GradientStep
+from models.optimizer import FlatAdamW, decay_start_step, learning_rate
+
+STATE_FORMAT = "gpt-state-1"
+Batches = Callable[[int], Iterator[np.ndarray]]
+
+
+@dataclass
+class Progress:
+    """Where a run stands after an update."""
+
+    run: str
+    step: int
+    num_steps: int
+    tokens_seen: int
+    loss_nats: float
+    grad_norm: float
+    train_seconds: float
+
+
+@dataclass
+class RunRecord:
+    """What run.json holds."""
+
+    run: str
+    model_config: dict
+    train_config: dict
+    branch_from: str | None
+    tokenizer_fingerprint: str
+    versions: dict
+    device: str
+    precision: str
+    kernel_path: str
+    num_threads: int
+    num_parameters: int
+    num_nonembedding_parameters: int
+    num_steps: int
+    tokens_seen: int
+    train_seconds: float
+    tokens_per_second: float
+    weight_hash: str
+    loss_curve: list[dict] = field(default_factory=list)
+
+
+class _Counters:
+    """Everything besides tensors that a resume must bring back."""
+
+    def __init__(self):
+        self.step = 0
+        self.loss_sum = 0.0
+        self.loss_count = 0
+        self.train_seconds = 0.0
+        self.timed_tokens = 0
+        self.loss_curve: list[dict] = []
+
+    def mean_loss(self) -> float:
+        return self.loss_sum / self.loss_count if self.loss_count else math.nan
+
+
+def train(
+    model_config: GPTConfig,
+    train_config: TrainConfig,
+    batches: Batches,
+    run_dir: str | Path,
+    tokenizer_fingerprint: str,
+    on_progress: Callable[[Progress], None] | None = None,
+    branch_from: str | Path | None = None,
+) -> RunRecord:
+    """Trains a run to its end, or continues it; a finished run is returned from run.json.
+
+    batches(start_step) yields uint16 arrays [B, T+1], one per step, from step start_step on. branch_from is a state of a wsd trunk with the
+    same data, at or before this run's decay. KeyboardInterrupt (also on SIGTERM) comes after the state was saved. ValueError in one
+    line for a state of another run, a batch of the wrong shape, tokens outside the vocabulary, and a loss that is not finite.
+    """
+    run_dir = Path(run_dir)
+    finished = _read_finished(run_dir, model_config, train_config, tokenizer_fingerprint)
+    if finished is not None:
+        return finished
+    if train_config.sequence_length > model_config.max_sequence_length:
+        raise ValueError(
+            f"run {train_config.run}: sequence_length {train_config.sequence_length} exceeds max_sequence_length {model_config.max_sequence_length}"
+        )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(train_config.seed)
+        model = GPT(model_config)
+    model.to(train_config.device)
+    optimizer = FlatAdamW(model, train_config)
+    counters = _Counters()
+    identity = _identity(model_config, train_config, tokenizer_fingerprint)
+    _restore(run_dir, optimizer, counters, identity, train_config, branch_from)
+    gradient_step = GradientStep(model, train_config.precision, train_config.batch_sequences, train_config.sequence_length)
+    _loop(model, optimizer, gradient_step, counters, batches, run_dir, train_config, identity, tokenizer_fingerprint, on_progress)
+    record = _record(model, gradient_step, counters, train_config, tokenizer_fingerprint, branch_from)
+    checkpoint.atomic_write(run_dir / "run.json", (json.dumps(asdict(record), indent=1) + "\n").encode())
+    (run_dir / "state.safetensors").unlink(missing_ok=True)
+    return record
+
+
+def _loop(model, optimizer, gradient_step, counters, batches, run_dir, config, identity, fingerprint, on_progress) -> None:
+    checkpoint_steps = {config.step_at(tokens) for tokens in config.checkpoint_tokens} | {config.num_steps}
+    state_steps = {config.step_at(tokens) for tokens in config.state_tokens}
+    source = batches(counters.step)
+    started, seconds_before = time.perf_counter(), counters.train_seconds
+    with _deferred_interrupt() as interrupted:
+        while counters.step < config.num_steps:
+            inputs, targets = _next_batch(source, counters.step, config, model.config)
+            loss = gradient_step(inputs, targets)
+            norm = optimizer.step(learning_rate(config, counters.step + 1)) if math.isfinite(loss) else math.nan
+            if not math.isfinite(norm):
+                _save_state(run_dir / "state.safetensors", optimizer, counters, identity)
+                raise ValueError(
+                    f"run {config.run}: loss {loss} or gradient is not finite at step {counters.step + 1}; the last good state (step {counters.step}) "
+                    f"is kept in {run_dir / 'state.safetensors'}; lower max_lr or look at that batch"
+                )
+            counters.step += 1
+            counters.loss_sum += loss
+            counters.loss_count += 1
+            counters.timed_tokens += config.tokens_per_step
+            counters.train_seconds = seconds_before + time.perf_counter() - started
+            tokens_seen = counters.step * config.tokens_per_step
+            if on_progress is not None:
+                on_progress(Progress(config.run, counters.step, config.num_steps, tokens_seen, loss, norm, counters.train_seconds))
+            if counters.step in checkpoint_steps:
+                _save_checkpoint(run_dir, model, counters, tokens_seen, fingerprint, config.run)
+            if counters.step in state_steps:
+                _save_state(run_dir / "states" / f"{tokens_seen:012d}.safetensors", optimizer, counters, identity)
+            if counters.step % config.resume_every_steps == 0 or interrupted.is_set():
+                _save_state(run_dir / "state.safetensors", optimizer, counters, identity)
+            if interrupted.is_set():
+                raise KeyboardInterrupt(f"run {config.run}: stopped at step {counters.step}; rerun to continue")
+
+
+def _next_batch(source, step: int, config: TrainConfig, model_config: GPTConfig) -> tuple[torch.Tensor, torch.Tensor]:
+    try:
+        batch = next(source)
+    except StopIteration:
+        raise ValueError(f"run {config.run}: the batches ended before step {step + 1} of {config.num_steps}; give a longer source") from None
+    expected = (config.batch_sequences, config.sequence_length + 1)
+    if batch.shape != expected:
+        raise ValueError(f"run {config.run}: batch at step {step + 1} has shape {batch.shape}, expected {expected}")
+    if int(batch.max()) >= model_config.vocab_size:
+        raise ValueError(f"run {config.run}: token {int(batch.max())} at step {step + 1} is outside the vocabulary of {model_config.vocab_size}")
+    tokens = torch.from_numpy(batch.astype(np.int64)).to(config.device)
+    return tokens[:, :-1], tokens[:, 1:]
+
+
+@contextmanager
+def _deferred_interrupt():
+    """An event set by Ctrl-C or SIGTERM, so that a step is never cut in the middle. Signals can be caught in the main thread only."""
+    interrupted = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield interrupted
+        return
+    previous = {number: signal.signal(number, lambda *_: interrupted.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield interrupted
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _save_checkpoint(run_dir: Path, model: GPT, counters: _Counters, tokens_seen: int, fingerprint: str, run: str) -> None:
+    loss = counters.mean_loss()
+    path = run_dir / "checkpoints" / f"{tokens_seen:012d}.safetensors"
+    digest = checkpoint.save_checkpoint(path, model, tokens_seen, counters.step, fingerprint, loss, run)
+    counters.loss_curve.append({"step": counters.step, "tokens_seen": tokens_seen, "train_loss_nats": loss, "weight_hash": digest})
+    counters.loss_sum, counters.loss_count = 0.0, 0
+
+
+def _identity(model_config: GPTConfig, train_config: TrainConfig, fingerprint: str) -> dict:
+    return {"model_config": model_config.to_dict(), "train_config": json.loads(json.dumps(train_config.to_dict())), "tokenizer_fingerprint": fingerprint}
+
+
+def _save_state(path: Path, optimizer: FlatAdamW, counters: _Counters, identity: dict) -> None:
+    metadata = {"format": STATE_FORMAT, "identity": json.dumps(identity, sort_keys=True), "counters": json.dumps(vars(counters))}
+    checkpoint.write_tensors(path, optimizer.state_tensors(), metadata)
+
+
+def _restore(run_dir: Path, optimizer: FlatAdamW, counters: _Counters, identity: dict, config: TrainConfig, branch_from) -> None:
+    """Continues from the run's own state, or starts from a trunk's; a fresh run has neither."""
+    own = run_dir / "state.safetensors"
+    if not own.exists() and branch_from is None:
+        return
+    path = own if own.exists() else Path(branch_from)
+    tensors, header = checkpoint.read_tensors(path)
+    if header.get("format") != STATE_FORMAT:
+        raise ValueError(f"{path}: no training state of this project; delete it and rerun")
+    saved, stored = json.loads(header["identity"]), json.loads(header["counters"])
+    # The schedule's end may differ between a trunk and its branch, nothing that shaped the weights so far may.
+    free = set() if path == own else {"run", "total_tokens", "decay_fraction", "min_lr_ratio", "checkpoint_tokens", "state_tokens", "resume_every_steps"}
+    for part in ("model_config", "train_config", "tokenizer_fingerprint"):
+        if not isinstance(saved[part], dict):
+            pairs = [(part, saved[part], identity[part])]
+        else:
+            pairs = [(name, saved[part].get(name), value) for name, value in identity[part].items() if name not in free]
+        for name, before, now in pairs:
+            if before != now:
+                raise ValueError(f"{path}: field {name} was {before!r}, this run says {now!r}; delete the file to start afresh or restore the profile")
+    if path != own and (config.schedule != "wsd" or stored["step"] > decay_start_step(config)):
+        raise ValueError(f"{path}: a branch needs schedule wsd and a state at or before step {decay_start_step(config)}, the state is at {stored['step']}")
+    optimizer.load_state_tensors(tensors, stored["step"])
+    vars(counters).update(stored)
+    if path != own:
+        counters.loss_curve, counters.train_seconds, counters.timed_tokens = [], 0.0, 0
+
+
+def _read_finished(run_dir: Path, model_config: GPTConfig, train_config: TrainConfig, fingerprint: str) -> RunRecord | None:
+    path = run_dir / "run.json"
+    if not path.exists():
+        return None
+    try:
+        record = RunRecord(**json.loads(path.read_text()))
+    except (json.JSONDecodeError, TypeError) as error:
+        raise ValueError(f"{path}: truncated or foreign ({error}); delete it and rerun") from error
+    saved = {"model_config": record.model_config, "train_config": record.train_config, "tokenizer_fingerprint": record.tokenizer_fingerprint}
+    if saved != _identity(model_config, train_config, fingerprint):
+        raise ValueError(f"{path}: was trained with another config or tokenizer; delete the folder {run_dir} to train it anew")
+    return record
+
+
+def _record(model: GPT, gradient_step: GradientStep, counters: _Counters, config: TrainConfig, fingerprint: str, branch_from) -> RunRecord:
+    device = torch.cuda.get_device_name() if config.device.startswith("cuda") else platform.processor() or platform.machine()
+    return RunRecord(
+        run=config.run,
+        model_config=model.config.to_dict(),
+        train_config=json.loads(json.dumps(config.to_dict())),
+        branch_from=None if branch_from is None else Path(branch_from).name,
+        tokenizer_fingerprint=fingerprint,
+        versions={"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
+        device=f"{config.device} ({device})",
+        precision=gradient_step.precision,
+        kernel_path=gradient_step.kernel_path,
+        num_threads=torch.get_num_threads(),
+        num_parameters=model.config.num_parameters,
+        num_nonembedding_parameters=model.config.num_nonembedding_parameters,
+        num_steps=counters.step,
+        tokens_seen=counters.step * config.tokens_per_step,
+        train_seconds=round(counters.train_seconds, 3),
+        tokens_per_second=round(counters.timed_tokens / max(counters.train_seconds, 1e-9), 1),
+        weight_hash=checkpoint.weight_hash(model),
+        loss_curve=counters.loss_curve,
+    )
