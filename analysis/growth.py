@@ -92,7 +92,7 @@ def chance_span(
     """How much of the loss range one run spends within chance +- 2 SE, and what it gains afterwards.
 
     The onset is the one of onset_loss with bounds value - 2 SE (SE at chance: sqrt(c(1-c)/n); the value's own SE where c is 0 or 1).
-    Not reached counts as the whole range. loss_range (high, low) defaults to the run's own. status "failed: not at chance" when more checkpoints
+    Not reached: all that the run covers counts. loss_range (high, low) defaults to the run's own. status "failed: not at chance" when more checkpoints
     before the onset lie outside +- 2 SE than noise explains (binomial, 1 %): the run was elsewhere, not at chance.
     """
     order = np.argsort(np.asarray(tokens_seen), kind="stable")
@@ -105,10 +105,9 @@ def chance_span(
     error = np.sqrt(at * (1 - at) / items)
     onset = onset_loss(np.sort(np.asarray(tokens_seen)), loss, value - 2 * error, chance, margin)
     high, low = loss_range if loss_range is not None else (float(loss.max()), float(loss.min()))
-    # "not reached": everything is span; "before first": nothing is. Both follow from where the censored onset is put.
     ends = [onset.estimate, onset.high, onset.low]
     if onset.status == "not reached":
-        ends = [low, low, low]
+        ends = [float(loss.min())] * 3
     elif onset.status.startswith("not before"):
         ends = [high, high, high]
     span = [float(np.clip((high - end) / (high - low), 0, 1)) for end in ends]

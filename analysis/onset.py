@@ -121,7 +121,7 @@ def _group_spread(onset: np.ndarray, labels: np.ndarray) -> float:
 
 def _plain_normal(onset: np.ndarray, level: float) -> tuple[Estimate, Estimate]:
     n, mean, sd = len(onset), float(np.mean(onset)), float(np.std(onset, ddof=1))
-    half = stats.t.ppf(0.5 + level / 2, n - 1) * sd / np.sqrt(n)
+    half = float(stats.t.ppf(0.5 + level / 2, n - 1) * sd / np.sqrt(n))
     ends = sd * np.sqrt((n - 1) / stats.chi2.ppf([0.5 + level / 2, 0.5 - level / 2], n - 1))
     return Estimate(mean, mean - half, mean + half), Estimate(sd, float(ends[0]), float(ends[1]))
 
