@@ -1,0 +1,53 @@
+"""Paper L, Figure 1, drawn from results.csv."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from experiments import plotting
+from experiments.score_table import THRESHOLD
+from experiments.stage import plot_main
+from tasks import TASKS
+
+STEM = "loss_fig1_model_sizes"
+PANELS = (("recall", "endings", "reading", "coreference"), ("recall_zh", "endings_zh", "reading_zh", "coreference_zh"), ("exam", "maths", "exam_zh", "maths_zh"))
+
+
+def draw(results: pd.DataFrame) -> Figure:
+    """Twelve panels: English knowledge, reading and common-sense tasks, their Chinese twins below, then the four threshold tasks."""
+    style = plotting.Style(results)
+    points = results[results.kind == "checkpoint"]
+    figure = plotting.new_figure(8.2)
+    axes = plotting.grid(figure, 3, 4, sharex=True, sharey=True)
+    for row, tasks in zip(axes, PANELS):
+        for ax, task in zip(row, tasks):
+            one = results[results.task == task]
+            plotting.draw_chance(ax, TASKS[task].chance)
+            plotting.draw_points(ax, points[points.task == task], style, joined=True)
+            plotting.draw_fit(ax, one[one.kind == "fit"])
+            plotting.draw_onset(ax, one[one.metric == "onset_loss"])
+            plotting.note(ax, _summary(one, task))
+            plotting.task_title(ax, task)
+    plotting.percent_axis(axes[0, 0])
+    plotting.loss_axis(axes[0, 0], points.loss_nats)
+    for row in axes:
+        row[0].set_ylabel("score")
+    for ax in axes[-1]:
+        ax.set_xlabel(plotting.LOSS_LABEL)
+    plotting.heading(figure, "Performance against loss along the long runs")
+    plotting.legend(figure, [*plotting.size_handles(style, points["size"]), plotting.chance_handle(), *plotting.onset_handles()])
+    plotting.footnote(figure, (
+        "Score: accuracy, or exact match for recall and maths; bars are 95 % intervals over items. Paper L sees MMLU, C-Eval, GSM8K and GSM8K-Chinese leave chance "
+        "near a loss of 2.2, in nats per token of its own corpus and tokenizer: no place on this axis corresponds to it."))
+    return figure
+
+
+def _summary(one: pd.DataFrame, task: str) -> str:
+    """The threshold, or the largest jump, as a note in the panel."""
+    statistics = one[one.kind == "statistic"].set_index("metric")
+    if task not in THRESHOLD:
+        return f"largest jump {plotting.number(statistics.loc['largest_jump_share'], 100, 0)} % of the gain"
+    return f"threshold {plotting.number(statistics.loc['onset_loss'], 1, 2)}"
+
+
+if __name__ == "__main__":
+    plot_main(STEM, draw)

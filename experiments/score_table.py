@@ -1,0 +1,138 @@
+"""Reading results/<profile>/scores.parquet and writing results.csv: the columns, the checks, and the row builders of every loss_* folder.
+
+A results.csv is tidy; `kind` says what a row is:
+  checkpoint  a measured point: one run, one checkpoint, one task, one metric; low and high are its 95 % interval over the items
+  fit         a point of a fitted curve, for drawing: loss_nats, value, low, high
+  statistic   a number that a claim is judged by: `metric` names it, low and high are its 95 % interval, `seed` lists the seeds that entered, `status` says how it went
+  published   a number of the paper itself
+  size        one row per model size: value is its number of non-embedding parameters (gives each size the same colour in every figure)
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from analysis.intervals import Estimate
+from tasks import TASKS
+
+ENGLISH = ("recall", "endings", "reading", "coreference", "exam", "maths")
+CHINESE = tuple(f"{task}_zh" for task in ENGLISH)
+TWELVE = ENGLISH + CHINESE
+SMOOTH = ENGLISH[:4] + CHINESE[:4]
+THRESHOLD = ("exam", "maths", "exam_zh", "maths_zh")
+BIGBENCH = ("unscramble", "modified_arithmetic", "ipa_transliterate")
+FLOOR_STANDARD_ERRORS = 2.0  # "at chance" is chance plus this many standard errors of a guesser (claims.yaml)
+
+SCORE_COLUMNS = (
+    "run", "size", "series", "seed", "tokens_seen", "num_parameters", "num_nonembedding_parameters", "compute_flops", "loss_nats", "loss_nats_en", "loss_nats_zh",
+    "bits_per_byte", "bits_per_byte_en", "bits_per_byte_zh", "task", "metric", "value", "low", "high", "num_items", "weight_hash")
+RESULT_COLUMNS = (
+    "kind", "task", "metric", "run", "series", "size", "seed", "tokens_seen", "compute_flops", "loss_nats", "value", "low", "high", "num_items", "status")
+NUMBERS = ("tokens_seen", "compute_flops", "loss_nats", "value", "low", "high", "num_items")
+
+
+def load_scores(path: Path) -> pd.DataFrame:
+    """The aggregate table of a profile, checked. ValueError in one line for an absent, foreign, empty or damaged table."""
+    if not path.exists():
+        raise ValueError(f"{path}: not found; run `dvc repro` (or `make reproduce`) for this profile first")
+    try:
+        scores = pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path}: not readable as parquet ({str(error).splitlines()[0]}); restore it with git or `dvc repro`") from error
+    if absent := [column for column in SCORE_COLUMNS if column not in scores.columns]:
+        raise ValueError(f"{path}: column {absent[0]} is missing; evaluate again with `dvc repro`")
+    if scores.empty:
+        raise ValueError(f"{path}: holds no rows; evaluate at least one run")
+    for column in ("loss_nats", "value", "compute_flops"):
+        if not np.isfinite(scores[column]).all():
+            raise ValueError(f"{path}: column {column} holds nan or inf (run {scores.run[~np.isfinite(scores[column])].iloc[0]}); evaluate that run again")
+    return scores
+
+
+def select(scores: pd.DataFrame, tasks: Iterable[str], metric: str | None = None, series: str | None = None) -> pd.DataFrame:
+    """Rows of the tasks (in the given order) under `metric`, by default each task's own, of one series or of all. ValueError names an absent task or series."""
+    parts = []
+    for task in tasks:
+        wanted = metric or TASKS[task].metric
+        part = scores[(scores.task == task) & (scores.metric == wanted)]
+        if part.empty:
+            raise ValueError(f"scores: no row has task {task} and metric {wanted}; evaluate the runs on that task")
+        parts.append(part)
+    chosen = pd.concat(parts)
+    if series is not None:
+        chosen = chosen[chosen.series == series]
+        if chosen.empty:
+            raise ValueError(f"scores: no run of the series {series}; train it first (profile section {series}_runs)")
+    return chosen.reset_index(drop=True)
+
+
+def final_checkpoints(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of each run's last checkpoint."""
+    return rows[rows.tokens_seen == rows.groupby("run").tokens_seen.transform("max")].reset_index(drop=True)
+
+
+def chance_of(task: str, metric: str) -> float:
+    """What a guesser scores: the declared chance for accuracy, exact match and the probability of the right choice; 1 - 1/k for the Brier score of k even choices."""
+    return 1.0 - TASKS[task].chance if metric == "brier_score" else TASKS[task].chance
+
+
+def floor_of(task: str, num_items: float | np.ndarray) -> float | np.ndarray:
+    """The highest score still called chance: chance plus two standard errors of a guesser over that many items.
+
+    One-sided: an open-form task starts at 0, below a guesser who knows the answer's form, and that is no ability either."""
+    chance = TASKS[task].chance
+    return chance + FLOOR_STANDARD_ERRORS * np.sqrt(chance * (1 - chance) / num_items)
+
+
+def checkpoint_rows(rows: pd.DataFrame) -> pd.DataFrame:
+    """Measured points of the scores table as rows of a results.csv."""
+    return rows.assign(kind="checkpoint", status="ok")[list(RESULT_COLUMNS)]
+
+
+def fit_rows(task: str, metric: str, loss_nats: np.ndarray, value: np.ndarray, series: str = "", low: np.ndarray | None = None,
+             high: np.ndarray | None = None) -> pd.DataFrame:
+    """Points of a fitted curve as rows of a results.csv."""
+    return pd.DataFrame({"kind": "fit", "task": task, "metric": metric, "series": series, "loss_nats": loss_nats, "value": value, "low": low, "high": high})
+
+
+def statistic_row(rows: pd.DataFrame, task: str, metric: str, estimate: Estimate, unit_rows: int | None = None) -> dict:
+    """One number that a claim is judged by; `rows` are the points it was computed from (their seeds are noted)."""
+    return {"kind": "statistic", "task": task, "metric": metric, "seed": " ".join(str(seed) for seed in sorted(set(rows.seed))),
+            "value": estimate.estimate, "low": estimate.low, "high": estimate.high, "num_items": unit_rows, "status": estimate.status}
+
+
+def size_rows(scores: pd.DataFrame) -> pd.DataFrame:
+    """One row per model size of the whole profile, smallest first."""
+    sizes = scores.drop_duplicates("size").sort_values("num_nonembedding_parameters")
+    return pd.DataFrame({"kind": "size", "size": sizes["size"], "value": sizes.num_nonembedding_parameters, "metric": "num_nonembedding_parameters"})
+
+
+def published_rows(table: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """The paper's own values of `metric` as rows of a results.csv; `table` has the columns task, value, source (paper/published)."""
+    return pd.DataFrame({"kind": "published", "task": table.task, "metric": metric, "value": table.value, "status": "paper L, " + table.source})
+
+
+def write_results(path: Path, parts: list[pd.DataFrame | list[dict]]) -> pd.DataFrame:
+    """Join the parts, put the columns in order and write them; equal results give equal bytes. Returns the table."""
+    frames = [pd.DataFrame(part) for part in parts if len(part)]
+    columns = list(RESULT_COLUMNS) + [column for frame in frames for column in frame.columns if column not in RESULT_COLUMNS]
+    columns = list(dict.fromkeys(columns))
+    table = pd.concat([frame.reindex(columns=columns).astype(object) for frame in frames], ignore_index=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for column in NUMBERS:
+        table[column] = pd.to_numeric(table[column])
+    table.to_csv(path, index=False, float_format="%.6g", lineterminator="\n")
+    return table
+
+
+def read_results(path: Path) -> pd.DataFrame:
+    """A results.csv back; texts are "" where empty. ValueError in one line if it is absent or lacks a column."""
+    if not path.exists():
+        raise ValueError(f"{path}: not found; run the measure step of {path.parent.name} first")
+    table = pd.read_csv(path, dtype={"seed": str, "run": str, "size": str, "series": str, "task": str, "metric": str, "status": str, "kind": str})
+    if absent := [column for column in RESULT_COLUMNS if column not in table.columns]:
+        raise ValueError(f"{path}: column {absent[0]} is missing; run the measure step of {path.parent.name} again")
+    texts = [column for column in table.columns if table[column].dtype == object or str(table[column].dtype).startswith("str")]
+    return table.fillna({column: "" for column in texts})

@@ -1,0 +1,61 @@
+"""The two command lines every experiment folder has: `measure` (scores in, results.csv out) and `plot` (results.csv in, picture out)."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from experiments.plotting import save
+from experiments.profiles import Paths, default_profile, run_command
+from experiments.score_table import load_scores, read_results, write_results
+
+Measure = Callable[[pd.DataFrame, Paths], list[pd.DataFrame | list[dict]]]
+Draw = Callable[[pd.DataFrame], Figure]
+Table = Callable[[pd.DataFrame], str]
+
+
+def measure_stage(paths: Paths, stem: str, measure: Measure) -> pd.DataFrame:
+    """Run one folder's measure on the profile's scores and write its results.csv; returns the table."""
+    return write_results(paths.results_csv(stem), measure(load_scores(paths.scores), paths))
+
+
+def plot_stage(paths: Paths, stem: str, draw: Draw, table: Table | None = None) -> list[Path]:
+    """Draw one folder's results.csv, and write its table as markdown beside the figure where it has one; returns the files."""
+    results = read_results(paths.results_csv(stem))
+    figure_path = paths.figure(stem)
+    save(draw(results), figure_path)
+    if table is None:
+        return [figure_path]
+    table_path = figure_path.with_suffix(".md")
+    table_path.write_text(table(results), encoding="utf-8")
+    return [figure_path, table_path]
+
+
+def measure_main(stem: str, measure: Measure) -> None:
+    """`python -m experiments.<stem>.measure --profile P`."""
+    def main(arguments: argparse.Namespace) -> None:
+        paths = Paths(arguments.profile)
+        table = measure_stage(paths, stem, measure)
+        print(f"{_shown(paths, paths.results_csv(stem))}: {len(table)} rows, {(table.kind == 'statistic').sum()} statistics")
+    run_command(main, _parser(measure.__doc__))
+
+
+def plot_main(stem: str, draw: Draw, table: Table | None = None) -> None:
+    """`python -m experiments.<stem>.plot --profile P`."""
+    def main(arguments: argparse.Namespace) -> None:
+        paths = Paths(arguments.profile)
+        for path in plot_stage(paths, stem, draw, table):
+            print(_shown(paths, path))
+    run_command(main, _parser(draw.__doc__))
+
+
+def _parser(description: str | None) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--profile", default=default_profile(), help="name of a file in profiles/ (default: %(default)s)")
+    return parser
+
+
+def _shown(paths: Paths, path: Path) -> Path:
+    return path.relative_to(paths.root)

@@ -1,0 +1,110 @@
+"""The numbers that several figures need of one task: threshold, flat part, gain, largest jump. The fits live in analysis/; here they are asked of a table.
+
+`rows` is always one task under one metric, all checkpoints of some runs.
+"""
+
+import numpy as np
+import pandas as pd
+
+from analysis.growth import chance_span, jump_share
+from analysis.intervals import Estimate, failed
+from analysis.onset import onset_by_run
+from analysis.threshold import HingeFit, compare_shapes, fit_hinge
+from experiments.score_table import chance_of, fit_rows, statistic_row
+from tasks import TASKS
+
+NUM_CURVE_POINTS = 120
+# Differences in AICc below 2 do not tell models apart (Burnham and Anderson 2002, section 2.6).
+UNDECIDED_AICC = 2.0
+
+
+def above_chance(rows: pd.DataFrame, task: str) -> np.ndarray:
+    """Scores [n] with those under chance lifted to it, for open-form tasks only: a model that can not yet write an answer scores 0, less than a guesser who
+    knows the answer's form, and claims.yaml counts that as chance. Choice tasks stay as they are."""
+    value = rows.value.to_numpy(float)
+    return np.maximum(value, TASKS[task].chance) if TASKS[task].answer_form == "open" else value
+
+
+def left_chance(rows: pd.DataFrame, task: str) -> dict:
+    """Statistic row `left_chance`: 1 if any run's interval over items ends lastingly above chance, else 0."""
+    onsets = onset_by_run(rows, TASKS[task].chance)
+    num_left = int((onsets.status != "not reached").sum())
+    return statistic_row(rows, task, "left_chance", Estimate(float(num_left > 0), np.nan, np.nan, f"ok: {num_left} of {len(onsets)} runs left chance"))
+
+
+def left_chance_at_the_end(rows: pd.DataFrame, task: str) -> dict:
+    """The same for a table that holds one checkpoint per run: 1 if at least two runs' intervals lie above chance."""
+    num_left = int((rows.low > TASKS[task].chance).sum())
+    return statistic_row(rows, task, "left_chance", Estimate(float(num_left > 1), np.nan, np.nan, f"ok: {num_left} of {len(rows)} runs above chance"))
+
+
+def loss_range(rows: pd.DataFrame) -> tuple[float, float]:
+    """(loss of the first evaluated checkpoint, loss of the best one), nats per token; the first is the mean over runs."""
+    first = rows.sort_values("tokens_seen").groupby("run").loss_nats.first()
+    return float(first.mean()), float(rows.loss_nats.min())
+
+
+def flat_part(rows: pd.DataFrame, task: str) -> dict:
+    """Statistic row `chance_share`: mean over runs of the share of the loss range spent at chance; low and high are the extremes over runs of the bracketing
+    checkpoints. A run that was somewhere else than at chance before its onset pulls `low` to 0."""
+    span = loss_range(rows)
+    parts = [chance_span(run.tokens_seen, run.loss_nats, above_chance(run, task), TASKS[task].chance, run.num_items, loss_range=span)
+             for _, run in rows.groupby("run")]
+    usable = [part for part in parts if part.status.startswith("ok")]
+    if not usable:
+        return statistic_row(rows, task, "chance_share", failed(parts[0].status.removeprefix("failed: ")))
+    astray = len(parts) - len(usable)
+    low = 0.0 if astray else min(part.span_share.low for part in usable)
+    mean = float(np.mean([part.span_share.estimate for part in usable]))
+    status = "ok" + (f": {astray} of {len(parts)} runs not at chance before the onset" if astray else "")
+    return statistic_row(rows, task, "chance_share", Estimate(mean, low, max(part.span_share.high for part in usable), status))
+
+
+def gain_points(rows: pd.DataFrame, task: str) -> dict:
+    """Statistic row `gain_points`: points above chance at the checkpoint with the lowest loss, interval over its items."""
+    best, chance = rows.loc[rows.loss_nats.idxmin()], TASKS[task].chance
+    points = [100 * (number - chance) for number in (best.value, best.low, best.high)]
+    return statistic_row(rows, task, "gain_points", Estimate(*points), int(best.num_items))
+
+
+def largest_jump(rows: pd.DataFrame, task: str, num_replicates: int = 500) -> dict:
+    """Statistic row `largest_jump_share`: the largest share of a run's gain between two neighbouring checkpoints, of the run where it is largest.
+
+    The interval of a largest value: from the largest of the lower ends to the largest of the upper ends."""
+    jumps = [jump_share(run.tokens_seen, run.loss_nats, run.value, num_items=run.num_items, num_replicates=num_replicates)
+             for _, run in rows.groupby("run")]
+    shares = [jump.share for jump in jumps if jump.status == "ok"]
+    if not shares:
+        return statistic_row(rows, task, "largest_jump_share", failed("no run gains more than its item noise"))
+    worst = Estimate(max(s.estimate for s in shares), max(s.low for s in shares), max(s.high for s in shares), f"ok: {len(shares)} runs")
+    return statistic_row(rows, task, "largest_jump_share", worst)
+
+
+def hinge(rows: pd.DataFrame, task: str, metric: str, shape: str | None = None) -> tuple[HingeFit, list[dict]]:
+    """Fit the hinge of Eq. 3 to all rows of the task. Returns the fit and the statistic rows `onset_loss`, and `hinge_advantage` where the metric is a share of
+    items: AICc of the best smooth curve minus that of the best hinge. The hinge's shape is the best one of the comparison unless `shape` names it.
+
+    A falling metric (Brier) is turned round before the fit."""
+    sign, chance = (-1.0, -chance_of(task, metric)) if metric == "brier_score" else (1.0, chance_of(task, metric))
+    is_share = metric in ("accuracy", "exact_match")
+    value = above_chance(rows, task) if is_share else sign * rows.value.to_numpy()
+    runs, loss, items = rows.run.to_numpy(), rows.loss_nats.to_numpy(), rows.num_items.to_numpy() if is_share else None
+    statistics = []
+    if shape is None:
+        comparison = compare_shapes(runs, loss, value, chance, items)
+        advantage = comparison.hinge_advantage_aicc
+        estimate = Estimate(advantage, advantage - UNDECIDED_AICC, advantage + UNDECIDED_AICC, f"ok: best shape {comparison.best}")
+        statistics.append(statistic_row(rows, task, "hinge_advantage", estimate if comparison.status == "ok" else failed(comparison.status)))
+        usable = comparison.table[comparison.table.is_hinge & (comparison.table.status == "ok")] if len(comparison.table) else comparison.table
+        shape = usable["shape"].iloc[0] if len(usable) else "hinge_linear"
+    fit = fit_hinge(runs, loss, value, chance, items, shape=shape)
+    return fit, [statistic_row(rows, task, "onset_loss", fit.eta), *statistics]
+
+
+def hinge_curve(fit: HingeFit, rows: pd.DataFrame, task: str, metric: str) -> pd.DataFrame:
+    """The fitted hinge as `fit` rows over the loss range of `rows`; none where no threshold was found."""
+    if not fit.eta.ok:
+        return pd.DataFrame()
+    sign = -1.0 if metric == "brier_score" else 1.0
+    loss = np.geomspace(rows.loss_nats.max(), rows.loss_nats.min(), NUM_CURVE_POINTS)
+    return fit_rows(task, metric, loss, sign * fit.predict(loss, sign * chance_of(task, metric)))
