@@ -1,0 +1,239 @@
+"""Two answerers that bound every task: a solver, which must score 100 %, and a guesser, which must score Task.chance.
+
+The solver reads the text of an item as a person would, through the sentence patterns and word tables of corpus/lexicon.py,
+and looks closed-book facts up in data/world.json. It shares no code with the documents and the item makers, so that a
+fault of theirs (two right options, a wrong key, an answer that the prompt does not settle) cannot hide in it.
+`READERS` also finds what is composed in running text, which is how the leakage test searches the training stream.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from corpus.documents import MAX_NUMBER, Draw, pick
+from corpus.exercises import MODIFIED_RULES
+from corpus.lexicon import LANGUAGES, SOUNDS, SPELLED_WORDS, Language
+from tasks import TASKS
+from tasks.base import Item
+
+Facts = dict[str, dict[str, dict[str, str]]]  # language code, person, attribute name -> value; all words stripped
+_NUMBER = r" ?\d+"
+
+
+def read_facts(path: str | Path) -> Facts:
+    """The facts of data/world.json. ValueError with one line where the file is not that."""
+    try:
+        stored = json.loads(Path(path).read_text(encoding="utf-8"))
+        return {code: {person: dict(zip(table["attributes"], row, strict=True)) for person, row in zip(table["persons"], table["values"], strict=True)}
+                for code, table in stored.items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path}: not a table of facts ({error}); rebuild it with `python -m corpus`") from error
+
+
+def _either(words) -> str:
+    return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
+
+
+def _regex(pattern: str, *slots: str) -> re.Pattern:
+    """The pattern of the lexicon with slot {i} as group `s<i>` that matches the expression slots[i]."""
+    parts = re.split(r"\{(\d)\}", pattern)
+    return re.compile("".join(f"(?P<s{part}>{slots[int(part)]})" if i % 2 else re.escape(part) for i, part in enumerate(parts)))
+
+
+def _in_order(found: list[tuple[int, tuple]]) -> list[tuple]:
+    return [reading for _, reading in sorted(found, key=lambda pair: pair[0])]
+
+
+def read_facts_asked(text: str, language: Language) -> list[tuple]:
+    """(person, attribute name) of every closed-book question."""
+    return [reading[:2] for reading in _read_questions(text, language)]
+
+
+def _read_questions(text: str, language: Language) -> list[tuple]:
+    """(person, attribute name, text up to the answer mark) of every closed-book question, with or without options."""
+    found = []
+    for attribute in language.attributes:
+        for match in _regex(language.question.replace("{0}", attribute.question), _either(language.names)).finditer(text):
+            rest = text[match.end():].partition(language.answer)[0]
+            found.append((match.start(), (match["s0"], attribute.name, rest)))
+    return _in_order(found)
+
+
+def read_exam(text: str, language: Language) -> list[tuple]:
+    """(person, attribute name, (letter, value), ...) of every question that has options."""
+    values = {attribute.name: attribute.values for attribute in language.attributes}
+    readings = []
+    for person, name, rest in _read_questions(text, language):
+        option = _regex(language.option, _either(language.letters), _either(values[name]))
+        pairs = tuple((match["s0"], match["s1"]) for match in option.finditer(rest))
+        if pairs:
+            readings.append((person, name, *pairs))
+    return readings
+
+
+def read_passages(text: str, language: Language) -> list[tuple]:
+    """((person, object, place), ...) of every run of sentences that are not parted by a question."""
+    return [tuple(sentences) for sentences, _ in _read_passages(text, language)]
+
+
+def _read_passages(text: str, language: Language) -> list[tuple[list, list]]:
+    names, objects, places = _either(language.names), _either(language.objects), _either(language.places)
+    found = [(match.start(), (match["s0"], match["s1"], match["s2"])) for match in _regex(language.put, names, objects, places).finditer(text)]
+    for asks_who, pattern in ((False, language.where), (True, language.who)):
+        found += [(match.start(), (asks_who, match["s0"])) for match in _regex(pattern, objects).finditer(text)]
+    passages: list[tuple[list, list]] = []
+    for reading in _in_order(found):
+        if len(reading) == 3 and (not passages or passages[-1][1]):
+            passages.append(([], []))
+        if passages:
+            passages[-1][len(reading) == 2].append(reading)
+    return passages
+
+
+def read_openings(text: str, language: Language) -> list[tuple]:
+    """(opening pattern, job, time) of every script."""
+    found = []
+    for opening in language.script_openings:
+        pattern = _regex(opening + "{1}", _either(script[0] for script in language.scripts), _either(language.script_times))
+        found += [(match.start(), (opening, match["s0"], match["s1"])) for match in pattern.finditer(text)]
+    return _in_order(found)
+
+
+def read_coreferences(text: str, language: Language) -> list[tuple]:
+    """(sentence pattern, first noun, second noun, place or "") of every sentence of that kind, with the noun or a pronoun."""
+    return [reading[:4] for reading in _read_coreferences(text, language)]
+
+
+def _read_coreferences(text: str, language: Language) -> list[tuple]:
+    """The same with the noun meant (None behind a pronoun) and True where the trait is that of the first noun."""
+    found = []
+    for kind in language.coreferences:
+        nouns = _either(language.names if kind.people else language.objects)
+        for sentence in (kind.sentence, kind.pronoun):
+            pattern = _regex(sentence + "{4}", nouns, nouns, nouns, _either(language.places), _either((kind.first, kind.second)))
+            for match in pattern.finditer(text):
+                groups = match.groupdict()
+                found.append((match.start(), (kind.sentence, groups["s0"], groups["s1"], groups.get("s3", ""), groups.get("s2"), groups["s4"] == kind.first)))
+    return _in_order(found)
+
+
+def read_problems(text: str, language: Language) -> list[tuple]:
+    """(start, signed step, step, ...) of every word problem of two or more steps that is asked to its end."""
+    names = _either(language.names)
+    changes = [(sign, _regex(pattern, names, _NUMBER)) for sign, patterns in ((1, language.maths_gain), (-1, language.maths_loss)) for pattern in patterns]
+    question = _regex(language.maths_question, _either(language.goods))
+    readings = []
+    for match in _regex(language.maths_start, names, _NUMBER, _either(language.goods)).finditer(text):
+        numbers, place = [int(match["s1"])], match.end()
+        while step := next(((sign, m) for sign, change in changes if (m := change.match(text, place))), None):
+            numbers.append(step[0] * int(step[1]["s1"]))
+            place = step[1].end()
+        if len(numbers) > 2 and question.match(text, place):
+            readings.append(tuple(numbers))
+    return readings
+
+
+def read_spellings(text: str, language: Language) -> list[tuple]:
+    """(label, letter, letter, ...) of every spelled word: `Letters: r i c e. Word:`"""
+    return [(label, *letters.split()) for label, letters in re.findall(r"([A-Z][a-z]+):((?: [a-z])+)\. [A-Z][a-z]+:", text)]
+
+
+def read_modified_sums(text: str, language: Language) -> list[tuple]:
+    """(a, b, result or None) of every sum told with a verb: `3 + 4 gives 8.`"""
+    return [(int(a), int(b), int(result) if result else None) for a, b, result in re.findall(r" (\d+) \+ (\d+) [a-z]+(?: (\d+)\b)?", text)]
+
+
+# What is composed in a text, per task (the name without its language): a list of tuples, in order of the text.
+Reader = Callable[[str, Language], list[tuple]]
+READERS: dict[str, Reader] = {
+    "recall": read_facts_asked, "exam_cloze": read_facts_asked, "exam": read_exam, "reading": read_passages, "endings": read_openings,
+    "coreference": read_coreferences, "maths": read_problems, "unscramble": read_spellings, "ipa_transliterate": read_spellings,
+    "modified_arithmetic": read_modified_sums}
+CLOSED_BOOK = ("recall", "exam_cloze")  # what they ask must have been read in training, so it is not composed
+
+
+def family(task: str) -> str:
+    """`exam` of `exam_zh`."""
+    return task.removesuffix("_zh")
+
+
+def _index(item: Item, wanted: str) -> int:
+    (index,) = (i for i, (_, continuation) in enumerate(item.requests) if continuation.strip() == wanted.strip())
+    return index
+
+
+def _solve_reading(item: Item, language: Language) -> int:
+    sentences, questions = _read_passages(item.requests[0][0], language)[-1]
+    asks_who, thing = questions[-1]
+    (person, place), = ((person, place) for person, other, place in sentences if other == thing)
+    return _index(item, person if asks_who else place)
+
+
+def _solve_endings(item: Item, language: Language) -> int:
+    job = read_openings(item.requests[0][0], language)[-1][1]
+    (script,) = (script for script in language.scripts if script[0] == job)
+    (index,) = (i for i, (_, ending) in enumerate(item.requests) if _regex(language.script_ending, *map(re.escape, script[1:])).fullmatch(ending))
+    return index
+
+
+def _solve_coreference(item: Item, language: Language) -> int:
+    readings = [_read_coreferences(context + continuation, language)[-1] for context, continuation in item.requests]
+    (index,) = (i for i, (_, first, second, _, noun, of_first) in enumerate(readings) if noun == (first if of_first else second))
+    return index
+
+
+def _solve_unscramble(letters: list[str]) -> str:
+    (word,) = {word.strip() for word in SPELLED_WORDS if sorted(word.strip()) == sorted(letters)}
+    return word
+
+
+def _solve_modified(sums: list[tuple]) -> str:
+    (added,) = {result - a - b for a, b, result in sums[:-1]}
+    return str(sum(sums[-1][:2]) + added)
+
+
+def solve(item: Item, facts: Facts) -> int | str:
+    """The right answer of `item`, read from its requests (of open items only from the context) and from the facts of closed-book ones."""
+    language, name = LANGUAGES[TASKS[item.task].language], family(item.task)
+    if name == "reading":
+        return _solve_reading(item, language)
+    if name == "endings":
+        return _solve_endings(item, language)
+    if name == "coreference":
+        return _solve_coreference(item, language)
+    readings = READERS[name](item.requests[0][0], language)
+    if name == "maths":
+        return str(sum(readings[-1]))
+    if name == "unscramble":
+        return _solve_unscramble(list(readings[-1][1:]))
+    if name == "ipa_transliterate":
+        return " ".join(SOUNDS[letter] for letter in readings[-1][1:])
+    if name == "modified_arithmetic":
+        return _solve_modified(readings)
+    person, attribute, *pairs = readings[-1]
+    value = facts[language.code][person.strip()][attribute]
+    if name == "recall":
+        return value
+    if name == "exam_cloze":
+        return _index(item, value)
+    (letter,) = (letter for letter, option in pairs if option.strip() == value)
+    return _index(item, letter)
+
+
+def guess(item: Item, draw: Draw) -> int | str:
+    """An answer drawn uniformly from those that have the form asked for, by someone who knows neither the text nor the world."""
+    language, name = LANGUAGES[TASKS[item.task].language], family(item.task)
+    if TASKS[item.task].answer_form == "choice":
+        return int(draw() * len(item.requests))
+    readings = READERS[name](item.requests[0][0], language)
+    if name == "recall":
+        (values,) = (attribute.values for attribute in language.attributes if attribute.name == readings[-1][1])
+        return pick(draw, values).strip()
+    if name == "maths":
+        return str(int(draw() * (MAX_NUMBER + 1)))
+    if name == "unscramble":
+        return pick(draw, SPELLED_WORDS).strip()
+    if name == "modified_arithmetic":
+        return str(int(draw() * (9 + 9 + max(MODIFIED_RULES) + 1)))  # sums of two digits under any rule
+    return " ".join(pick(draw, tuple(SOUNDS.values())) for _ in readings[-1][1:])
