@@ -1,22 +1,43 @@
-"""One forward and backward pass: adds the gradient of the mean loss to the parameters' .grad and returns the loss."""
+"""One forward and backward pass, by the path that suits the device."""
 
 from __future__ import annotations
 
 import torch
 
+from models.cpu_step import CpuStep
 from models.gpt import GPT
+from models.optimizer import FlatAdamW
+
+
+def cpu_has_bf16() -> bool:
+    """Whether this CPU multiplies bf16 in hardware; without it bf16 products are emulated and slower than fp32."""
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
 class GradientStep:
-    """Callable (tokens_BT, targets_BT) -> loss in nats; `precision` and `kernel_path` say what ran."""
+    """Callable (tokens_BT, targets_BT) -> mean loss in nats; leaves its gradient in optimizer.grad.
 
-    def __init__(self, model: GPT, precision: str, batch_sequences: int, sequence_length: int):
-        self.model = model
-        self.device_type = next(model.parameters()).device.type
-        self.precision = "bf16" if precision == "auto" else precision
+    `precision` ("fp32" or "bf16" products) and `kernel_path` say what runs. precision "auto" follows the hardware, never a timing:
+    bf16 on CUDA and on CPUs that multiply it, else fp32.
+    """
+
+    def __init__(self, model: GPT, optimizer: FlatAdamW, precision: str, batch_sequences: int, sequence_length: int):
+        self.model, self.optimizer = model, optimizer
+        self.device_type = optimizer.flat.device.type
+        if precision == "auto":
+            precision = "bf16" if self.device_type == "cuda" or cpu_has_bf16() else "fp32"
+        self.precision = precision
         self.kernel_path = "torch"
+        self._cpu_step = None
+        if self.device_type == "cpu":
+            self.kernel_path = "cpu"
+            dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+            self._cpu_step = CpuStep(model, optimizer, dtype, batch_sequences, sequence_length, batch_sequences)
 
     def __call__(self, tokens_BT: torch.Tensor, targets_BT: torch.Tensor) -> float:
+        if self._cpu_step is not None:
+            return self._cpu_step(tokens_BT, targets_BT)
+        self.optimizer.grad.zero_()
         with torch.autocast(self.device_type, torch.bfloat16, enabled=self.precision == "bf16"):
             loss = self.model.loss(tokens_BT, targets_BT)
         loss.backward()

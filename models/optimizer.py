@@ -53,13 +53,12 @@ class FlatAdamW:
         self.grad = torch.zeros_like(self.flat)
         self.num_decayed = sum(padded[: len(matrices)])
         self.grad_clip = config.grad_clip
-        offset = 0
-        for (_, parameter), size in zip(matrices + gains, padded, strict=True):
-            view = self.flat[offset : offset + parameter.numel()].view_as(parameter)
-            view.copy_(parameter.data)
-            parameter.data = view
-            parameter.grad = self.grad[offset : offset + parameter.numel()].view_as(parameter)
-            offset += size
+        offsets = [sum(padded[:index]) for index in range(len(padded))]
+        self._layout = {name: (offset, parameter.shape) for (name, parameter), offset in zip(matrices + gains, offsets, strict=True)}
+        weights, gradients = self.views(self.flat), self.views(self.grad)
+        for name, parameter in named:
+            weights[name].copy_(parameter.data)
+            parameter.data, parameter.grad = weights[name], gradients[name]
         groups = []
         for part, weight_decay in ((slice(0, self.num_decayed), config.weight_decay), (slice(self.num_decayed, None), 0.0)):
             leaf = self.flat[part]
@@ -70,9 +69,13 @@ class FlatAdamW:
             leaf = group["params"][0]
             self._adamw.state[leaf] = {"step": torch.zeros((), device=device), "exp_avg": torch.zeros_like(leaf), "exp_avg_sq": torch.zeros_like(leaf)}
 
+    def views(self, flat: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Views of a vector that is laid out like the flat parameters, by parameter name."""
+        return {name: flat[offset : offset + shape.numel()].view(shape) for name, (offset, shape) in self._layout.items()}
+
     @torch.no_grad()
     def step(self, lr: float) -> float:
-        """Clips the flat gradient, updates in place, zeroes the gradient; returns the norm before clipping.
+        """Clips the flat gradient and updates in place; returns the norm before clipping.
 
         When the norm is not finite nothing is changed, so that the caller can keep the last good state.
         """
@@ -84,7 +87,6 @@ class FlatAdamW:
         for group in self._adamw.param_groups:
             group["lr"] = lr
         self._adamw.step()
-        self.grad.zero_()
         return norm
 
     def state_tensors(self) -> dict[str, torch.Tensor]:

@@ -115,7 +115,7 @@ def train(
     counters = _Counters()
     identity = _identity(model_config, train_config, tokenizer_fingerprint)
     _restore(run_dir, optimizer, counters, identity, train_config, branch_from)
-    gradient_step = GradientStep(model, train_config.precision, train_config.batch_sequences, train_config.sequence_length)
+    gradient_step = GradientStep(model, optimizer, train_config.precision, train_config.batch_sequences, train_config.sequence_length)
     _loop(model, optimizer, gradient_step, counters, batches, run_dir, train_config, identity, tokenizer_fingerprint, on_progress)
     record = _record(model, gradient_step, counters, train_config, tokenizer_fingerprint, branch_from)
     checkpoint.atomic_write(run_dir / "run.json", (json.dumps(asdict(record), indent=1) + "\n").encode())

@@ -1,0 +1,321 @@
+"""The element-wise passes of a training step on a CPU, compiled by Numba; the matrix products stay with torch (oneDNN).
+
+Each function is one pass over memory where plain PyTorch makes three to eight. Activations are stored in bf16, seen here as uint16
+(Numba has no bf16), or in fp32; arithmetic is always fp32. Outputs are written into arrays that the caller owns.
+Shape suffixes as in gpt.py; N = B * H attention matrices, D2 = 2 * F.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
+
+# Reductions may be reordered so that they vectorise; infinities and overflow keep their meaning.
+_FAST = {"reassoc", "contract", "arcp", "nsz", "nnan"}
+_ONE, _ZERO = np.float32(1.0), np.float32(0.0)
+_LOG2_E = np.float32(1.4426950408889634)
+_LOWEST_EXPONENT = np.float32(-126.0)
+_HIGHEST_EXPONENT = np.float32(126.0)
+# Minimax polynomial of 2^f on [-0.5, 0.5], relative error below 3e-7.
+_P1, _P2, _P3 = np.float32(0.6931472), np.float32(0.2402265), np.float32(0.05550411)
+_P4, _P5, _P6 = np.float32(0.009618129), np.float32(0.0013333558), np.float32(0.00015403530)
+
+
+@intrinsic
+def widen(typing_context, stored):
+    """fp32 value of a stored number: bf16 bits in a uint16, or fp32 itself."""
+    is_bf16 = stored == types.uint16
+
+    def generate(context, builder, signature, arguments):
+        if not is_bf16:
+            return arguments[0]
+        bits = builder.shl(builder.zext(arguments[0], ir.IntType(32)), ir.Constant(ir.IntType(32), 16))
+        return builder.bitcast(bits, ir.FloatType())
+
+    return types.float32(stored), generate
+
+
+@intrinsic
+def narrow(typing_context, value, like):
+    """A fp32 value in the storage type of `like`; bf16 rounds to nearest even."""
+    is_bf16 = like == types.uint16
+
+    def generate(context, builder, signature, arguments):
+        if not is_bf16:
+            return arguments[0]
+        int32 = ir.IntType(32)
+        bits = builder.bitcast(arguments[0], int32)
+        is_odd = builder.and_(builder.lshr(bits, ir.Constant(int32, 16)), ir.Constant(int32, 1))
+        rounded = builder.add(builder.add(bits, ir.Constant(int32, 0x7FFF)), is_odd)
+        return builder.trunc(builder.lshr(rounded, ir.Constant(int32, 16)), ir.IntType(16))
+
+    return like(value, like), generate
+
+
+@intrinsic
+def _round_f32(typing_context, value):
+    def generate(context, builder, signature, arguments):
+        function = builder.module.declare_intrinsic("llvm.rint", [ir.FloatType()])
+        return builder.call(function, arguments)
+
+    return types.float32(types.float32), generate
+
+
+@intrinsic
+def _power_of_two(typing_context, exponent):
+    """2^n for a whole number n in [-126, 127], given as fp32."""
+
+    def generate(context, builder, signature, arguments):
+        int32 = ir.IntType(32)
+        bits = builder.shl(builder.add(builder.fptosi(arguments[0], int32), ir.Constant(int32, 127)), ir.Constant(int32, 23))
+        return builder.bitcast(bits, ir.FloatType())
+
+    return types.float32(types.float32), generate
+
+
+@njit(fastmath=_FAST, inline="always")
+def _exp(x):
+    """exp in fp32 without a library call, so that loops around it vectorise. Saturates at 2^-126 and 2^126."""
+    t = min(max(x * _LOG2_E, _LOWEST_EXPONENT), _HIGHEST_EXPONENT)
+    n = _round_f32(t)
+    f = t - n
+    return (_ONE + f * (_P1 + f * (_P2 + f * (_P3 + f * (_P4 + f * (_P5 + f * _P6)))))) * _power_of_two(n)
+
+
+@njit(fastmath=_FAST, cache=True)
+def embed_rms_norm(tokens_M, weight_VD, x_MD, gain_D, y_MD, rstd_M, eps):
+    """x = weight[tokens]; y = x * rstd * gain with rstd = 1 / sqrt(mean(x^2) + eps)."""
+    M, D = x_MD.shape
+    for m in range(M):
+        source = weight_VD[tokens_M[m]]
+        x, y = x_MD[m], y_MD[m]
+        total = _ZERO
+        for d in range(D):
+            x[d] = source[d]
+            total += source[d] * source[d]
+        rstd = _ONE / np.sqrt(total / np.float32(D) + eps)
+        rstd_M[m] = rstd
+        for d in range(D):
+            y[d] = narrow(x[d] * rstd * gain_D[d], y[d])
+
+
+@njit(fastmath=_FAST, cache=True)
+def add_rms_norm(x_MD, branch_MD, sum_MD, gain_D, y_MD, rstd_M, eps):
+    """sum = x + branch; y = rms_norm(sum) * gain."""
+    M, D = x_MD.shape
+    for m in range(M):
+        x, branch, added, y = x_MD[m], branch_MD[m], sum_MD[m], y_MD[m]
+        total = _ZERO
+        for d in range(D):
+            value = x[d] + widen(branch[d])
+            added[d] = value
+            total += value * value
+        rstd = _ONE / np.sqrt(total / np.float32(D) + eps)
+        rstd_M[m] = rstd
+        for d in range(D):
+            y[d] = narrow(added[d] * rstd * gain_D[d], y[d])
+
+
+@njit(fastmath=_FAST, cache=True)
+def rms_norm_backward(dy_MD, x_MD, rstd_M, gain_D, dx_MD, dx_stored_MD, dgain_D):
+    """dx += rstd * (g - xhat * mean(g * xhat)) with g = dy * gain, xhat = x * rstd; dgain += sum over rows of dy * xhat.
+
+    dx_stored is dx in the storage type, ready for the next matrix products.
+    """
+    M, D = x_MD.shape
+    for m in range(M):
+        dy, x, dx, stored = dy_MD[m], x_MD[m], dx_MD[m], dx_stored_MD[m]
+        rstd = rstd_M[m]
+        total = _ZERO
+        for d in range(D):
+            weighted = widen(dy[d]) * x[d] * rstd
+            dgain_D[d] += weighted
+            total += weighted * gain_D[d]
+        mean = total / np.float32(D) * rstd
+        for d in range(D):
+            value = dx[d] + rstd * (widen(dy[d]) * gain_D[d] - x[d] * mean)
+            dx[d] = value
+            stored[d] = narrow(value, stored[d])
+
+
+@njit(fastmath=_FAST, cache=True)
+def split_heads_rotary(qkv_BTC, cos_TK2, sin_TK2, q_BHTK, k_BHTK, v_BHTK, num_kv_heads, q_scale):
+    """Rotates and lays out heads for batched products; k and v of a group are repeated for each of its query heads."""
+    B, T, _ = qkv_BTC.shape
+    H, K = q_BHTK.shape[1], q_BHTK.shape[3]
+    half, share = K // 2, H // num_kv_heads
+    for b in range(B):
+        for h in range(H):
+            q_at, k_at, v_at = h * K, (H + h // share) * K, (H + num_kv_heads + h // share) * K
+            for t in range(T):
+                row, cos, sin = qkv_BTC[b, t], cos_TK2[t], sin_TK2[t]
+                q, k, v = q_BHTK[b, h, t], k_BHTK[b, h, t], v_BHTK[b, h, t]
+                for i in range(half):
+                    q1, q2 = widen(row[q_at + i]) * q_scale, widen(row[q_at + half + i]) * q_scale
+                    k1, k2 = widen(row[k_at + i]), widen(row[k_at + half + i])
+                    q[i] = narrow(q1 * cos[i] - q2 * sin[i], q[i])
+                    q[half + i] = narrow(q2 * cos[i] + q1 * sin[i], q[i])
+                    k[i] = narrow(k1 * cos[i] - k2 * sin[i], k[i])
+                    k[half + i] = narrow(k2 * cos[i] + k1 * sin[i], k[i])
+                for i in range(K):
+                    v[i] = row[v_at + i]
+
+
+@njit(fastmath=_FAST, cache=True)
+def merge_heads_rotary_backward(dq_BHTK, dk_BHTK, dv_BHTK, cos_TK2, sin_TK2, dqkv_BTC, num_kv_heads, q_scale):
+    """Transpose of split_heads_rotary: rotates back and sums the query heads of a group into its key and value."""
+    B, H, T, K = dq_BHTK.shape
+    half, share = K // 2, H // num_kv_heads
+    for b in range(B):
+        for h in range(H):
+            q_at = h * K
+            for t in range(T):
+                row, cos, sin, dq = dqkv_BTC[b, t], cos_TK2[t], sin_TK2[t], dq_BHTK[b, h, t]
+                for i in range(half):
+                    q1, q2 = widen(dq[i]) * q_scale, widen(dq[half + i]) * q_scale
+                    row[q_at + i] = narrow(q1 * cos[i] + q2 * sin[i], row[i])
+                    row[q_at + half + i] = narrow(q2 * cos[i] - q1 * sin[i], row[i])
+        for g in range(num_kv_heads):
+            k_at, v_at = (H + g) * K, (H + num_kv_heads + g) * K
+            for t in range(T):
+                row, cos, sin = dqkv_BTC[b, t], cos_TK2[t], sin_TK2[t]
+                for i in range(half):
+                    k1, k2, v1, v2 = _ZERO, _ZERO, _ZERO, _ZERO
+                    for h in range(g * share, (g + 1) * share):
+                        k1 += widen(dk_BHTK[b, h, t, i])
+                        k2 += widen(dk_BHTK[b, h, t, half + i])
+                        v1 += widen(dv_BHTK[b, h, t, i])
+                        v2 += widen(dv_BHTK[b, h, t, half + i])
+                    row[k_at + i] = narrow(k1 * cos[i] + k2 * sin[i], row[i])
+                    row[k_at + half + i] = narrow(k2 * cos[i] - k1 * sin[i], row[i])
+                    row[v_at + i] = narrow(v1, row[i])
+                    row[v_at + half + i] = narrow(v2, row[i])
+
+
+@njit(cache=True)
+def split_heads(x_BTHK, y_BHTK):
+    """[B, T, H, K] to [B, H, T, K]."""
+    B, T, H, K = x_BTHK.shape
+    for b in range(B):
+        for h in range(H):
+            for t in range(T):
+                source, target = x_BTHK[b, t, h], y_BHTK[b, h, t]
+                for i in range(K):
+                    target[i] = source[i]
+
+
+@njit(cache=True)
+def merge_heads(x_BHTK, y_BTHK):
+    """[B, H, T, K] to [B, T, H, K]."""
+    B, H, T, K = x_BHTK.shape
+    for b in range(B):
+        for t in range(T):
+            for h in range(H):
+                source, target = x_BHTK[b, h, t], y_BTHK[b, t, h]
+                for i in range(K):
+                    target[i] = source[i]
+
+
+@njit(fastmath=_FAST, cache=True)
+def causal_softmax(scores_NTT, row_T):
+    """In place: row t becomes the softmax over keys 0..t and zero beyond. row_T is fp32 scratch.
+
+    Keys are visited in whole blocks of 64, masked at the diagonal: ragged ends would run scalar.
+    """
+    N, T, _ = scores_NTT.shape
+    for n in range(N):
+        for t in range(T):
+            scores = scores_NTT[n, t]
+            end = min(T, (t // 64 + 1) * 64)
+            highest = widen(scores[0])
+            for j in range(end):
+                value = widen(scores[j]) if j <= t else highest
+                highest = max(highest, value)
+            total = _ZERO
+            for j in range(end):
+                weight = _exp(widen(scores[j]) - highest)
+                weight = weight if j <= t else _ZERO
+                row_T[j] = weight
+                total += weight
+            inverse = _ONE / total
+            for j in range(end):
+                scores[j] = narrow(row_T[j] * inverse, scores[j])
+            for j in range(end, T):
+                scores[j] = narrow(_ZERO, scores[j])
+
+
+@njit(fastmath=_FAST, cache=True)
+def causal_softmax_backward(weights_NTT, dweights_NTT):
+    """In place on dweights: dscores = p * (dp - sum(p * dp)); zero beyond the diagonal because p is."""
+    N, T, _ = weights_NTT.shape
+    for n in range(N):
+        for t in range(T):
+            p, dp = weights_NTT[n, t], dweights_NTT[n, t]
+            end = min(T, (t // 64 + 1) * 64)
+            total = _ZERO
+            for j in range(end):
+                total += widen(p[j]) * widen(dp[j])
+            for j in range(end):
+                dp[j] = narrow(widen(p[j]) * (widen(dp[j]) - total), dp[j])
+            for j in range(end, T):
+                dp[j] = narrow(_ZERO, dp[j])
+
+
+@njit(fastmath=_FAST, cache=True)
+def swiglu(gate_up_MD2, y_MF):
+    """y = silu(gate) * up."""
+    M, F = y_MF.shape
+    for m in range(M):
+        row, y = gate_up_MD2[m], y_MF[m]
+        for f in range(F):
+            gate = widen(row[f])
+            y[f] = narrow(gate / (_ONE + _exp(-gate)) * widen(row[F + f]), y[f])
+
+
+@njit(fastmath=_FAST, cache=True)
+def swiglu_backward(gate_up_MD2, dy_MF):
+    """In place: gate_up becomes its own gradient."""
+    M, F = dy_MF.shape
+    for m in range(M):
+        row, dy = gate_up_MD2[m], dy_MF[m]
+        for f in range(F):
+            gate, up, grad = widen(row[f]), widen(row[F + f]), widen(dy[f])
+            sigmoid = _ONE / (_ONE + _exp(-gate))
+            silu = gate * sigmoid
+            row[f] = narrow(grad * up * (sigmoid + silu * (_ONE - sigmoid)), row[f])
+            row[F + f] = narrow(grad * silu, row[f])
+
+
+@njit(fastmath=_FAST, cache=True)
+def cross_entropy(logits_MV, targets_M, gradient_scale, row_V):
+    """Sum of losses in nats (fp64); in place logits become gradient_scale * (softmax - onehot). row_V is fp32 scratch."""
+    M, V = logits_MV.shape
+    loss = 0.0
+    for m in range(M):
+        logits, target = logits_MV[m], targets_M[m]
+        highest = widen(logits[0])
+        for v in range(V):
+            highest = max(highest, widen(logits[v]))
+        total = _ZERO
+        for v in range(V):
+            weight = _exp(widen(logits[v]) - highest)
+            row_V[v] = weight
+            total += weight
+        loss += np.log(np.float64(total)) + np.float64(highest - widen(logits[target]))
+        inverse = gradient_scale / total
+        row_V[target] -= total
+        for v in range(V):
+            logits[v] = narrow(row_V[v] * inverse, logits[v])
+    return loss
+
+
+@njit(cache=True)
+def embed_backward(tokens_M, dx_MD, dweight_VD):
+    """dweight[token] += dx, row by row in order, so that the sum is the same each time."""
+    M, D = dx_MD.shape
+    for m in range(M):
+        source, target = dx_MD[m], dweight_VD[tokens_M[m]]
+        for d in range(D):
+            target[d] += source[d]
