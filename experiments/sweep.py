@@ -1,0 +1,143 @@
+"""The sweep: train and evaluate the ladder of a profile, all cores at work, and say how it came out.
+
+    python -m experiments.sweep train --profile cpu       stage `train`
+    python -m experiments.sweep evaluate --profile cpu    stage `evaluate`
+    python -m experiments.sweep run --profile full        both, each run scored as soon as it is trained; for long ladders
+    python -m experiments.sweep report --profile cpu      where the figures are, and the verdict of each claim
+
+Finished runs are skipped and interrupted ones go on, bit for bit, so any of these may be stopped and started again.
+"""
+
+import argparse
+import os
+import sys
+import time
+
+from experiments.profiles import Paths, Profile, default_profile, load_profile, run_command
+from experiments.sweep_cost import checkpoint_bytes, describe_training, evaluate_seconds, machine_factor, require_disk, train_seconds
+from experiments.sweep_data import Data, open_data
+from experiments.sweep_evaluate import evaluate_run, evaluation_hash, join_scores, runs_to_evaluate, scored_runs
+from experiments.sweep_plan import plan_runs
+from experiments.sweep_pool import EXIT_STOPPED, Job, Outcome, run_jobs
+from experiments.sweep_progress import Progress, duration
+from experiments.sweep_report import print_report
+from experiments.sweep_train import Ladder, drop_spent_states, make_ladder, num_workers, prepare_folder, runs_to_train, train_run, write_runs_table
+
+PRELOAD = ("torch", "pandas", "pyarrow.parquet", "tokenizers", "models.train", "experiments.sweep_data")
+EXIT_FAILED = 1
+
+
+def open_ladder(profile: Profile) -> tuple[Ladder, Data]:
+    """Plan a profile's runs over its data."""
+    data = open_data(profile)
+    plan = plan_runs(profile, data.tokenizer.get_vocab_size())
+    hashes = {seed: data.stream_hash(seed) for seed in sorted({run.train.data_seed for run in plan})}
+    return make_ladder(profile, Paths(profile.name), plan, hashes), data
+
+
+def train_jobs(ladder: Ladder, names: list[str], factor: float) -> list[Job]:
+    """One job per run that is to be trained; a branch waits for its parent."""
+    jobs = []
+    for name in names:
+        run = ladder.runs[name]
+        found = prepare_folder(ladder, name)
+        if found != "new":
+            print(f"{name}: {found}")
+        jobs.append(Job(name, factor * train_seconds(ladder.profile, run), train_run, (ladder, name), (run.parent,) if run.parent else ()))
+    return jobs
+
+
+def evaluate_jobs(ladder: Ladder, names: list[str], evaluation: str, factor: float, after_training: bool = False) -> list[Job]:
+    """One job per run that is to be scored, after its training where that is part of the same pool."""
+    return [Job(f"scores of {name}", factor * evaluate_seconds(ladder.profile, ladder.runs[name]), evaluate_run, (ladder, name, evaluation),
+                (name,) if after_training else ()) for name in names]
+
+
+def work(ladder: Ladder, title: str, jobs: list[Job], workers: int, minutes: float | None) -> Outcome:
+    """Run jobs under a progress display; the table of runs grows as they finish."""
+
+    def on_finish(name: str) -> None:
+        if name in ladder.runs:
+            write_runs_table(ladder)
+
+    deadline = None if minutes is None else time.monotonic() + 60 * minutes
+    with Progress(title, {job.name: job.cost for job in jobs}) as progress:
+        return run_jobs(jobs, workers, progress, PRELOAD, deadline, on_finish)
+
+
+def train_command(arguments: argparse.Namespace, with_evaluation: bool = False) -> int:
+    """Train what is not trained yet; with_evaluation: score every run as soon as it is trained."""
+    profile = load_profile(arguments.profile)
+    ladder, data = open_ladder(profile)
+    evaluation = evaluation_hash(data)
+    names = runs_to_train(ladder, scored_runs(ladder, evaluation))
+    ladder.paths.runs.mkdir(parents=True, exist_ok=True)
+    workers, factor = num_workers(profile), 1.0
+    if names:
+        require_disk(ladder.paths.runs, checkpoint_bytes(ladder, names))
+        factor = machine_factor(profile, [ladder.runs[name] for name in names], workers, PRELOAD)
+        print(describe_training(ladder, names, workers, factor), flush=True)
+    else:
+        print(f"training: all {len(ladder.runs)} runs are finished", flush=True)
+    jobs = train_jobs(ladder, names, factor)
+    if with_evaluation:
+        jobs += evaluate_jobs(ladder, names, evaluation, factor, after_training=True)
+    outcome = work(ladder, f"{profile.name}: training", jobs, workers, arguments.minutes)
+    if not outcome.failed and not outcome.is_stopped:
+        drop_spent_states(ladder)
+    write_runs_table(ladder)
+    if with_evaluation:
+        join_scores(ladder, evaluation)
+    return conclude(outcome, f"python -m experiments.sweep {arguments.command} --profile {profile.name}")
+
+
+def evaluate_command(arguments: argparse.Namespace) -> int:
+    """Score what is trained and not scored yet, then join all scores."""
+    profile = load_profile(arguments.profile)
+    ladder, data = open_ladder(profile)
+    evaluation = evaluation_hash(data)
+    asked = runs_to_evaluate(ladder, evaluation, print)
+    names = [name for name in asked if ladder.is_trained(name)]
+    workers = num_workers(profile)
+    wall = sum(evaluate_seconds(profile, ladder.runs[name]) for name in names) / workers
+    print(f"evaluating {len(names)} runs of {len(ladder.runs)}, {sum(ladder.runs[name].num_checkpoints for name in names)} checkpoints: "
+          f"about {duration(wall)} on {workers} workers", flush=True)
+    ladder.paths.items.mkdir(parents=True, exist_ok=True)
+    outcome = work(ladder, f"{profile.name}: evaluation", evaluate_jobs(ladder, names, evaluation, 1.0), workers, arguments.minutes)
+    absent = join_scores(ladder, evaluation)
+    code = conclude(outcome, f"python -m experiments.sweep evaluate --profile {profile.name}")
+    if absent and not code:
+        print(f"error: {len(absent)} of {len(ladder.runs)} runs have no scores ({absent[0]} ...); train them with `python -m experiments.sweep train --profile {profile.name}`", file=sys.stderr)
+        return EXIT_FAILED
+    return code
+
+
+def conclude(outcome: Outcome, command: str) -> int:
+    """Say what failed or was left, and how to go on; the exit code."""
+    for line in outcome.failed.values():
+        print(f"error: {line}", file=sys.stderr)
+    if outcome.is_stopped:
+        print(f"stopped after {len(outcome.finished)} jobs; nothing is lost, go on with `{command}`", file=sys.stderr)
+        return EXIT_STOPPED
+    if outcome.failed:
+        print(f"{len(outcome.failed)} failed, {len(outcome.skipped)} left out, {len(outcome.finished)} finished and kept; go on with `{command}`", file=sys.stderr)
+    return EXIT_FAILED if outcome.failed else 0
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Run one subcommand."""
+    # One thread per worker: two one-thread workers train more than one two-thread worker, and sums keep their order.
+    os.environ["OMP_NUM_THREADS"] = "1"
+    if arguments.command == "report":
+        return print_report(arguments.profile)
+    if arguments.command == "evaluate":
+        return evaluate_command(arguments)
+    return train_command(arguments, with_evaluation=arguments.command == "run")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m experiments.sweep", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("command", choices=("train", "evaluate", "run", "report"))
+    parser.add_argument("--profile", default=default_profile())
+    parser.add_argument("--minutes", type=float, default=None, help="stop after so many minutes; a later start goes on")
+    run_command(main, parser)

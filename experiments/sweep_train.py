@@ -1,0 +1,179 @@
+"""Training of the ladder: which runs are finished, what a worker does for one, and the table of all runs.
+
+A run is finished where its folder holds run.json and the recipe it was trained by is the recipe of today, or where its
+scores are at hand (another machine trained and evaluated it, and its checkpoints stayed there).
+"""
+
+import csv
+import io
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from experiments.profiles import Paths, Profile
+from experiments.sweep_data import open_data
+from experiments.sweep_plan import Run, recipe, recipe_hash
+from models.checkpoint import atomic_write
+
+REPORT_SECONDS = 0.5  # a worker speaks to its parent at most so often; a step of the smallest model takes 20 ms
+COLUMNS = ("run", "series", "size", "seed", "schedule", "parent", "tokens_seen", "trained_tokens", "num_parameters", "num_nonembedding_parameters",
+           "train_seconds", "tokens_per_second", "device", "precision", "kernel_path", "torch", "weight_hash", "recipe_hash", "config")
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """The planned runs of a profile with their recipes; `scored` names the runs whose rows are at hand."""
+
+    profile: Profile
+    paths: Paths
+    runs: dict[str, Run]
+    recipes: dict[str, dict]
+
+    def recipe_hash(self, name: str) -> str:
+        """Recipe hash of a run."""
+        return recipe_hash(self.recipes[name])
+
+    def folder(self, name: str) -> Path:
+        """Folder of a run."""
+        return self.paths.runs / name
+
+    def branches(self, name: str) -> list[Run]:
+        """Runs that branch from this one."""
+        return [run for run in self.runs.values() if run.parent == name]
+
+    def is_trained(self, name: str) -> bool:
+        """True where the checkpoints of a run lie here, made by today's recipe."""
+        record = self.folder(name) / "run.json"
+        return record.exists() and stored_recipe(self.folder(name)) == self.recipes[name]
+
+
+def make_ladder(profile: Profile, paths: Paths, plan: list[Run], stream_hashes: dict[int, str]) -> Ladder:
+    """Plan plus recipes."""
+    runs = {run.name: run for run in plan}
+    recipes = {name: json.loads(json.dumps(recipe(run, runs, stream_hashes))) for name, run in runs.items()}
+    return Ladder(profile, paths, runs, recipes)
+
+
+def stored_recipe(folder: Path) -> dict | None:
+    """The recipe a run folder was begun with; None where there is none or it is cut off."""
+    try:
+        return json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None
+
+
+def state_path(ladder: Ladder, run: Run) -> Path | None:
+    """The state of its parent from which a run branches."""
+    return ladder.folder(run.parent) / "states" / f"{run.branch_tokens:012d}.safetensors" if run.parent else None
+
+
+def runs_to_train(ladder: Ladder, scored: set[str]) -> list[str]:
+    """Names of the runs that must be trained here, parents first. A trained parent whose states are gone is trained again."""
+    needed = {name for name in ladder.runs if name not in scored and not ladder.is_trained(name)}
+    for name in list(needed):
+        run = ladder.runs[name]
+        if run.parent and not (ladder.is_trained(run.parent) and state_path(ladder, run).exists()):
+            needed.add(run.parent)
+    return [name for name in ladder.runs if name in needed]
+
+
+def prepare_folder(ladder: Ladder, name: str) -> str:
+    """Make the folder of a run that is to be trained; what another recipe left there is removed. Says what was found."""
+    folder = ladder.folder(name)
+    found = "new"
+    if folder.exists() and (stored_recipe(folder) != ladder.recipes[name] or (folder / "run.json").exists()):
+        shutil.rmtree(folder)
+        found = "trained by another recipe, removed"
+    elif (folder / "state.safetensors").exists():
+        found = "continues from its last state"
+    folder.mkdir(parents=True, exist_ok=True)
+    atomic_write(folder / "recipe.json", json.dumps(ladder.recipes[name], sort_keys=True).encode())
+    return found
+
+
+def use_one_device(slot: int, workers_per_gpu: int) -> str:
+    """Give this worker process one core, or one GPU where there are some; returns the device name torch knows."""
+    import torch
+
+    torch.set_num_threads(1)
+    if not torch.cuda.is_available():
+        return "cpu"
+    torch.cuda.set_device(slot // workers_per_gpu)
+    return "cuda"
+
+
+def train_run(payload: tuple[Ladder, str], report: Callable[[float], None], slot: int) -> str:
+    """Worker: train one run to its end, or go on where it was stopped. Returns one line about it."""
+    from models.train import train
+
+    ladder, name = payload
+    run = ladder.runs[name]
+    config = replace(run.train, device=use_one_device(slot, ladder.profile.sweep.workers_per_gpu))
+    data = open_data(ladder.profile)
+    last_report = 0.0
+
+    def on_progress(progress) -> None:
+        nonlocal last_report
+        if time.monotonic() - last_report >= REPORT_SECONDS:
+            last_report = time.monotonic()
+            report(max(0.0, (progress.tokens_seen - run.branch_tokens) / run.trained_tokens))
+
+    record = train(run.model, config, data.batches(config.data_seed, config.num_steps * config.tokens_per_step), ladder.folder(name), data.fingerprint,
+                   on_progress, state_path(ladder, run))
+    loss = record.loss_curve[-1]["train_loss_nats"]
+    return f"{record.tokens_seen / 1e6:.2f}M tokens, loss {loss:.3f} nats, {record.tokens_per_second:,.0f} tokens/s"
+
+
+def drop_spent_states(ladder: Ladder) -> None:
+    """Remove the branching states of every run whose branches are all trained (they are three times the weights)."""
+    for name in ladder.runs:
+        branches = ladder.branches(name)
+        if branches and all(ladder.is_trained(branch.name) for branch in branches):
+            shutil.rmtree(ladder.folder(name) / "states", ignore_errors=True)
+
+
+def read_runs_table(path: Path) -> dict[str, dict[str, str]]:
+    """Rows of runs.csv by run; empty where there is no file yet."""
+    if not path.exists():
+        return {}
+    with open(path, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    if rows and set(rows[0]) != set(COLUMNS):
+        raise ValueError(f"{path}: columns are not those of a table of runs; restore the file from git or delete it")
+    return {row["run"]: row for row in rows}
+
+
+def write_runs_table(ladder: Ladder) -> None:
+    """Write runs.csv in the order of the plan: rows of runs trained here, and rows kept for runs trained elsewhere by the same recipe."""
+    known = read_runs_table(ladder.paths.runs_table)
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for name, run in ladder.runs.items():
+        if ladder.is_trained(name):
+            writer.writerow(_table_row(ladder, run))
+        elif name in known and known[name]["recipe_hash"] == ladder.recipe_hash(name):
+            writer.writerow(known[name])
+    atomic_write(ladder.paths.runs_table, buffer.getvalue().encode())
+
+
+def _table_row(ladder: Ladder, run: Run) -> dict:
+    record = json.loads((ladder.folder(run.name) / "run.json").read_text(encoding="utf-8"))
+    taken = {key: record[key] for key in ("tokens_seen", "num_parameters", "num_nonembedding_parameters", "train_seconds", "tokens_per_second", "device",
+                                          "precision", "kernel_path", "weight_hash")}
+    planned = {"run": run.name, "series": run.series, "size": run.size, "seed": run.seed, "schedule": run.train.schedule, "parent": run.parent or "",
+               "trained_tokens": run.trained_tokens}
+    config = json.dumps({"model": record["model_config"], "train": record["train_config"]}, sort_keys=True, separators=(",", ":"))
+    return planned | taken | {"torch": record["versions"]["torch"], "recipe_hash": ladder.recipe_hash(run.name), "config": config}
+
+
+def num_workers(profile: Profile) -> int:
+    """One worker per core this process may use, or workers_per_gpu per GPU."""
+    import torch
+
+    gpus = torch.cuda.device_count()
+    return gpus * profile.sweep.workers_per_gpu if gpus else len(os.sched_getaffinity(0))
