@@ -12,6 +12,7 @@ import re
 from bisect import bisect
 from collections.abc import Callable
 from functools import lru_cache
+from itertools import accumulate
 
 from corpus.lexicon import Language
 from corpus.world import TRAIN, World, belongs
@@ -19,6 +20,9 @@ from corpus.world import TRAIN, World, belongs
 Draw = Callable[[], float]
 MAX_NUMBER = 20  # 210 sums and 210 differences: enough that a problem of 2-3 steps is new, few enough to be learned within 1e7 tokens
 NUMBERS = tuple(f" {n}" for n in range(MAX_NUMBER + 1))
+USUAL_PLACE = 0.5  # share of things that lie where things of their kind usually lie
+USUAL_ORDER = 0.75  # share of sentences whose nouns stand in their usual roles (large things do not fit into small ones)
+SCRIPT_SHIFT = 1.0  # Zipf-Mandelbrot shift of the trades in stories: the first is 6 times as frequent as the twelfth
 CODE_NAMES = tuple(f" {letter}" for letter in "ijkmnpqrstuvwxyz")
 
 
@@ -151,20 +155,37 @@ def exam_question(world: World, language: Language, person: int, attribute: int,
 
 
 def exam_sheet(draw: Draw, world: World, language: Language, split: str = TRAIN) -> list[str]:
-    """Quiz page: questions with four options and the letter of the right one."""
+    """Quiz page: questions with four options and the letter of the right one; in half of the keys its value follows."""
     pieces: list[str] = []
+    names_value = draw() < 0.5
     for _ in range(2 + int(draw() * 2)):
         person, attribute = draw_person(draw, world, language), int(draw() * len(language.attributes))
         chosen, position = exam_options(draw, world, language, person, attribute, split)
-        pieces += exam_question(world, language, person, attribute, chosen) + [language.letters[position], language.stop]
+        pieces += exam_question(world, language, person, attribute, chosen) + [language.letters[position]]
+        if names_value:
+            pieces.append(world.value(language, person, attribute))
+        pieces.append(language.stop)
     return pieces
+
+
+def draw_places(draw: Draw, language: Language, things: list[int]) -> list[int]:
+    """A place for each thing, all different: mostly the thing's usual place, so that common sense answers some questions
+    before reading does (as in RACE), else any."""
+    num_places = len(language.places)
+    places: list[int] = []
+    for thing in things:
+        place = thing % num_places if draw() < USUAL_PLACE else int(draw() * num_places)
+        while place in places:
+            place = int(draw() * num_places)
+        places.append(place)
+    return places
 
 
 def passage(draw: Draw, language: Language, split: str) -> tuple[list[str], list[int], list[int], list[int]]:
     """Four sentences `Anna put the ball in the hall.`; returns pieces and the indices of persons, objects, places."""
     while True:
-        persons = sample(draw, 4, len(language.names))
-        things, places = sample(draw, 4, len(language.objects)), sample(draw, 4, len(language.places))
+        persons, things = sample(draw, 4, len(language.names)), sample(draw, 4, len(language.objects))
+        places = draw_places(draw, language, things)
         if belongs(split, *things, *places):
             break
     pieces: list[str] = []
@@ -192,15 +213,28 @@ def story(draw: Draw, world: World, language: Language, split: str = TRAIN) -> l
     """Book page: what people of a trade do (scripts)."""
     pieces: list[str] = []
     while len(pieces) < 18:
-        job, opening, time = (int(draw() * len(seq)) for seq in (language.scripts, language.script_openings, language.script_times))
+        job = draw_script(draw, language)
+        opening, time = int(draw() * len(language.script_openings)), int(draw() * len(language.script_times))
         if belongs(split, ord(language.code[0]), job, opening, time):
             pieces += script_context(language, job, opening, time) + script_ending(language, job)
     return pieces
 
 
+@lru_cache(maxsize=None)
+def _script_weights(num_scripts: int) -> tuple[float, ...]:
+    weights = [1.0 / (rank + SCRIPT_SHIFT) for rank in range(num_scripts)]
+    return tuple(accumulate(weight / sum(weights) for weight in weights))
+
+
+def draw_script(draw: Draw, language: Language) -> int:
+    """A trade by frequency rank (Zipf-Mandelbrot)."""
+    return min(bisect(_script_weights(len(language.scripts)), draw()), len(language.scripts) - 1)
+
+
 def script_context(language: Language, job: int, opening: int, time: int) -> list[str]:
     """`The old baker woke up early`"""
-    return fill(language.script_openings[opening], language.scripts[job][0]) + [language.script_times[time]]
+    times, openings = [language.script_times[time]], fill(language.script_openings[opening], language.scripts[job][0])
+    return times + openings if language.time_first else openings + times
 
 
 def script_ending(language: Language, job: int) -> list[str]:
@@ -209,10 +243,12 @@ def script_ending(language: Language, job: int) -> list[str]:
 
 
 def coreference_nouns(draw: Draw, language: Language, kind: int, split: str) -> tuple[str, str, str]:
-    """Two nouns and a place for sentence `kind`, of the asked split."""
-    nouns = language.names if language.coreferences[kind].people else language.objects
+    """Two nouns and a place for sentence `kind`, of the asked split. Things meet nowhere: a place that the text does not show
+    must not tell two compositions apart, or the same sentence stands on both sides of the split."""
+    people = language.coreferences[kind].people
+    nouns = language.names if people else language.objects
     while True:
-        (first, second), place = sample(draw, 2, len(nouns)), int(draw() * len(language.places))
+        (first, second), place = sample(draw, 2, len(nouns)), int(draw() * len(language.places)) if people else 0
         if belongs(split, ord(language.code[0]), kind, first, second, place):
             return nouns[first], nouns[second], language.places[place]
 
