@@ -10,8 +10,11 @@ so that TRITON_INTERPRET may be set until then and the references work where Tri
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
+from collections.abc import Callable
+from typing import Any
 
 import torch
 
@@ -75,3 +78,58 @@ def autocast(*tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
         return tensors
     dtype = torch.get_autocast_dtype(device_type)
     return tuple(tensor.to(dtype) for tensor in tensors)
+
+
+def on_device(x: torch.Tensor) -> contextlib.AbstractContextManager:
+    """Context in which a launch goes to the GPU that holds x (a launch goes to the current GPU otherwise); nothing on a CPU."""
+    return torch.cuda.device(x.device) if x.is_cuda else contextlib.nullcontext()
+
+
+def num_multiprocessors(x: torch.Tensor) -> int:
+    """Number of multiprocessors of the GPU that holds x; 2 in the interpreter, enough to exercise a loop over programs."""
+    return torch.cuda.get_device_properties(x.device).multi_processor_count if x.is_cuda else 2
+
+
+def require_float(op: str, *tensors: torch.Tensor) -> None:
+    """Raise ValueError unless every tensor has a type that the Triton kernels take."""
+    for tensor in tensors:
+        if tensor.dtype not in (torch.float32, torch.float16, torch.bfloat16):
+            raise ValueError(f"{op}: path 'triton' takes float32, float16 and bfloat16, not {tensor.dtype}; choose path='reference'")
+
+
+def next_power_of_2(n: int) -> int:
+    """Smallest power of two >= n (Triton's tile sizes are powers of two)."""
+    return 1 << max(n - 1, 0).bit_length()
+
+
+class Kernel:
+    """A Triton kernel that is handed to triton.jit when it is first launched; `kernel[grid](...)` as in Triton.
+
+    The function's module imports `tl` from here as a placeholder; the first launch puts triton.language in its place, and the
+    compiled form of every kernel that the function may call.
+    """
+
+    def __init__(self, function: Callable):
+        self.function = function
+        self._jitted = None
+
+    def jitted(self) -> Any:
+        """The triton.JITFunction (or, in the interpreter, its interpreted twin)."""
+        if self._jitted is None:
+            import triton
+            import triton.language
+
+            self._jitted = triton.jit(self.function)
+            namespace = self.function.__globals__
+            namespace["tl"] = triton.language
+            for name, value in list(namespace.items()):
+                if isinstance(value, Kernel):
+                    namespace[name] = value.jitted()
+        return self._jitted
+
+    def __getitem__(self, grid: tuple[int, ...]) -> Callable:
+        return self.jitted()[grid]
+
+
+jit = Kernel
+tl = None  # stands for triton.language in a kernel's module until its first launch
