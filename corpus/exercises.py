@@ -12,7 +12,7 @@ def draw_problem(draw: Draw, language: Language, num_steps: int, split: str) -> 
     """Start value and signed steps, all partial results within 0..MAX_NUMBER; the composition is of the asked split.
     One-step problems are drills in words: they are the ingredient, never an item, and all belong to training."""
     while True:
-        total = start = 1 + int(draw() * MAX_NUMBER)
+        total = start = 2 + int(draw() * (MAX_NUMBER - 1))
         steps = []
         for _ in range(num_steps):
             gain = total == 0 or (total < MAX_NUMBER and draw() < 0.5)

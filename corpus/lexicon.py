@@ -55,6 +55,7 @@ class Language:
     who: str  # {0} object
     script_openings: tuple[str, ...]  # {0} job
     script_times: tuple[str, ...]
+    time_first: bool  # the time of day stands before the opening
     script_ending: str  # {0} place {1} thing
     scripts: tuple[tuple[str, str, str], ...]  # job, place, thing
     coreferences: tuple[Coreference, ...]
@@ -72,7 +73,7 @@ _EN_ATTRIBUTES = (
               (" The job of{0} is{1}.", "{0} works as a{1}.", "{0} is a{1} by trade."), " What is the job of{0}?"),
     Attribute("town", _words("Paris Rome Oslo Lima Bonn Cork Bath Nice York Graz Bern Kent", " "),
               (" The town of{0} is{1}.", "{0} lives in{1}.", "{0} has a home in{1}."), " What is the town of{0}?"),
-    Attribute("pet", _words("dog cat hen fox owl bee pig cow rat ant eel goat", " "),
+    Attribute("pet", _words("dog cat hen fox yak bee pig cow rat ram bat goat", " "),
               (" The pet of{0} is{1}.", "{0} keeps a{1}.", "{0} feeds a{1} every day."), " What is the pet of{0}?"),
     Attribute("food", _words("rice soup cake fish corn figs nuts stew ham eggs pie jam", " "),
               (" The food of{0} is{1}.", "{0} likes{1} best.", "{0} eats{1} every day."), " What is the food of{0}?"),
@@ -88,7 +89,7 @@ ENGLISH = Language(
                  "Amy Dan Zoe Ivan Kate Rob Tim Will Nina Joe Fred Gina Pete Rita Mark Tina Carl Dora", " "),
     attributes=_EN_ATTRIBUTES,
     objects=_words("ball cup hat book key lamp box bag coin ring", " "),
-    places=_words("kitchen garden hall attic cellar shed barn porch", " "),
+    places=_words("kitchen garden hall attic cellar shed barn yard", " "),
     goods=_words("apples pears cards stamps", " "),
     letters=_words("A B C D", " "),
     question=" Question:{0}", answer=" Answer:", stop=".",
@@ -97,6 +98,7 @@ ENGLISH = Language(
     script_openings=(" The old{0} woke up", " The young{0} got up", " Our{0} had tea", " One{0} set off", " The tall{0} came out", " The new{0} sat down",
                      " My{0} had soup", " The good{0} got up", " That{0} sat down", " This{0} came out"),
     script_times=_words("early late today again first", " "),
+    time_first=False,
     script_ending=" and went to the{0} for the{1}.",
     scripts=_EN_SCRIPTS,
     coreferences=(
@@ -130,7 +132,8 @@ CHINESE = Language(
     put="{0}把{1}放在{2}。", where="{0}在哪里？", who="谁拿了{0}？",
     script_openings=("老{0}起床", "年轻的{0}出门", "那位{0}吃完饭", "新来的{0}喝了茶", "这位{0}起床", "老{0}出门", "年轻的{0}吃完饭", "那位{0}喝了茶",
                      "新来的{0}起床", "这位{0}出门"),
-    script_times=_words("很早 很晚 今天 先"),
+    script_times=_words("早上 晚上 今天 昨天"),
+    time_first=True,
     script_ending="，去{0}拿{1}。",
     scripts=tuple(tuple(row.split()) for row in (
         "老师 学校 课本", "医生 医院 药片", "农民 田里 小麦", "司机 车站 汽车", "歌手 舞台 歌曲", "画家 画室 图画", "厨师 饭店 锅子", "警察 街上 小偷")),

@@ -1,34 +1,35 @@
 """Closed-book tasks: recall (TriviaQA, NLPCC-KBQA), exam (MMLU, C-Eval) and the exam in cloze form as its control."""
 
-from corpus.documents import Draw, draw_person, exam_options, exam_question, recall_question
+from corpus.documents import Draw, exam_options, exam_question, recall_question
 from corpus.lexicon import LANGUAGES
 from corpus.world import World
 from tasks.base import Question, Task, stop_mark
 
 
-def _fact(draw: Draw, world: World, task: Task) -> tuple[int, int]:
+def _fact(draw: Draw, task: Task) -> tuple[int, int]:
+    """Any fact, frequent or rare, with equal weight."""
     language = LANGUAGES[task.language]
-    return draw_person(draw, world, language), int(draw() * len(language.attributes))
+    return int(draw() * len(language.names)), int(draw() * len(language.attributes))
 
 
 def _recall(draw: Draw, world: World, task: Task, split: str) -> Question:
     """The fact itself must be read in training to be known; what is new is the prompt."""
     language = LANGUAGES[task.language]
-    person, attribute = _fact(draw, world, task)
+    person, attribute = _fact(draw, task)
     value = world.value(language, person, attribute)
     return recall_question(world, language, person, attribute), [[value, language.stop]], value.strip()
 
 
 def _exam(draw: Draw, world: World, task: Task, split: str) -> Question:
     language = LANGUAGES[task.language]
-    person, attribute = _fact(draw, world, task)
+    person, attribute = _fact(draw, task)
     chosen, position = exam_options(draw, world, language, person, attribute, split)
     return exam_question(world, language, person, attribute, chosen), [[letter] for letter in language.letters], position
 
 
 def _exam_cloze(draw: Draw, world: World, task: Task, split: str) -> Question:
     language = LANGUAGES[task.language]
-    person, attribute = _fact(draw, world, task)
+    person, attribute = _fact(draw, task)
     chosen, position = exam_options(draw, world, language, person, attribute, split)
     values = language.attributes[attribute].values
     return recall_question(world, language, person, attribute), [[values[i]] for i in chosen], position
