@@ -7,7 +7,8 @@ Per-item values stay available because both papers' disputes are about metrics; 
 
 from __future__ import annotations
 
-from typing import NamedTuple, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
@@ -74,7 +75,8 @@ def proportion(successes_I: np.ndarray) -> Estimate:
     z = stats.norm.ppf(0.5 + CONFIDENCE / 2)
     centre = (share + z * z / (2 * num_items)) / (1 + z * z / num_items)
     half = z / (1 + z * z / num_items) * np.sqrt(share * (1 - share) / num_items + z * z / (4 * num_items * num_items))
-    return Estimate(share, max(0.0, float(centre - half)), min(1.0, float(centre + half)), num_items)
+    # At 0 and 1 one end equals the share but for rounding, which must not push it inside.
+    return Estimate(share, min(share, max(0.0, float(centre - half))), max(share, min(1.0, float(centre + half))), num_items)
 
 
 def mean(values_I: np.ndarray) -> Estimate:

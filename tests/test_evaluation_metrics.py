@@ -66,6 +66,7 @@ def test_wilson_interval_at_known_values():
     estimate = metrics.proportion(np.array([1.0] * 8 + [0.0] * 2))
     assert estimate == pytest.approx((0.8, 0.490162, 0.943318, 10), abs=1e-6)
     assert metrics.proportion(np.zeros(10)) == pytest.approx((0.0, 0.0, 0.277533, 10), abs=1e-6)
+    assert all(metrics.proportion(np.zeros(n)).low == 0.0 and metrics.proportion(np.ones(n)).high == 1.0 for n in range(1, 60))
 
 
 def test_t_interval_at_known_values():
