@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import ndimage, optimize, stats
 
 from analysis.intervals import Estimate, failed
 from analysis.onset import onset_loss
@@ -23,45 +23,61 @@ class Jump:
 
 def jump_share(
     tokens_seen: np.ndarray, loss_nats: np.ndarray, value: np.ndarray, num_items: np.ndarray | float | None = None,
-    standard_error: np.ndarray | None = None, num_replicates: int = 1000, seed: int = 0, level: float = 0.95,
+    standard_error: np.ndarray | float | None = None, num_replicates: int = 1000, seed: int = 0, level: float = 0.95,
 ) -> Jump:
     """Largest share of one run's total gain that falls between two neighbouring checkpoints; value rises (negate a falling metric).
 
-    The largest of noisy differences is too large. So the monotone curve through the values is sampled again with item noise (binomial
-    by num_items, or normal by standard_error [n]); estimate and pivotal interval are corrected by what that does to the share.
+    The largest of noisy differences is too large. So the statistic is simulated with item noise (normal, with
+    the binomial's variance at num_items or with standard_error [n]) along a path of monotone curves from an even rise, over a smoothed and the monotone fit, to one single step; the interval
+    holds the true shares of the curves under which the observed share is not surprising, the estimate is where it is the median.
     Item noise is taken as independent between checkpoints, which overstates it where all share their items: a wide interval, not a
-    narrow one. status "not reached: no gain" when the gain is below 3 standard errors.
+    narrow one. status "not reached: no gain" when the gain is below 3 standard errors. ValueError unless one kind of noise is given.
     """
     order = np.argsort(np.asarray(tokens_seen), kind="stable")
     loss, value = np.asarray(loss_nats, float)[order], np.asarray(value, float)[order]
     if (num_items is None) == (standard_error is None):
         raise ValueError("num_items, standard_error: give exactly one of them")
     if len(value) < 3 or not (np.isfinite(value).all() and np.isfinite(loss).all()):
-        return Jump(failed("needs 3 checkpoints without nan"), np.nan, np.nan, np.nan, "failed: needs 3 checkpoints without nan")
+        return _no_jump("failed: needs 3 checkpoints without nan")
+    # The same noise for every curve of the path, so that the limits along it are smooth.
+    noise = np.random.default_rng(seed).normal(size=(num_replicates, len(value)))
+    given = np.asarray(num_items if standard_error is None else standard_error, float)
+    given = np.broadcast_to(given, order.shape)[order]
+
+    def simulate(curve: np.ndarray) -> np.ndarray:
+        p = np.clip(curve, 0.5 / (given + 1), 1 - 0.5 / (given + 1))
+        return curve + noise * (np.sqrt(p * (1 - p) / given) if standard_error is None else given)
+
     smooth = optimize.isotonic_regression(value).x
-    rng = np.random.default_rng(seed)
-    if num_items is not None:
-        items = np.broadcast_to(np.asarray(num_items), order.shape)[order].astype(int)
-        samples = rng.binomial(items, np.clip(smooth, 0, 1), size=(num_replicates, len(value))) / items
-        floor = 0.5 / (items + 1)
-        error = np.sqrt(np.clip(smooth, floor, 1 - floor) * (1 - np.clip(smooth, floor, 1 - floor)) / items)
-    else:
-        error = np.broadcast_to(np.asarray(standard_error, float), order.shape)[order]
-        samples = smooth + error * rng.normal(size=(num_replicates, len(value)))
-    gain = smooth[-1] - smooth[0]
-    if gain <= 3 * np.hypot(error[0], error[-1]):
-        return Jump(Estimate(np.nan, np.nan, np.nan, "not reached: no gain"), np.nan, np.nan, np.nan, "not reached: no gain")
+    ends = simulate(smooth)[:, [0, -1]]
+    if smooth[-1] - smooth[0] <= 3 * np.hypot(*np.maximum(ends.std(axis=0), 1e-12)):
+        return _no_jump("not reached: no gain")
     observed, place = _largest_step(value[None])
-    planted, _ = _largest_step(smooth[None])
-    shift = _largest_step(samples)[0] - planted[0]
-    tail = np.array([0.5 - level / 2, 0.5 + level / 2])
-    high, low = observed[0] - np.quantile(shift, tail)
-    # A largest share can be neither below an even split nor above the whole gain.
-    share = np.clip([observed[0] - np.mean(shift), low, high], 1 / (len(value) - 1), 1.0)
+    path = _curve_path(smooth, place[0])
+    true_share = np.maximum.accumulate(_largest_step(path)[0])
+    tail = 0.5 - level / 2
+    limits = np.array([np.quantile(_largest_step(simulate(curve))[0], [tail, 0.5, 1 - tail]) for curve in path])
+    rising = [optimize.isotonic_regression(limits[:, k]).x for k in (2, 1, 0)]
+    low, estimate, high = (float(np.interp(observed[0], limit, true_share)) for limit in rising)
     step = place[0]
     span = float(np.ptp(loss))
-    part = abs(loss[step] - loss[step + 1]) / span if span > 0 else np.nan
-    return Jump(Estimate(*map(float, share)), float(loss[step]), float(loss[step + 1]), float(part), "ok")
+    part = float(abs(loss[step] - loss[step + 1]) / span) if span > 0 else np.nan
+    return Jump(Estimate(estimate, low, high), float(loss[step]), float(loss[step + 1]), part, "ok")
+
+
+def _no_jump(status: str) -> Jump:
+    return Jump(Estimate(np.nan, np.nan, np.nan, status), np.nan, np.nan, np.nan, status)
+
+
+def _curve_path(smooth: np.ndarray, step: int, num_each: int = 12) -> np.ndarray:
+    """Monotone curves with the same ends and ever larger largest step: even rise -> smoothed -> monotone fit -> one step, [P, n]."""
+    n = len(smooth)
+    even = np.linspace(smooth[0], smooth[-1], n)
+    single = np.where(np.arange(n) <= step, smooth[0], smooth[-1])
+    softened = ndimage.gaussian_filter1d(smooth, sigma=n / 8, mode="nearest")
+    softened = smooth[0] + (softened - softened[0]) * (smooth[-1] - smooth[0]) / (softened[-1] - softened[0])
+    share = np.linspace(0, 1, num_each)[:, None]
+    return np.vstack([a + share * (b - a) for a, b in ((even, softened), (softened, smooth), (smooth, single))])
 
 
 def _largest_step(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

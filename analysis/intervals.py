@@ -132,8 +132,13 @@ def from_replicates(
     method: str = "percentile",
     jackknife: np.ndarray | None = None,
     num_runs: int | None = None,
+    freedom: int | None = None,
 ) -> Estimate:
-    """Turn bootstrap replicates into an Estimate; failed replicates (not finite) are counted, and named in the status."""
+    """Turn bootstrap replicates into an Estimate; failed replicates (not finite) are counted, and named in the status.
+
+    Percentile intervals from few runs are too narrow by about the ratio of t to normal and by sqrt(G/(G-1)); with num_runs = G given the
+    quantiles are moved outwards by both (Hesterberg 2015, expanded percentile). freedom does so for residual bootstraps, t only.
+    """
     finite = np.isfinite(replicates)
     lost = int((~finite).sum())
     if not np.isfinite(estimate):
@@ -141,7 +146,7 @@ def from_replicates(
     if lost > MAX_FAILED_SHARE * len(replicates):
         return Estimate(estimate, np.nan, np.nan, f"failed: {lost} of {len(replicates)} bootstrap replicates undefined")
     replicates = replicates[finite]
-    tail = (1 - level) / 2
+    tail = _expanded_tail((1 - level) / 2, num_runs, freedom)
     if method == "percentile":
         shares = (tail, 1 - tail)
     elif method == "bca":
@@ -153,6 +158,12 @@ def from_replicates(
     if num_runs is not None and num_runs < FEW_RUNS:
         notes.append(f"few runs ({num_runs})")
     return Estimate(float(estimate), float(low), float(high), "ok" + (": " + ", ".join(notes) if notes else ""))
+
+
+def _expanded_tail(tail: float, num_runs: int | None, freedom: int | None) -> float:
+    if num_runs is not None and num_runs > 1:
+        return float(stats.norm.cdf(stats.t.ppf(tail, num_runs - 1) * np.sqrt(num_runs / (num_runs - 1))))
+    return float(stats.norm.cdf(stats.t.ppf(tail, freedom))) if freedom is not None else tail
 
 
 def _bca_shares(estimate: float, replicates: np.ndarray, jackknife: np.ndarray | None, tail: float) -> tuple[float, float]:

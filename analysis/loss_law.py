@@ -46,10 +46,10 @@ def size_at_loss(eta, l_inf, n0, alpha):
 def fit_loss_law(
     num_parameters: np.ndarray, loss_nats: np.ndarray, num_replicates: int = 1000, seed: int = 0, level: float = 0.95
 ) -> LossLawFit:
-    """Eq. 4 on rows [n] of one token budget, by least squares with L_inf >= 0; intervals by residual bootstrap.
+    """Eq. 4 on rows [n] of one token budget, by least squares with L_inf >= 0; intervals by parametric bootstrap.
 
-    Every alpha of a dense grid is tried with its best L_inf and N0, so there is no local optimum to be caught in. Residuals are
-    scaled by sqrt(n / (n - 3)). status "failed: ..." below 4 sizes, when size explains nothing (F test), or when alpha ends at an edge
+    Every alpha of a dense grid is tried with its best L_inf and N0, so there is no local optimum to be caught in. Noise is drawn
+    normal with n - 3 degrees of freedom (runs cannot be resampled: a size may have one). status "failed: ..." below 4 sizes, when size explains nothing (F test), or when alpha ends at an edge
     of 0.01-4 (a law without visible curvature).
     """
     size, loss = np.asarray(num_parameters, float), np.asarray(loss_nats, float)
@@ -66,10 +66,9 @@ def fit_loss_law(
         return _no_law("size does not explain loss (F test)")
     if point[2] <= ALPHA_GRID[1] or point[2] >= ALPHA_GRID[-2]:
         return _no_law(f"alpha ends at the edge of its range ({point[2]:.3g})")
-    residual = (residual - residual.mean()) * np.sqrt(len(loss) / freedom)
-    drawn = np.random.default_rng(seed).choice(residual, size=(num_replicates, len(loss)))
-    draws = _profile_alpha(size, fitted + drawn)
-    intervals = [from_replicates(float(point[column]), draws[:, column], level) for column in range(3)]
+    spread = np.sqrt(np.sum(residual**2) / freedom)
+    draws = _profile_alpha(size, fitted + spread * np.random.default_rng(seed).normal(size=(num_replicates, len(loss))))
+    intervals = [from_replicates(float(point[column]), draws[:, column], level, freedom=freedom) for column in range(3)]
     return LossLawFit(*intervals, intervals[2].status, draws)
 
 

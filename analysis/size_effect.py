@@ -1,8 +1,9 @@
 """Does loss suffice? Whether model size still explains performance once loss is known (paper L, 2.3-2.4), and compute does not (App. E).
 
-Performance is regressed on a cubic spline in loss, with and without log size. Rows of one run stand together: the interval of the
-partial R^2 comes from a bootstrap over runs, that of the effect from leaving out one run at a time (CV3, t with G - 1 degrees of
-freedom; the bootstrap is too narrow with few runs), and the p-value from exchanging the sizes between runs.
+Performance is regressed on a cubic spline in loss, with and without log size. Rows of one run stand together, so the interval of the
+size effect comes from leaving out one run at a time (CV3, t with G - 1 degrees of freedom) and its p-value from exchanging the sizes
+between runs. Partial R^2 is never negative, so a bootstrap's interval for it excludes a true 0 always; its interval here is that of the
+effect, carried over, and its estimate is adjusted for what run noise alone gives (the mean over permuted sizes).
 """
 
 from dataclasses import dataclass
@@ -49,18 +50,18 @@ def size_effect(
     columns = choose_spline(runs, loss, value)
     curve = spline_basis(loss, columns)
     moments = _run_moments(np.column_stack([curve, size, value]), index)
-    point, slope = _partial(moments.sum(axis=0)[None])
-    counts = run_counts(runs, num_replicates, seed)[1]
-    replicates, _ = _partial(np.einsum("rg,gij->rij", counts, moments))
-    partial = from_replicates(float(point[0]), replicates, level, num_runs=len(labels))
-    _, left_out = _partial(moments.sum(axis=0)[None] - moments)
+    total = moments.sum(axis=0)
+    point, slope = _partial(total[None])
+    _, left_out = _partial(total - moments)
     spread = np.sqrt((len(labels) - 1) / len(labels) * np.sum((left_out - slope[0]) ** 2))
     effect = _t_interval(float(slope[0]), float(spread), len(labels) - 1, level)
+    by_chance = _permuted_shares(curve, size, value, index, num_replicates, seed)
+    partial = _partial_interval(float(point[0]), float(np.mean(by_chance)), effect, total)
+    p_value = float((1 + np.sum(by_chance >= point[0] - 1e-12)) / (1 + num_replicates))
     tost = _t_interval(float(slope[0]), float(spread), len(labels) - 1, 2 * level - 1)
     verdict = "equivalent" if -bound < tost.low and tost.high < bound else "undecided"
     if verdict == "undecided" and (effect.low > 0 or effect.high < 0):
         verdict = "different"
-    p_value = _permutation_p(curve, size, value, index, float(point[0]), num_replicates, seed)
     return SizeEffect(partial, effect, verdict, p_value, columns, len(labels), partial.status)
 
 
@@ -153,7 +154,19 @@ def _partial(moments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return np.clip(1 - _residual_sum(moments) / without, 0, 1), slope
 
 
-def _permutation_p(curve, size, value, index, observed, num_replicates, seed) -> float:
+def _partial_interval(raw: float, by_chance: float, effect: Estimate, total: np.ndarray) -> Estimate:
+    """Partial R^2 from the effect's interval: b^2 S / (b^2 S + E), S the sum of squares of size given loss, E of what neither explains."""
+    error = _residual_sum(total[None])[0]
+    left = _residual_sum(total[None, :-1, :-1])[0]
+    near = 0.0 if effect.low <= 0 <= effect.high else min(abs(effect.low), abs(effect.high))
+    far = max(abs(effect.low), abs(effect.high))
+    low, high = (slope**2 * left / (slope**2 * left + error) for slope in (near, far))
+    adjusted = 1 - (1 - raw) / (1 - by_chance)
+    return Estimate(float(np.clip(adjusted, low, high)), float(low), float(high))
+
+
+def _permuted_shares(curve, size, value, index, num_replicates, seed) -> np.ndarray:
+    """Partial R^2 with the sizes exchanged between runs, [num_replicates]."""
     orthogonal, _ = np.linalg.qr(curve)
     residual = value - orthogonal @ (orthogonal.T @ value)
     size_of_run = np.zeros(index.max() + 1)
@@ -163,7 +176,7 @@ def _permutation_p(curve, size, value, index, observed, num_replicates, seed) ->
     permuted = permuted - (permuted @ orthogonal) @ orthogonal.T
     with np.errstate(divide="ignore", invalid="ignore"):
         shares = (permuted @ residual) ** 2 / (np.sum(permuted**2, axis=1) * np.sum(residual**2))
-    return float((1 + np.sum(shares >= observed - 1e-12)) / (1 + num_replicates))
+    return np.nan_to_num(shares)
 
 
 def _t_interval(estimate: float, spread: float, freedom: int, level: float) -> Estimate:
