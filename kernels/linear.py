@@ -78,7 +78,7 @@ def linear(x: torch.Tensor, weight_ND: torch.Tensor, path: str = "auto") -> torc
         return linear_reference(x, weight_ND)
     launch.require_float("linear", x, weight_ND)
     y_MN = _forward(x.reshape(-1, x.shape[-1]).contiguous(), weight_ND.contiguous())
-    return y_MN.view(*x.shape[:-1], -1)
+    return y_MN.view(*x.shape[:-1], weight_ND.shape[0])
 
 
 class _LinearMode(torch.overrides.TorchFunctionMode):

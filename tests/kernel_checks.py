@@ -30,7 +30,7 @@ Tensors = tuple[torch.Tensor, ...]
 def randn(*shape: int, dtype: torch.dtype = torch.float32, seed: int = 0, scale: float = 1.0) -> torch.Tensor:
     """Normal numbers that depend on shape and seed alone, on the device under test."""
     generator = torch.Generator().manual_seed(seed * 1009 + sum(shape))
-    return (torch.randn(*shape, generator=generator) * scale).to(DEVICE, dtype)
+    return (torch.randn(shape, generator=generator) * scale).to(DEVICE, dtype)
 
 
 @contextlib.contextmanager
