@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from matplotlib import colormaps, rc_context
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -25,6 +26,8 @@ RC = {"font.size": 8.5, "axes.titlesize": 9, "axes.labelsize": 8.5, "xtick.label
       "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.7, "xtick.major.width": 0.7, "ytick.major.width": 0.7,
       "axes.grid": True, "grid.color": "#e6e6e6", "grid.linewidth": 0.6, "axes.axisbelow": True, "font.family": "DejaVu Sans", "svg.hashsalt": "fixed"}
 MARKERS = "osD^vPX*"
+# From warm and light (small) to cold and dark (large): the order can be seen, and neighbours differ in hue as well as in marker.
+SIZE_COLORS = LinearSegmentedColormap.from_list("sizes", ["#f2b134", "#ef7d57", "#c8405a", "#8e5aa8", "#2e86ab", "#12343b"])
 CHANCE_COLOR = "#8a8a8a"
 PAPER_COLOR = "#9a9a9a"
 FIT_COLOR = "#333333"
@@ -42,29 +45,31 @@ class Style(dict):
 
     def __init__(self, results: pd.DataFrame):
         sizes = results[results.kind == "size"].sort_values("value")["size"]
-        shades = np.linspace(0.02, 0.86, max(len(sizes), 2))
-        super().__init__({size: (colormaps["plasma"](0.88 - shade), MARKERS[i % len(MARKERS)]) for i, (size, shade) in enumerate(zip(sizes, shades))})
+        shades = np.linspace(0.0, 1.0, max(len(sizes), 2))
+        super().__init__({size: (SIZE_COLORS(shade), MARKERS[i % len(MARKERS)]) for i, (size, shade) in enumerate(zip(sizes, shades))})
+
+
+def house_style():
+    """Context in which a figure is drawn and saved: fonts, grid and lines of all figures."""
+    return rc_context(RC)
 
 
 def new_figure(height_inches: float, width_inches: float = WIDTH_INCHES) -> Figure:
     """An empty figure of fixed size with constrained layout on the Agg canvas; no global state."""
-    with rc_context(RC):
-        figure = Figure(figsize=(width_inches, height_inches), dpi=DPI, layout="constrained")
-        FigureCanvasAgg(figure)
+    figure = Figure(figsize=(width_inches, height_inches), dpi=DPI, layout="constrained")
+    FigureCanvasAgg(figure)
     return figure
 
 
 def grid(figure: Figure, num_rows: int, num_columns: int, **keywords) -> np.ndarray:
-    """Axes [num_rows, num_columns] in the house style."""
-    with rc_context(RC):
-        return figure.subplots(num_rows, num_columns, squeeze=False, **keywords)
+    """Axes [num_rows, num_columns]."""
+    return figure.subplots(num_rows, num_columns, squeeze=False, **keywords)
 
 
 def save(figure: Figure, path: Path) -> None:
     """Write a PNG whose bytes depend on the picture alone: no date, no software name."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with rc_context(RC):
-        figure.savefig(path, dpi=DPI, metadata={"Software": None})
+    figure.savefig(path, dpi=DPI, metadata={"Software": None})
 
 
 def task_title(ax: Axes, task: str) -> None:
@@ -172,14 +177,10 @@ def onset_handles() -> list:
             Patch(facecolor=ONSET_COLOR, alpha=0.35, label="its threshold, 95 % interval")]
 
 
-def legend(figure: Figure, handles: list, title: str | None = None) -> None:
-    """One legend above all panels."""
-    figure.legend(handles=handles, loc="outside upper right", ncols=len(handles), frameon=False, handletextpad=0.4, columnspacing=1.3, title=title)
-
-
-def heading(figure: Figure, text: str) -> None:
-    """The figure's title, upper left."""
-    figure.suptitle(text, x=0.01, ha="left", fontsize=10.5, fontweight="bold")
+def legend(figure: Figure, heading: str, handles: list) -> None:
+    """The figure's heading with one legend under it, above all panels."""
+    figure.legend(handles=handles, loc="outside upper left", ncols=max(len(handles), 1), frameon=False, handletextpad=0.4, columnspacing=1.3, title=heading,
+                  title_fontproperties={"weight": "bold", "size": 10.5}, alignment="left", borderaxespad=0.2)
 
 
 def number(statistic: pd.Series, factor: float = 1.0, decimals: int = 2) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.plotting import save
+from experiments.plotting import house_style, save
 from experiments.profiles import Paths, default_profile, run_command
 from experiments.score_table import load_scores, read_results, write_results
 
@@ -25,7 +25,8 @@ def plot_stage(paths: Paths, stem: str, draw: Draw, table: Table | None = None) 
     """Draw one folder's results.csv, and write its table as markdown beside the figure where it has one; returns the files."""
     results = read_results(paths.results_csv(stem))
     figure_path = paths.figure(stem)
-    save(draw(results), figure_path)
+    with house_style():
+        save(draw(results), figure_path)
     if table is None:
         return [figure_path]
     table_path = figure_path.with_suffix(".md")

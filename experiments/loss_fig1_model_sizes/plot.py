@@ -33,8 +33,7 @@ def draw(results: pd.DataFrame) -> Figure:
         row[0].set_ylabel("score")
     for ax in axes[-1]:
         ax.set_xlabel(plotting.LOSS_LABEL)
-    plotting.heading(figure, "Performance against loss along the long runs")
-    plotting.legend(figure, [*plotting.size_handles(style, points["size"]), plotting.chance_handle(), *plotting.onset_handles()])
+    plotting.legend(figure, "Performance against loss along the long runs", [*plotting.size_handles(style, points["size"]), plotting.chance_handle(), *plotting.onset_handles()])
     plotting.footnote(figure, (
         "Score: accuracy, or exact match for recall and maths; bars are 95 % intervals over items. Paper L sees MMLU, C-Eval, GSM8K and GSM8K-Chinese leave chance "
         "near a loss of 2.2, in nats per token of its own corpus and tokenizer: no place on this axis corresponds to it."))
