@@ -12,9 +12,9 @@ import numpy as np
 from scipy import optimize
 
 # Exponents and relative widths on which the search starts; the final fit moves freely inside the bounds.
-EXPONENTS = np.array([0.4, 0.5, 0.6, 0.7, 0.85, 1.0, 1.2, 1.4, 1.7, 2.0, 2.5, 3.0, 4.0])
+EXPONENTS = np.array([0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.85, 1.0, 1.2, 1.4, 1.7, 2.0, 2.5, 3.0, 4.0])
 WIDTHS = np.geomspace(0.02, 1.0, 14)
-EXPONENT_BOUNDS = (0.4, 4.0)
+EXPONENT_BOUNDS = (0.2, 4.0)
 
 
 @dataclass(frozen=True)

@@ -40,9 +40,9 @@ def size_effect(
     verdict uses the two-sided (2 level - 1) interval, i.e. two one-sided tests at 1 - level each. status "failed" below 4 runs or 2 sizes.
     """
     runs, loss, value = np.asarray(runs), np.asarray(loss_nats, float), np.asarray(value, float)
-    log_size = np.log(np.asarray(num_parameters, float))
+    log_size = _log(num_parameters)
     labels, index = np.unique(runs, return_inverse=True)
-    problem = _problem(len(labels), np.unique(log_size).size, loss, value)
+    problem = _problem(len(labels), np.unique(log_size).size, loss, value, log_size)
     if problem:
         nothing = failed(problem)
         return SizeEffect(nothing, nothing, "undecided", np.nan, 0, len(labels), nothing.status)
@@ -74,9 +74,9 @@ def residual_spread_ratio(
     Both curves are splines of the same size, the larger of the two that leave-one-run-out prediction chooses. Percentile interval over runs.
     """
     runs, loss, value = np.asarray(runs), np.asarray(loss_nats, float), np.asarray(value, float)
-    log_compute = np.log(np.asarray(compute_flops, float))
+    log_compute = _log(compute_flops)
     labels, index = np.unique(runs, return_inverse=True)
-    problem = _problem(len(labels), 2, loss, value)
+    problem = _problem(len(labels), 2, loss, value, log_compute)
     if problem:
         return failed(problem)
     columns = max(choose_spline(runs, loss, value), choose_spline(runs, log_compute, value))
@@ -113,15 +113,20 @@ def choose_spline(runs: np.ndarray, x: np.ndarray, value: np.ndarray) -> int:
     return min(errors, key=errors.get)
 
 
-def _problem(num_runs: int, num_sizes: int, loss: np.ndarray, value: np.ndarray) -> str:
+def _log(positive: np.ndarray) -> np.ndarray:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.log(np.asarray(positive, float))
+
+
+def _problem(num_runs: int, num_sizes: int, loss: np.ndarray, value: np.ndarray, scale: np.ndarray) -> str:
     if num_runs < 4:
         return f"{num_runs} runs, needs 4"
     if num_sizes < 2:
         return "one size only"
     if len(value) < 12:
         return f"{len(value)} rows, needs 12"
-    if not (np.isfinite(loss).all() and np.isfinite(value).all()):
-        return "nan or inf among loss_nats or value"
+    if not np.isfinite([loss, value, scale]).all():
+        return "nan, inf or a size or compute <= 0 among the rows; drop them first"
     return "value or loss_nats is constant" if np.ptp(value) == 0 or np.ptp(loss) == 0 else ""
 
 

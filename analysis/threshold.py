@@ -77,8 +77,8 @@ def fit_hinge(
     variance = row_variance(loss_nats, value, num_items)
     eta = eta_candidates(loss_nats)
     _, _, coarse = _search(shape, eta, runs, loss_nats, value - chance, variance, num_replicates, seed)
-    spacing = np.max(np.diff(eta)) if len(eta) > 1 else 0.0
-    fine = np.linspace(max(coarse.min() - spacing, eta[0]), coarse.max() + spacing, 160)
+    first, last = np.searchsorted(eta, [coarse.min(), coarse.max()])
+    fine = np.linspace(eta[max(first - 1, 0)], eta[min(last + 1, len(eta) - 1)], 160)
     theta, amplitude, etas = _search(shape, fine, runs, loss_nats, value - chance, variance, num_replicates, seed)
     draws = etas[1:]
     gain = float(amplitude * SHAPES[shape].basis(loss_nats.min()[None], theta[None])[0, 0])
