@@ -13,10 +13,13 @@ from numba import njit, types
 from numba.extending import intrinsic
 
 # Reductions may be reordered so that they vectorise; infinities and overflow keep their meaning.
-_FAST = {"reassoc", "contract", "arcp", "nsz", "nnan"}
+# The numpy error model divides without a branch for zero, which would keep a loop scalar.
+_COMPILE = {"fastmath": {"reassoc", "contract", "arcp", "nsz", "nnan"}, "error_model": "numpy", "cache": True}
 _ONE, _ZERO = np.float32(1.0), np.float32(0.0)
+_MASKED = np.float32(-1e30)
 _LOG2_E = np.float32(1.4426950408889634)
-_LOWEST_EXPONENT = np.float32(-126.0)
+# 2^-127 has no normal fp32 number: its bits come out as an exact zero, which is what a masked score needs.
+_LOWEST_EXPONENT = np.float32(-127.0)
 _HIGHEST_EXPONENT = np.float32(126.0)
 # Minimax polynomial of 2^f on [-0.5, 0.5], relative error below 3e-7.
 _P1, _P2, _P3 = np.float32(0.6931472), np.float32(0.2402265), np.float32(0.05550411)
@@ -65,7 +68,7 @@ def _round_f32(typing_context, value):
 
 @intrinsic
 def _power_of_two(typing_context, exponent):
-    """2^n for a whole number n in [-126, 127], given as fp32."""
+    """2^n for a whole number n in [-126, 127], given as fp32; zero for -127."""
 
     def generate(context, builder, signature, arguments):
         int32 = ir.IntType(32)
@@ -75,16 +78,16 @@ def _power_of_two(typing_context, exponent):
     return types.float32(types.float32), generate
 
 
-@njit(fastmath=_FAST, inline="always")
+@njit(inline="always", **_COMPILE)
 def _exp(x):
-    """exp in fp32 without a library call, so that loops around it vectorise. Saturates at 2^-126 and 2^126."""
+    """exp in fp32 without a library call, so that loops around it vectorise. Zero below 2^-127, saturates at 2^126."""
     t = min(max(x * _LOG2_E, _LOWEST_EXPONENT), _HIGHEST_EXPONENT)
     n = _round_f32(t)
     f = t - n
     return (_ONE + f * (_P1 + f * (_P2 + f * (_P3 + f * (_P4 + f * (_P5 + f * _P6)))))) * _power_of_two(n)
 
 
-@njit(fastmath=_FAST, cache=True)
+@njit(**_COMPILE)
 def embed_rms_norm(tokens_M, weight_VD, x_MD, gain_D, y_MD, rstd_M, eps):
     """x = weight[tokens]; y = x * rstd * gain with rstd = 1 / sqrt(mean(x^2) + eps)."""
     M, D = x_MD.shape
@@ -101,7 +104,7 @@ def embed_rms_norm(tokens_M, weight_VD, x_MD, gain_D, y_MD, rstd_M, eps):
             y[d] = narrow(x[d] * rstd * gain_D[d], y[d])
 
 
-@njit(fastmath=_FAST, cache=True)
+@njit(**_COMPILE)
 def add_rms_norm(x_MD, branch_MD, sum_MD, gain_D, y_MD, rstd_M, eps):
     """sum = x + branch; y = rms_norm(sum) * gain."""
     M, D = x_MD.shape
@@ -118,7 +121,7 @@ def add_rms_norm(x_MD, branch_MD, sum_MD, gain_D, y_MD, rstd_M, eps):
             y[d] = narrow(added[d] * rstd * gain_D[d], y[d])
 
 
-@njit(fastmath=_FAST, cache=True)
+@njit(**_COMPILE)
 def rms_norm_backward(dy_MD, x_MD, rstd_M, gain_D, dx_MD, dx_stored_MD, dgain_D):
     """dx += rstd * (g - xhat * mean(g * xhat)) with g = dy * gain, xhat = x * rstd; dgain += sum over rows of dy * xhat.
 
@@ -140,61 +143,62 @@ def rms_norm_backward(dy_MD, x_MD, rstd_M, gain_D, dx_MD, dx_stored_MD, dgain_D)
             stored[d] = narrow(value, stored[d])
 
 
-@njit(fastmath=_FAST, cache=True)
+@njit(**_COMPILE)
+def _rotate_row(x_K, cos_K2, sin_K2, scale, y_K):
+    half = len(cos_K2)
+    x1, x2, y1, y2 = x_K[:half], x_K[half:], y_K[:half], y_K[half:]
+    for i in range(half):
+        y1[i] = narrow((widen(x1[i]) * cos_K2[i] - widen(x2[i]) * sin_K2[i]) * scale, y1[i])
+    for i in range(half):
+        y2[i] = narrow((widen(x2[i]) * cos_K2[i] + widen(x1[i]) * sin_K2[i]) * scale, y2[i])
+
+
+@njit(**_COMPILE)
 def split_heads_rotary(qkv_BTC, cos_TK2, sin_TK2, q_BHTK, k_BHTK, v_BHTK, num_kv_heads, q_scale):
     """Rotates and lays out heads for batched products; k and v of a group are repeated for each of its query heads."""
     B, T, _ = qkv_BTC.shape
     H, K = q_BHTK.shape[1], q_BHTK.shape[3]
-    half, share = K // 2, H // num_kv_heads
+    share = H // num_kv_heads
     for b in range(B):
         for h in range(H):
             q_at, k_at, v_at = h * K, (H + h // share) * K, (H + num_kv_heads + h // share) * K
             for t in range(T):
                 row, cos, sin = qkv_BTC[b, t], cos_TK2[t], sin_TK2[t]
-                q, k, v = q_BHTK[b, h, t], k_BHTK[b, h, t], v_BHTK[b, h, t]
-                for i in range(half):
-                    q1, q2 = widen(row[q_at + i]) * q_scale, widen(row[q_at + half + i]) * q_scale
-                    k1, k2 = widen(row[k_at + i]), widen(row[k_at + half + i])
-                    q[i] = narrow(q1 * cos[i] - q2 * sin[i], q[i])
-                    q[half + i] = narrow(q2 * cos[i] + q1 * sin[i], q[i])
-                    k[i] = narrow(k1 * cos[i] - k2 * sin[i], k[i])
-                    k[half + i] = narrow(k2 * cos[i] + k1 * sin[i], k[i])
+                _rotate_row(row[q_at : q_at + K], cos, sin, q_scale, q_BHTK[b, h, t])
+                _rotate_row(row[k_at : k_at + K], cos, sin, _ONE, k_BHTK[b, h, t])
+                source, v = row[v_at : v_at + K], v_BHTK[b, h, t]
                 for i in range(K):
-                    v[i] = row[v_at + i]
+                    v[i] = source[i]
 
 
-@njit(fastmath=_FAST, cache=True)
+@njit(**_COMPILE)
 def merge_heads_rotary_backward(dq_BHTK, dk_BHTK, dv_BHTK, cos_TK2, sin_TK2, dqkv_BTC, num_kv_heads, q_scale):
     """Transpose of split_heads_rotary: rotates back and sums the query heads of a group into its key and value."""
     B, H, T, K = dq_BHTK.shape
-    half, share = K // 2, H // num_kv_heads
+    share = H // num_kv_heads
+    sum_k, sum_v, minus_sin = np.zeros(K, np.float32), np.zeros(K, np.float32), -sin_TK2
     for b in range(B):
         for h in range(H):
             q_at = h * K
             for t in range(T):
-                row, cos, sin, dq = dqkv_BTC[b, t], cos_TK2[t], sin_TK2[t], dq_BHTK[b, h, t]
-                for i in range(half):
-                    q1, q2 = widen(dq[i]) * q_scale, widen(dq[half + i]) * q_scale
-                    row[q_at + i] = narrow(q1 * cos[i] + q2 * sin[i], row[i])
-                    row[q_at + half + i] = narrow(q2 * cos[i] - q1 * sin[i], row[i])
+                _rotate_row(dq_BHTK[b, h, t], cos_TK2[t], minus_sin[t], q_scale, dqkv_BTC[b, t, q_at : q_at + K])
         for g in range(num_kv_heads):
             k_at, v_at = (H + g) * K, (H + num_kv_heads + g) * K
             for t in range(T):
-                row, cos, sin = dqkv_BTC[b, t], cos_TK2[t], sin_TK2[t]
-                for i in range(half):
-                    k1, k2, v1, v2 = _ZERO, _ZERO, _ZERO, _ZERO
-                    for h in range(g * share, (g + 1) * share):
-                        k1 += widen(dk_BHTK[b, h, t, i])
-                        k2 += widen(dk_BHTK[b, h, t, half + i])
-                        v1 += widen(dv_BHTK[b, h, t, i])
-                        v2 += widen(dv_BHTK[b, h, t, half + i])
-                    row[k_at + i] = narrow(k1 * cos[i] + k2 * sin[i], row[i])
-                    row[k_at + half + i] = narrow(k2 * cos[i] - k1 * sin[i], row[i])
-                    row[v_at + i] = narrow(v1, row[i])
-                    row[v_at + half + i] = narrow(v2, row[i])
+                sum_k[:], sum_v[:] = _ZERO, _ZERO
+                for h in range(g * share, (g + 1) * share):
+                    dk, dv = dk_BHTK[b, h, t], dv_BHTK[b, h, t]
+                    for i in range(K):
+                        sum_k[i] += widen(dk[i])
+                    for i in range(K):
+                        sum_v[i] += widen(dv[i])
+                _rotate_row(sum_k, cos_TK2[t], minus_sin[t], _ONE, dqkv_BTC[b, t, k_at : k_at + K])
+                dv_row = dqkv_BTC[b, t, v_at : v_at + K]
+                for i in range(K):
+                    dv_row[i] = narrow(sum_v[i], dv_row[i])
 
 
-@njit(cache=True)
+@njit(**_COMPILE)
 def split_heads(x_BTHK, y_BHTK):
     """[B, T, H, K] to [B, H, T, K]."""
     B, T, H, K = x_BTHK.shape
@@ -206,7 +210,7 @@ def split_heads(x_BTHK, y_BHTK):
                     target[i] = source[i]
 
 
-@njit(cache=True)
+@njit(**_COMPILE)
 def merge_heads(x_BHTK, y_BTHK):
     """[B, H, T, K] to [B, T, H, K]."""
     B, H, T, K = x_BHTK.shape
@@ -218,25 +222,25 @@ def merge_heads(x_BHTK, y_BTHK):
                     target[i] = source[i]
 
 
-@njit(fastmath=_FAST, cache=True)
+@njit(**_COMPILE)
 def causal_softmax(scores_NTT, row_T):
     """In place: row t becomes the softmax over keys 0..t and zero beyond. row_T is fp32 scratch.
 
-    Keys are visited in whole blocks of 64, masked at the diagonal: ragged ends would run scalar.
+    Keys are visited in whole blocks of 64, the last one masked: ragged ends would run scalar.
     """
     N, T, _ = scores_NTT.shape
     for n in range(N):
         for t in range(T):
             scores = scores_NTT[n, t]
             end = min(T, (t // 64 + 1) * 64)
-            highest = widen(scores[0])
+            for j in range(t + 1, end):
+                scores[j] = narrow(_MASKED, scores[j])
+            highest = _MASKED
             for j in range(end):
-                value = widen(scores[j]) if j <= t else highest
-                highest = max(highest, value)
+                highest = max(highest, widen(scores[j]))
             total = _ZERO
             for j in range(end):
                 weight = _exp(widen(scores[j]) - highest)
-                weight = weight if j <= t else _ZERO
                 row_T[j] = weight
                 total += weight
             inverse = _ONE / total
@@ -246,7 +250,7 @@ def causal_softmax(scores_NTT, row_T):
                 scores[j] = narrow(_ZERO, scores[j])
 
 
-@njit(fastmath=_FAST, cache=True)
+@njit(**_COMPILE)
 def causal_softmax_backward(weights_NTT, dweights_NTT):
     """In place on dweights: dscores = p * (dp - sum(p * dp)); zero beyond the diagonal because p is."""
     N, T, _ = weights_NTT.shape
@@ -263,32 +267,32 @@ def causal_softmax_backward(weights_NTT, dweights_NTT):
                 dp[j] = narrow(_ZERO, dp[j])
 
 
-@njit(fastmath=_FAST, cache=True)
+@njit(**_COMPILE)
 def swiglu(gate_up_MD2, y_MF):
     """y = silu(gate) * up."""
     M, F = y_MF.shape
     for m in range(M):
-        row, y = gate_up_MD2[m], y_MF[m]
+        gates, ups, y = gate_up_MD2[m, :F], gate_up_MD2[m, F:], y_MF[m]
         for f in range(F):
-            gate = widen(row[f])
-            y[f] = narrow(gate / (_ONE + _exp(-gate)) * widen(row[F + f]), y[f])
+            gate = widen(gates[f])
+            y[f] = narrow(gate / (_ONE + _exp(-gate)) * widen(ups[f]), y[f])
 
 
-@njit(fastmath=_FAST, cache=True)
+@njit(**_COMPILE)
 def swiglu_backward(gate_up_MD2, dy_MF):
     """In place: gate_up becomes its own gradient."""
     M, F = dy_MF.shape
     for m in range(M):
-        row, dy = gate_up_MD2[m], dy_MF[m]
+        gates, ups, dy = gate_up_MD2[m, :F], gate_up_MD2[m, F:], dy_MF[m]
         for f in range(F):
-            gate, up, grad = widen(row[f]), widen(row[F + f]), widen(dy[f])
+            gate, up, grad = widen(gates[f]), widen(ups[f]), widen(dy[f])
             sigmoid = _ONE / (_ONE + _exp(-gate))
             silu = gate * sigmoid
-            row[f] = narrow(grad * up * (sigmoid + silu * (_ONE - sigmoid)), row[f])
-            row[F + f] = narrow(grad * silu, row[f])
+            gates[f] = narrow(grad * up * (sigmoid + silu * (_ONE - sigmoid)), gates[f])
+            ups[f] = narrow(grad * silu, ups[f])
 
 
-@njit(fastmath=_FAST, cache=True)
+@njit(**_COMPILE)
 def cross_entropy(logits_MV, targets_M, gradient_scale, row_V):
     """Sum of losses in nats (fp64); in place logits become gradient_scale * (softmax - onehot). row_V is fp32 scratch."""
     M, V = logits_MV.shape
@@ -311,7 +315,7 @@ def cross_entropy(logits_MV, targets_M, gradient_scale, row_V):
     return loss
 
 
-@njit(cache=True)
+@njit(**_COMPILE)
 def embed_backward(tokens_M, dx_MD, dweight_VD):
     """dweight[token] += dx, row by row in order, so that the sum is the same each time."""
     M, D = dx_MD.shape

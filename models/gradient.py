@@ -21,7 +21,7 @@ class GradientStep:
     bf16 on CUDA and on CPUs that multiply it, else fp32.
     """
 
-    def __init__(self, model: GPT, optimizer: FlatAdamW, precision: str, batch_sequences: int, sequence_length: int):
+    def __init__(self, model: GPT, optimizer: FlatAdamW, precision: str, batch_sequences: int, sequence_length: int, micro=None):
         self.model, self.optimizer = model, optimizer
         self.device_type = optimizer.flat.device.type
         if precision == "auto":
@@ -32,7 +32,7 @@ class GradientStep:
         if self.device_type == "cpu":
             self.kernel_path = "cpu"
             dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-            self._cpu_step = CpuStep(model, optimizer, dtype, batch_sequences, sequence_length, batch_sequences)
+            self._cpu_step = CpuStep(model, optimizer, dtype, batch_sequences, sequence_length, micro or batch_sequences)
 
     def __call__(self, tokens_BT: torch.Tensor, targets_BT: torch.Tensor) -> float:
         if self._cpu_step is not None:
