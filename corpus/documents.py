@@ -21,7 +21,7 @@ Draw = Callable[[], float]
 MAX_NUMBER = 20  # 210 sums and 210 differences: enough that a problem of 2-3 steps is new, few enough to be learned within 1e7 tokens
 NUMBERS = tuple(f" {n}" for n in range(MAX_NUMBER + 1))
 USUAL_PLACE = 0.5  # share of things that lie where things of their kind usually lie
-USUAL_ORDER = 0.75  # share of sentences whose nouns stand in their usual roles (large things do not fit into small ones)
+USUAL_ORDER = 0.8  # share of sentences whose nouns stand in their usual roles (large things do not fit into small ones)
 SCRIPT_SHIFT = 1.0  # Zipf-Mandelbrot shift of the trades in stories: the first is 6 times as frequent as the twelfth
 CODE_NAMES = tuple(f" {letter}" for letter in "ijkmnpqrstuvwxyz")
 
@@ -97,7 +97,7 @@ def directory(draw: Draw, world: World, language: Language, split: str = TRAIN) 
     keys, values = _keys_and_values(draw, language, 3 + int(draw() * 5))
     order = list(range(len(keys)))
     pieces = [pick(draw, language.list_titles)]
-    for _ in range(3):
+    for _ in range(4):
         for position, i in enumerate(order):
             pieces += [keys[i], values[i], language.option_separator if position + 1 < len(order) else language.stop]
         order = sample(draw, len(keys), len(keys))
@@ -105,14 +105,14 @@ def directory(draw: Draw, world: World, language: Language, split: str = TRAIN) 
 
 
 def code_listing(draw: Draw, world: World, language: Language, split: str = TRAIN) -> list[str]:
-    """Code: assignments, then prints of some of them with the value printed."""
+    """Code or shell log: variables are set, then read, and the value is printed behind the name."""
     count = 3 + int(draw() * 4)
     names = [CODE_NAMES[i] for i in sample(draw, count, len(CODE_NAMES))]
     values = [pick(draw, NUMBERS) for _ in range(count)]
-    pieces = [piece for name, value in zip(names, values, strict=True) for piece in (name, " =", value, ";")]
-    for _ in range(2):
-        for i in sample(draw, count, count):
-            pieces += [" print", names[i], " #", values[i], ";"]
+    pieces: list[str] = []
+    for verb in (" set", " get", " get"):
+        for i in range(count) if verb == " set" else sample(draw, count, count):
+            pieces += [verb, names[i], values[i], ";"]
     return pieces
 
 
@@ -249,6 +249,8 @@ def coreference_nouns(draw: Draw, language: Language, kind: int, split: str) -> 
     nouns = language.names if people else language.objects
     while True:
         (first, second), place = sample(draw, 2, len(nouns)), int(draw() * len(language.places)) if people else 0
+        if (first < second) != (draw() < USUAL_ORDER):
+            first, second = second, first
         if belongs(split, ord(language.code[0]), kind, first, second, place):
             return nouns[first], nouns[second], language.places[place]
 
