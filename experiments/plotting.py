@@ -38,6 +38,8 @@ LOSS_TICKS = (6, 5, 4, 3, 2.5, 2, 1.7, 1.5, 1.3, 1.2, 1.1, 1.0, 0.9, 0.8)
 METRIC_NAMES = {"accuracy": "accuracy", "exact_match": "exact match", "correct_choice_prob": "probability of the right choice",
                 "brier_score": "Brier score (lower is better)"}
 NO_VALUE = "n/a"
+# Twelve panels: English knowledge, reading and common-sense tasks, their Chinese twins below them, then the four threshold tasks.
+PANELS = (("recall", "endings", "reading", "coreference"), ("recall_zh", "endings_zh", "reading_zh", "coreference_zh"), ("exam", "maths", "exam_zh", "maths_zh"))
 
 
 class Style(dict):
@@ -70,6 +72,25 @@ def save(figure: Figure, path: Path) -> None:
     """Write a PNG whose bytes depend on the picture alone: no date, no software name."""
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=DPI, metadata={"Software": None})
+
+
+def twelve_panels(figure: Figure) -> dict[str, Axes]:
+    """One panel per task on shared axes, titled, with its chance line; the order of PANELS."""
+    axes = grid(figure, len(PANELS), len(PANELS[0]), sharex=True, sharey=True)
+    panels = {task: ax for row, tasks in zip(axes, PANELS) for ax, task in zip(row, tasks)}
+    for task, ax in panels.items():
+        draw_chance(ax, TASKS[task].chance)
+        task_title(ax, task)
+    for row in axes:
+        row[0].set_ylabel("score")
+    percent_axis(axes[0, 0])
+    return panels
+
+
+def label_bottom(panels: dict[str, Axes], label: str) -> None:
+    """The same x label under each panel of the last row."""
+    for task in PANELS[-1]:
+        panels[task].set_xlabel(label)
 
 
 def task_title(ax: Axes, task: str) -> None:
@@ -171,10 +192,10 @@ def chance_handle() -> Line2D:
     return Line2D([], [], color=CHANCE_COLOR, linestyle=(0, (4, 2)), linewidth=1.0, label="chance")
 
 
-def onset_handles() -> list:
+def onset_handles(label: str = "its threshold, 95 % interval") -> list:
     """Legend entries of the hinge and its threshold band."""
     return [Line2D([], [], color=FIT_COLOR, linewidth=1.1, label="fitted hinge (Eq. 3)"),
-            Patch(facecolor=ONSET_COLOR, alpha=0.35, label="its threshold, 95 % interval")]
+            Patch(facecolor=ONSET_COLOR, alpha=0.35, label=label)]
 
 
 def legend(figure: Figure, heading: str, handles: list) -> None:
@@ -191,3 +212,9 @@ def number(statistic: pd.Series, factor: float = 1.0, decimals: int = 2) -> str:
     if np.isfinite(statistic.low) and np.isfinite(statistic.high):
         text += f" [{factor * statistic.low:.{decimals}f}, {factor * statistic.high:.{decimals}f}]"
     return text
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A GitHub table; the first column is aligned left, the others right."""
+    lines = [list(header), ["---"] + ["---:"] * (len(header) - 1), *rows]
+    return "".join("| " + " | ".join(str(cell) for cell in line) + " |\n" for line in lines)

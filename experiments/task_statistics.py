@@ -84,10 +84,11 @@ def hinge(rows: pd.DataFrame, task: str, metric: str, shape: str | None = None) 
     """Fit the hinge of Eq. 3 to all rows of the task. Returns the fit and the statistic rows `onset_loss`, and `hinge_advantage` where the metric is a share of
     items: AICc of the best smooth curve minus that of the best hinge. The hinge's shape is the best one of the comparison unless `shape` names it.
 
-    A falling metric (Brier) is turned round before the fit."""
-    sign, chance = (-1.0, -chance_of(task, metric)) if metric == "brier_score" else (1.0, chance_of(task, metric))
+    The Brier score is turned round before the fit, and counts only below that of an even guess (paper L, Appendix C)."""
     is_share = metric in ("accuracy", "exact_match")
-    value = above_chance(rows, task) if is_share else sign * rows.value.to_numpy()
+    value, chance = above_chance(rows, task) if is_share else rows.value.to_numpy(), chance_of(task, metric)
+    if metric == "brier_score":
+        value, chance = -np.minimum(value, chance), -chance
     runs, loss, items = rows.run.to_numpy(), rows.loss_nats.to_numpy(), rows.num_items.to_numpy() if is_share else None
     statistics = []
     if shape is None:

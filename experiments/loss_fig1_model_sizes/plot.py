@@ -6,34 +6,26 @@ from matplotlib.figure import Figure
 from experiments import plotting
 from experiments.score_table import THRESHOLD
 from experiments.stage import plot_main
-from tasks import TASKS
 
 STEM = "loss_fig1_model_sizes"
-PANELS = (("recall", "endings", "reading", "coreference"), ("recall_zh", "endings_zh", "reading_zh", "coreference_zh"), ("exam", "maths", "exam_zh", "maths_zh"))
 
 
 def draw(results: pd.DataFrame) -> Figure:
-    """Twelve panels: English knowledge, reading and common-sense tasks, their Chinese twins below, then the four threshold tasks."""
+    """Twelve panels of performance against loss along the long runs, with the fitted threshold of the exam and the maths tasks."""
     style = plotting.Style(results)
     points = results[results.kind == "checkpoint"]
     figure = plotting.new_figure(8.2)
-    axes = plotting.grid(figure, 3, 4, sharex=True, sharey=True)
-    for row, tasks in zip(axes, PANELS):
-        for ax, task in zip(row, tasks):
-            one = results[results.task == task]
-            plotting.draw_chance(ax, TASKS[task].chance)
-            plotting.draw_points(ax, points[points.task == task], style, joined=True)
-            plotting.draw_fit(ax, one[one.kind == "fit"])
-            plotting.draw_onset(ax, one[one.metric == "onset_loss"])
-            plotting.note(ax, _summary(one, task))
-            plotting.task_title(ax, task)
-    plotting.percent_axis(axes[0, 0])
-    plotting.loss_axis(axes[0, 0], points.loss_nats)
-    for row in axes:
-        row[0].set_ylabel("score")
-    for ax in axes[-1]:
-        ax.set_xlabel(plotting.LOSS_LABEL)
-    plotting.legend(figure, "Performance against loss along the long runs", [*plotting.size_handles(style, points["size"]), plotting.chance_handle(), *plotting.onset_handles()])
+    panels = plotting.twelve_panels(figure)
+    for task, ax in panels.items():
+        one = results[results.task == task]
+        plotting.draw_points(ax, points[points.task == task], style, joined=True)
+        plotting.draw_fit(ax, one[one.kind == "fit"])
+        plotting.draw_onset(ax, one[one.metric == "onset_loss"])
+        plotting.note(ax, _summary(one, task))
+    plotting.loss_axis(panels["recall"], points.loss_nats)
+    plotting.label_bottom(panels, plotting.LOSS_LABEL)
+    plotting.legend(figure, "Performance against loss along the long runs",
+                    [*plotting.size_handles(style, points["size"]), plotting.chance_handle(), *plotting.onset_handles()])
     plotting.footnote(figure, (
         "Score: accuracy, or exact match for recall and maths; bars are 95 % intervals over items. Paper L sees MMLU, C-Eval, GSM8K and GSM8K-Chinese leave chance "
         "near a loss of 2.2, in nats per token of its own corpus and tokenizer: no place on this axis corresponds to it."))

@@ -1,0 +1,27 @@
+"""Paper L, Figure 2: the final checkpoints of the small runs (sizes x token budgets), their distance from the long runs' curve, and what size adds to loss."""
+
+import pandas as pd
+
+from experiments.curve_spread import curve_distance, size_statistics
+from experiments.profiles import Paths
+from experiments.score_table import TWELVE, checkpoint_rows, final_checkpoints, select, size_rows
+from experiments.stage import measure_main
+from experiments.task_statistics import left_chance_at_the_end
+from tasks import TASKS
+
+STEM = "loss_fig2_token_budgets"
+
+
+def measure(scores: pd.DataFrame, paths: Paths) -> list:
+    """Final checkpoints of the small runs against the curve of the long runs (paper L, Figure 2)."""
+    small, long = final_checkpoints(select(scores, TWELVE, series="small")), select(scores, TWELVE, series="long")
+    parts: list = [size_rows(scores), checkpoint_rows(small)]
+    for task in TWELVE:
+        finals = small[small.task == task]
+        distance, curve = curve_distance(pd.concat([long[long.task == task], finals]), task, TASKS[task].chance)
+        parts += [curve, [left_chance_at_the_end(finals, task), distance, *size_statistics(finals, task)]]
+    return parts
+
+
+if __name__ == "__main__":
+    measure_main(STEM, measure)

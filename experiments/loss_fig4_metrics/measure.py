@@ -1,0 +1,33 @@
+"""Paper L, Figure 4: the exam under a discontinuous and two continuous metrics, and the loss at which each leaves chance; its cloze form as a control."""
+
+import pandas as pd
+
+from analysis.intervals import Estimate
+from experiments.profiles import Paths
+from experiments.score_table import checkpoint_rows, select, size_rows, statistic_row
+from experiments.stage import measure_main
+from experiments.task_statistics import hinge, hinge_curve, left_chance, loss_range
+
+STEM = "loss_fig4_metrics"
+EXAMS = ("exam", "exam_zh", "exam_cloze", "exam_cloze_zh")
+METRICS = ("accuracy", "correct_choice_prob", "brier_score")
+
+
+def measure(scores: pd.DataFrame, paths: Paths) -> list:
+    """The exam in letters and in cloze form under three metrics along the long runs (paper L, Figure 4)."""
+    parts: list = [size_rows(scores)]
+    for metric in METRICS:
+        rows = select(scores, EXAMS, metric, series="long")
+        parts.append(checkpoint_rows(rows))
+        for task in EXAMS:
+            one = rows[rows.task == task]
+            fit, (onset, _) = hinge(one, task, metric)
+            parts += [hinge_curve(fit, one, task, metric), [onset | {"metric": f"onset_loss_{metric}"}]]
+            if metric == "accuracy":
+                high, low = loss_range(one)
+                parts.append([left_chance(one, task), statistic_row(one, task, "loss_range_nats", Estimate(high - low, low, high))])
+    return parts
+
+
+if __name__ == "__main__":
+    measure_main(STEM, measure)

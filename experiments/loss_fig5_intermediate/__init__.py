@@ -1,0 +1,1 @@
+"""Paper L, Figure 5: intermediate checkpoints of the 28 smaller runs."""

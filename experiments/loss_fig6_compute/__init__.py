@@ -1,0 +1,1 @@
+"""Paper L, Figure 6: the same points against training compute."""

@@ -1,0 +1,25 @@
+"""Paper L, Figure 6: every checkpoint against training compute, and how much more the points scatter there than against loss."""
+
+import pandas as pd
+
+from experiments.curve_spread import compute_ratio
+from experiments.profiles import Paths
+from experiments.score_table import TWELVE, checkpoint_rows, select, size_rows
+from experiments.stage import measure_main
+from experiments.task_statistics import left_chance
+
+STEM = "loss_fig6_compute"
+
+
+def measure(scores: pd.DataFrame, paths: Paths) -> list:
+    """All checkpoints of all runs against training compute (paper L, Figure 6), with the ratio of residual spreads."""
+    rows = select(scores, TWELVE)
+    parts: list = [size_rows(scores), checkpoint_rows(rows)]
+    for task in TWELVE:
+        one = rows[rows.task == task]
+        parts.append([left_chance(one, task), compute_ratio(one, task)])
+    return parts
+
+
+if __name__ == "__main__":
+    measure_main(STEM, measure)

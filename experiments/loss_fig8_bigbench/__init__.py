@@ -1,0 +1,1 @@
+"""Paper L, Figure 8: stand-ins for three BIG-bench tasks."""

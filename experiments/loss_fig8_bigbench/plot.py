@@ -1,0 +1,39 @@
+"""Paper L, Figure 8, drawn from results.csv."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from experiments import plotting
+from experiments.score_table import BIGBENCH
+from experiments.stage import plot_main
+from tasks import TASKS
+
+STEM = "loss_fig8_bigbench"
+
+
+def draw(results: pd.DataFrame) -> Figure:
+    """Three panels of exact match against loss along the long runs, with the fitted threshold."""
+    style = plotting.Style(results)
+    points = results[results.kind == "checkpoint"]
+    figure = plotting.new_figure(3.7)
+    axes = plotting.grid(figure, 1, 3, sharex=True, sharey=True)[0]
+    for ax, task in zip(axes, BIGBENCH):
+        one = results[results.task == task]
+        plotting.draw_chance(ax, TASKS[task].chance)
+        plotting.draw_points(ax, points[points.task == task], style, joined=True)
+        plotting.draw_fit(ax, one[one.kind == "fit"])
+        plotting.draw_onset(ax, one[one.metric == "onset_loss"])
+        statistics = one[one.kind == "statistic"].set_index("metric")
+        plotting.note(ax, f"threshold {plotting.number(statistics.loc['onset_loss'], 1, 2)}\nat chance over {plotting.number(statistics.loc['chance_share'], 100, 0)} % of the range")
+        plotting.task_title(ax, task)
+        ax.set_xlabel(plotting.LOSS_LABEL)
+    axes[0].set_ylabel("exact match")
+    plotting.percent_axis(axes[0])
+    plotting.loss_axis(axes[0], points.loss_nats)
+    plotting.legend(figure, "Stand-ins for three BIG-bench tasks along the long runs",
+                    [*plotting.size_handles(style, points["size"]), plotting.chance_handle(), *plotting.onset_handles()])
+    return figure
+
+
+if __name__ == "__main__":
+    plot_main(STEM, draw)
