@@ -77,10 +77,10 @@ class TokenFile:
         num_tokens = self.header["num_tokens"]
         if self.path.stat().st_size != offset + 2 * num_tokens:
             raise ValueError(f"{path}: truncated: {self.path.stat().st_size} bytes where {offset + 2 * num_tokens} are due; rebuild it with `python -m corpus`")
-        if expected_fingerprint is not None and self.header["tokenizer"] != expected_fingerprint:
+        if expected_fingerprint is not None and self.header.get("tokenizer") != expected_fingerprint:
             raise ValueError(f"{path}: field tokenizer: made with another tokenizer; rebuild data with `python -m corpus`")
         self._tokens = np.memmap(self.path, np.uint16, "r", offset=offset, shape=(num_tokens,))
-        if check_payload and hashlib.sha256(self._tokens.tobytes()).hexdigest() != self.header["sha256"]:
+        if check_payload and hashlib.sha256(self._tokens.tobytes()).hexdigest() != self.header.get("sha256"):
             raise ValueError(f"{path}: field sha256: the tokens are not those that were written; rebuild data with `python -m corpus`")
 
     def __len__(self) -> int:
@@ -101,10 +101,16 @@ def _read_header(path: Path) -> tuple[dict, int]:
             raise ValueError(f"{path}: {'empty' if not head else 'not a token file of this project'}; rebuild it with `python -m corpus`")
         length = int.from_bytes(head[8:], "little")
         try:
-            header = json.loads(file.read(length))
-        except ValueError as error:
+            header = dict(json.loads(file.read(length)).items())  # .items: a list is no header
+        except (ValueError, AttributeError) as error:
             raise ValueError(f"{path}: header is damaged; rebuild it with `python -m corpus`") from error
+    _require_count(path, header, "num_tokens")
     return header, 12 + length
+
+
+def _require_count(path: str | Path, header: dict, field: str) -> None:
+    if type(header.get(field)) is not int or header[field] < 1:
+        raise ValueError(f"{path}: field {field} is {header.get(field)!r}, not a positive whole number; rebuild it with `python -m corpus`")
 
 
 def write_file(path: str | Path, stream: TokenStream, num_tokens: int, header: dict) -> None:
@@ -166,9 +172,11 @@ def save_validation(path: str | Path, validation: ValidationSet, header: dict) -
 def load_validation(path: str | Path, expected_fingerprint: str | None = None) -> ValidationSet:
     """Read the validation set; the same errors as TokenFile."""
     file = TokenFile(path, expected_fingerprint, check_payload=True)
-    if "num_sequences" not in file.header:
-        raise ValueError(f"{path}: field num_sequences is absent: not a validation file; rebuild it with `python -m corpus`")
+    for field in ("num_sequences", "sequence_length"):
+        _require_count(path, file.header, field)
     num_sequences, length = file.header["num_sequences"], file.header["sequence_length"]
+    if len(file) != num_sequences * (3 * length + 1):
+        raise ValueError(f"{path}: field num_sequences is {num_sequences}, which does not fit {len(file)} stored numbers; rebuild it with `python -m corpus`")
     flat = file.tokens(0, len(file))
     tokens = flat[: num_sequences * (length + 1)].reshape(num_sequences, length + 1)
     language, num_bytes = flat[tokens.size:].view(np.int16).reshape(2, num_sequences, length)

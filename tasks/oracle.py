@@ -3,7 +3,7 @@
 The solver reads the text of an item as a person would, through the sentence patterns and word tables of corpus/lexicon.py,
 and looks closed-book facts up in data/world.json. It shares no code with the documents and the item makers, so that a
 fault of theirs (two right options, a wrong key, an answer that the prompt does not settle) cannot hide in it.
-`READERS` also finds what is composed in running text, which is how the leakage test searches the training stream.
+`COMPOSITIONS` also finds what is composed in running text, which is how the leakage test searches the training stream.
 """
 
 import json
@@ -72,12 +72,8 @@ def read_exam(text: str, language: Language) -> list[tuple]:
     return readings
 
 
-def read_passages(text: str, language: Language) -> list[tuple]:
-    """((person, object, place), ...) of every run of sentences that are not parted by a question."""
-    return [tuple(sentences) for sentences, _ in _read_passages(text, language)]
-
-
-def _read_passages(text: str, language: Language) -> list[tuple[list, list]]:
+def read_passages(text: str, language: Language) -> list[tuple[list, list]]:
+    """([(person, object, place), ...], [(asks who, object), ...]) of every passage with the questions on it."""
     names, objects, places = _either(language.names), _either(language.objects), _either(language.places)
     found = [(match.start(), (match["s0"], match["s1"], match["s2"])) for match in _regex(language.put, names, objects, places).finditer(text)]
     for asks_who, pattern in ((False, language.where), (True, language.who)):
@@ -95,18 +91,14 @@ def read_openings(text: str, language: Language) -> list[tuple]:
     """(opening pattern, job, time) of every script."""
     found = []
     for opening in language.script_openings:
-        pattern = _regex(opening + "{1}", _either(script[0] for script in language.scripts), _either(language.script_times))
+        pattern = _regex("{1}" + opening if language.time_first else opening + "{1}", _either(script[0] for script in language.scripts), _either(language.script_times))
         found += [(match.start(), (opening, match["s0"], match["s1"])) for match in pattern.finditer(text)]
     return _in_order(found)
 
 
 def read_coreferences(text: str, language: Language) -> list[tuple]:
-    """(sentence pattern, first noun, second noun, place or "") of every sentence of that kind, with the noun or a pronoun."""
-    return [reading[:4] for reading in _read_coreferences(text, language)]
-
-
-def _read_coreferences(text: str, language: Language) -> list[tuple]:
-    """The same with the noun meant (None behind a pronoun) and True where the trait is that of the first noun."""
+    """(sentence pattern, first noun, second noun, place or "", noun meant or None behind a pronoun, True where the trait is
+    that of the first noun) of every sentence of that kind."""
     found = []
     for kind in language.coreferences:
         nouns = _either(language.names if kind.people else language.objects)
@@ -118,8 +110,8 @@ def _read_coreferences(text: str, language: Language) -> list[tuple]:
     return _in_order(found)
 
 
-def read_problems(text: str, language: Language) -> list[tuple]:
-    """(start, signed step, step, ...) of every word problem of two or more steps that is asked to its end."""
+def read_problems(text: str, language: Language, min_steps: int = 2) -> list[tuple]:
+    """(start, signed step, step, ...) of every word problem that is asked to its end; problems of one step are drills, not items."""
     names = _either(language.names)
     changes = [(sign, _regex(pattern, names, _NUMBER)) for sign, patterns in ((1, language.maths_gain), (-1, language.maths_loss)) for pattern in patterns]
     question = _regex(language.maths_question, _either(language.goods))
@@ -129,7 +121,7 @@ def read_problems(text: str, language: Language) -> list[tuple]:
         while step := next(((sign, m) for sign, change in changes if (m := change.match(text, place))), None):
             numbers.append(step[0] * int(step[1]["s1"]))
             place = step[1].end()
-        if len(numbers) > 2 and question.match(text, place):
+        if len(numbers) > min_steps and question.match(text, place):
             readings.append(tuple(numbers))
     return readings
 
@@ -139,18 +131,23 @@ def read_spellings(text: str, language: Language) -> list[tuple]:
     return [(label, *letters.split()) for label, letters in re.findall(r"([A-Z][a-z]+):((?: [a-z])+)\. [A-Z][a-z]+:", text)]
 
 
-def read_modified_sums(text: str, language: Language) -> list[tuple]:
+def read_modified_sums(text: str) -> list[tuple]:
     """(a, b, result or None) of every sum told with a verb: `3 + 4 gives 8.`"""
     return [(int(a), int(b), int(result) if result else None) for a, b, result in re.findall(r" (\d+) \+ (\d+) [a-z]+(?: (\d+)\b)?", text)]
 
 
-# What is composed in a text, per task (the name without its language): a list of tuples, in order of the text.
-Reader = Callable[[str, Language], list[tuple]]
-READERS: dict[str, Reader] = {
-    "recall": read_facts_asked, "exam_cloze": read_facts_asked, "exam": read_exam, "reading": read_passages, "endings": read_openings,
-    "coreference": read_coreferences, "maths": read_problems, "unscramble": read_spellings, "ipa_transliterate": read_spellings,
-    "modified_arithmetic": read_modified_sums}
-CLOSED_BOOK = ("recall", "exam_cloze")  # what they ask must have been read in training, so it is not composed
+# What an item of a task composes, as it shows in a text: a list of tuples in order of the text. Closed-book questions
+# (recall, exam_cloze) ask what must have been read in training, so they compose nothing.
+COMPOSITIONS: dict[str, Callable[[str, Language], list[tuple]]] = {
+    "exam": read_exam,
+    "reading": lambda text, language: [tuple(sentence[1:] for sentence in sentences) for sentences, _ in read_passages(text, language)],
+    "endings": read_openings,
+    "coreference": lambda text, language: [reading[:4] for reading in read_coreferences(text, language)],
+    "maths": read_problems,
+    "unscramble": read_spellings,
+    "ipa_transliterate": read_spellings,
+    "modified_arithmetic": lambda text, language: read_modified_sums(text),
+}
 
 
 def family(task: str) -> str:
@@ -164,7 +161,7 @@ def _index(item: Item, wanted: str) -> int:
 
 
 def _solve_reading(item: Item, language: Language) -> int:
-    sentences, questions = _read_passages(item.requests[0][0], language)[-1]
+    sentences, questions = read_passages(item.requests[0][0], language)[-1]
     asks_who, thing = questions[-1]
     (person, place), = ((person, place) for person, other, place in sentences if other == thing)
     return _index(item, person if asks_who else place)
@@ -178,12 +175,12 @@ def _solve_endings(item: Item, language: Language) -> int:
 
 
 def _solve_coreference(item: Item, language: Language) -> int:
-    readings = [_read_coreferences(context + continuation, language)[-1] for context, continuation in item.requests]
+    readings = [read_coreferences(context + continuation, language)[-1] for context, continuation in item.requests]
     (index,) = (i for i, (_, first, second, _, noun, of_first) in enumerate(readings) if noun == (first if of_first else second))
     return index
 
 
-def _solve_unscramble(letters: list[str]) -> str:
+def _solve_unscramble(letters: tuple[str, ...]) -> str:
     (word,) = {word.strip() for word in SPELLED_WORDS if sorted(word.strip()) == sorted(letters)}
     return word
 
@@ -195,40 +192,38 @@ def _solve_modified(sums: list[tuple]) -> str:
 
 def solve(item: Item, facts: Facts) -> int | str:
     """The right answer of `item`, read from its requests (of open items only from the context) and from the facts of closed-book ones."""
-    language, name = LANGUAGES[TASKS[item.task].language], family(item.task)
-    if name == "reading":
-        return _solve_reading(item, language)
-    if name == "endings":
-        return _solve_endings(item, language)
-    if name == "coreference":
-        return _solve_coreference(item, language)
-    readings = READERS[name](item.requests[0][0], language)
+    language, name, context = LANGUAGES[TASKS[item.task].language], family(item.task), item.requests[0][0]
+    if name in _SOLVERS:
+        return _SOLVERS[name](item, language)
     if name == "maths":
-        return str(sum(readings[-1]))
+        return str(sum(read_problems(context, language)[-1]))
     if name == "unscramble":
-        return _solve_unscramble(list(readings[-1][1:]))
+        return _solve_unscramble(read_spellings(context, language)[-1][1:])
     if name == "ipa_transliterate":
-        return " ".join(SOUNDS[letter] for letter in readings[-1][1:])
+        return " ".join(SOUNDS[letter] for letter in read_spellings(context, language)[-1][1:])
     if name == "modified_arithmetic":
-        return _solve_modified(readings)
-    person, attribute, *pairs = readings[-1]
+        return _solve_modified(read_modified_sums(context))
+    person, attribute = read_facts_asked(context, language)[-1]
     value = facts[language.code][person.strip()][attribute]
     if name == "recall":
         return value
     if name == "exam_cloze":
         return _index(item, value)
-    (letter,) = (letter for letter, option in pairs if option.strip() == value)
+    (letter,) = (letter for letter, option in read_exam(context, language)[-1][2:] if option.strip() == value)
     return _index(item, letter)
+
+
+_SOLVERS = {"reading": _solve_reading, "endings": _solve_endings, "coreference": _solve_coreference}
 
 
 def guess(item: Item, draw: Draw) -> int | str:
     """An answer drawn uniformly from those that have the form asked for, by someone who knows neither the text nor the world."""
-    language, name = LANGUAGES[TASKS[item.task].language], family(item.task)
+    language, name, context = LANGUAGES[TASKS[item.task].language], family(item.task), item.requests[0][0]
     if TASKS[item.task].answer_form == "choice":
         return int(draw() * len(item.requests))
-    readings = READERS[name](item.requests[0][0], language)
     if name == "recall":
-        (values,) = (attribute.values for attribute in language.attributes if attribute.name == readings[-1][1])
+        asked = read_facts_asked(context, language)[-1][1]
+        (values,) = (attribute.values for attribute in language.attributes if attribute.name == asked)
         return pick(draw, values).strip()
     if name == "maths":
         return str(int(draw() * (MAX_NUMBER + 1)))
@@ -236,4 +231,4 @@ def guess(item: Item, draw: Draw) -> int | str:
         return pick(draw, SPELLED_WORDS).strip()
     if name == "modified_arithmetic":
         return str(int(draw() * (9 + 9 + max(MODIFIED_RULES) + 1)))  # sums of two digits under any rule
-    return " ".join(pick(draw, tuple(SOUNDS.values())) for _ in readings[-1][1:])
+    return " ".join(pick(draw, tuple(SOUNDS.values())) for _ in read_spellings(context, language)[-1][1:])
