@@ -30,8 +30,11 @@ def is_interpreted() -> bool:
 
 
 def has_package(name: str) -> bool:
-    """True when a package can be imported; it is not imported here."""
-    return importlib.util.find_spec(name) is not None
+    """True when a package (or a module inside one) can be imported; the module itself is not imported here."""
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:  # the package around a dotted name is missing
+        return False
 
 
 def choose_path(device: torch.device | str, requested: str = "auto", available: tuple[str, ...] = ATTENTION_PATHS) -> str:
@@ -57,8 +60,13 @@ def choose_path(device: torch.device | str, requested: str = "auto", available: 
 def resolve(op: str, device: torch.device, requested: str, available: tuple[str, ...] = PATHS) -> str:
     """choose_path for one call of operator `op`, noted for `paths_used`."""
     path = choose_path(device, requested, available)
-    _paths_used[op] = path
+    note_path(op, path)
     return path
+
+
+def note_path(op: str, path: str) -> None:
+    """Note for `paths_used` which path operator `op` takes, where more is known than choose_path says (a package's version)."""
+    _paths_used[op] = path
 
 
 def paths_used() -> dict[str, str]:
