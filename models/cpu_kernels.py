@@ -57,25 +57,23 @@ def narrow(typing_context, value, like):
     return like(value, like), generate
 
 
+def _llvm(builder, name: str, arguments, flags=()):
+    """Calls an LLVM intrinsic on fp32 values."""
+    float32 = ir.FloatType()
+    function = builder.module.declare_intrinsic(name, [float32], ir.FunctionType(float32, [float32] * len(arguments)))
+    return builder.call(function, arguments, fastmath=flags)
+
+
 @intrinsic
 def _round_f32(typing_context, value):
-    def generate(context, builder, signature, arguments):
-        function = builder.module.declare_intrinsic("llvm.rint", [ir.FloatType()])
-        return builder.call(function, arguments)
-
-    return types.float32(types.float32), generate
+    return types.float32(types.float32), lambda context, builder, signature, arguments: _llvm(builder, "llvm.rint", arguments)
 
 
 @intrinsic
 def _max_f32(typing_context, left, right):
     """max without NaN semantics: the form that LLVM vectorises as a reduction (the builtin max runs scalar)."""
-
-    def generate(context, builder, signature, arguments):
-        float32 = ir.FloatType()
-        function = builder.module.declare_intrinsic("llvm.maxnum", [float32], ir.FunctionType(float32, [float32, float32]))
-        return builder.call(function, arguments, fastmath=("nnan", "nsz"))
-
-    return types.float32(types.float32, types.float32), generate
+    signature = types.float32(types.float32, types.float32)
+    return signature, lambda context, builder, signature, arguments: _llvm(builder, "llvm.maxnum", arguments, ("nnan", "nsz"))
 
 
 @intrinsic
@@ -97,23 +95,6 @@ def _exp(x):
     n = _round_f32(t)
     f = t - n
     return (_ONE + f * (_P1 + f * (_P2 + f * (_P3 + f * (_P4 + f * (_P5 + f * _P6)))))) * _power_of_two(n)
-
-
-@njit(**_COMPILE)
-def embed_rms_norm(tokens_M, weight_VD, x_MD, gain_D, y_MD, rstd_M, eps):
-    """x = weight[tokens]; y = x * rstd * gain with rstd = 1 / sqrt(mean(x^2) + eps)."""
-    M, D = x_MD.shape
-    for m in range(M):
-        source = weight_VD[tokens_M[m]]
-        x, y = x_MD[m], y_MD[m]
-        total = _ZERO
-        for d in range(D):
-            x[d] = source[d]
-            total += source[d] * source[d]
-        rstd = _ONE / np.sqrt(total / np.float32(D) + eps)
-        rstd_M[m] = rstd
-        for d in range(D):
-            y[d] = narrow(x[d] * rstd * gain_D[d], y[d])
 
 
 @njit(**_COMPILE)
@@ -211,25 +192,13 @@ def merge_heads_rotary_backward(dq_BHTK, dk_BHTK, dv_BHTK, cos_TK2, sin_TK2, dqk
 
 
 @njit(**_COMPILE)
-def split_heads(x_BTHK, y_BHTK):
-    """[B, T, H, K] to [B, H, T, K]."""
-    B, T, H, K = x_BTHK.shape
+def swap_axes(x_BPQK, y_BQPK):
+    """Heads before time, or time before heads."""
+    B, P, Q, K = x_BPQK.shape
     for b in range(B):
-        for h in range(H):
-            for t in range(T):
-                source, target = x_BTHK[b, t, h], y_BHTK[b, h, t]
-                for i in range(K):
-                    target[i] = source[i]
-
-
-@njit(**_COMPILE)
-def merge_heads(x_BHTK, y_BTHK):
-    """[B, H, T, K] to [B, T, H, K]."""
-    B, H, T, K = x_BHTK.shape
-    for b in range(B):
-        for t in range(T):
-            for h in range(H):
-                source, target = x_BHTK[b, h, t], y_BTHK[b, t, h]
+        for q in range(Q):
+            for p in range(P):
+                source, target = x_BPQK[b, p, q], y_BQPK[b, q, p]
                 for i in range(K):
                     target[i] = source[i]
 

@@ -71,14 +71,15 @@ class CpuStep:
         self.weights_flat = torch.zeros_like(optimizer.flat, dtype=dtype)
         self.grads_flat = torch.zeros_like(optimizer.flat, dtype=dtype)
         self.weights, self.grads = optimizer.views(self.weights_flat), optimizer.views(self.grads_flat)
-        self.weights_fp32 = {name: view.numpy() for name, view in optimizer.views(optimizer.flat).items()}
+        self.optimizer_views = {name: view.detach() for name, view in optimizer.views(optimizer.flat).items()}
+        self.weights_fp32 = {name: view.numpy() for name, view in self.optimizer_views.items()}
         self.grads_fp32 = {name: view.numpy() for name, view in optimizer.views(optimizer.grad).items()}
 
     @torch.no_grad()
     def __call__(self, tokens_BT: torch.Tensor, targets_BT: torch.Tensor) -> float:
         self.weights_flat.copy_(self.optimizer.flat)
         self.optimizer.grad.zero_()
-        tokens, targets, loss_sum = tokens_BT.reshape(-1).numpy(), targets_BT.reshape(-1).numpy(), 0.0
+        tokens, targets, loss_sum = tokens_BT.reshape(-1), targets_BT.reshape(-1).numpy(), 0.0
         size = self.B * self.T
         for part in range(self.num_micro):
             self.tokens = tokens[part * size : (part + 1) * size]
@@ -86,14 +87,14 @@ class CpuStep:
             loss_sum += ops.cross_entropy(self.logits.n, targets[part * size : (part + 1) * size], self.gradient_scale, self.row_V)
             self._backward()
             self.optimizer.grad[: self.optimizer.num_decayed].add_(self.grads_flat[: self.optimizer.num_decayed])
-            ops.embed_backward(self.tokens, self.dx.n, self.grads_fp32["embedding.weight"])
+            ops.embed_backward(self.tokens.numpy(), self.dx.n, self.grads_fp32["embedding.weight"])
         return loss_sum / len(tokens)
 
     def _forward(self) -> None:
         gains, first = self.weights_fp32, self.layers[0]
-        ops.embed_rms_norm(
-            self.tokens, gains["embedding.weight"], first.x_in.n, gains["blocks.0.attention_norm.weight"], first.y_in.n, first.rstd_in.n, self.eps
-        )
+        torch.index_select(self.optimizer_views["embedding.weight"], 0, self.tokens, out=self.dx.t)
+        self.branch.t.zero_()
+        ops.add_rms_norm(self.dx.n, self.branch.n, first.x_in.n, gains["blocks.0.attention_norm.weight"], first.y_in.n, first.rstd_in.n, self.eps)
         for index, layer in enumerate(self.layers):
             name = f"blocks.{index}."
             self._attention(layer, name)
@@ -120,7 +121,7 @@ class CpuStep:
         torch.bmm(layer.q.t, layer.k.t.transpose(1, 2), out=layer.weights.t)
         ops.causal_softmax(layer.weights.n, self.row_T)
         torch.bmm(layer.weights.t, layer.v.t, out=self.heads.t)
-        ops.merge_heads(self.heads.n.reshape(by_head), layer.attended.n.reshape(B, T, config.num_heads, config.head_size))
+        ops.swap_axes(self.heads.n.reshape(by_head), layer.attended.n.reshape(B, T, config.num_heads, config.head_size))
         torch.mm(layer.attended.t, self.weights[name + "attention_out.weight"].t(), out=self.branch.t)
 
     def _backward(self) -> None:
@@ -147,7 +148,7 @@ class CpuStep:
         by_head = (B, config.num_heads, T, config.head_size)
         torch.mm(self.dx_stored.t.t(), layer.attended.t, out=self.grads[name + "attention_out.weight"])
         torch.mm(self.dx_stored.t, self.weights[name + "attention_out.weight"], out=self.dbranch.t)
-        ops.split_heads(self.dbranch.n.reshape(B, T, config.num_heads, config.head_size), self.heads.n.reshape(by_head))
+        ops.swap_axes(self.dbranch.n.reshape(B, T, config.num_heads, config.head_size), self.heads.n.reshape(by_head))
         torch.bmm(layer.weights.t.transpose(1, 2), self.heads.t, out=self.dv.t)
         torch.bmm(self.heads.t, layer.v.t.transpose(1, 2), out=self.dweights.t)
         ops.causal_softmax_backward(layer.weights.n, self.dweights.n)

@@ -1,7 +1,8 @@
 """A LLaMA-like decoder: RMSNorm, rotary positions, grouped-query attention, SwiGLU, untied head.
 
 q, k, v share one matrix, gate and up another: fewer, larger products. Weights map one to one on transformers'
-LlamaForCausalLM (models/huggingface.py).
+LlamaForCausalLM (models/huggingface.py). On CUDA every operator is ours (kernels); on a CPU this file is the plain reference, which
+scoring uses, while training takes the hand-written step of cpu_step.py.
 Shape suffixes: B batch, T time, D width, H heads, G key-value heads, K head size, F hidden width, V vocabulary, M = B * T.
 """
 
@@ -13,6 +14,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from kernels.attention import attention
+from kernels.cross_entropy import linear_cross_entropy
+from kernels.rms_norm import rms_norm
+from kernels.rotary import rotary
+from kernels.swiglu import swiglu
 from models.config import GPTConfig
 
 # Every matrix starts with standard deviation INIT_GAIN / sqrt(fan_in): 0.018 at the width of GPT-2 (there 0.02), and the same
@@ -28,10 +34,19 @@ def rotary_tables(config: GPTConfig, length: int, device: torch.device | None = 
 
 
 def rotate(x_BTHK: torch.Tensor, cos_TK2: torch.Tensor, sin_TK2: torch.Tensor) -> torch.Tensor:
-    """Rotary positions in the half-split layout of transformers' Llama."""
+    """Rotary positions in the half-split layout of transformers' Llama; tables [T, K/2] or [B, T, K/2]."""
+    if x_BTHK.is_cuda:
+        return rotary(x_BTHK, cos_TK2, sin_TK2)
     first, second = x_BTHK.chunk(2, dim=-1)
-    cos, sin = cos_TK2[:, None, :].to(x_BTHK.dtype), sin_TK2[:, None, :].to(x_BTHK.dtype)
+    cos, sin = cos_TK2.unsqueeze(-2).to(x_BTHK.dtype), sin_TK2.unsqueeze(-2).to(x_BTHK.dtype)
     return torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1)
+
+
+class Norm(nn.RMSNorm):
+    """RMSNorm over the last axis (arXiv 1910.07467)."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return rms_norm(x, self.weight, self.eps) if x.is_cuda else super().forward(x)
 
 
 class Block(nn.Module):
@@ -41,10 +56,10 @@ class Block(nn.Module):
         super().__init__()
         self.config = config
         d_kv = config.num_kv_heads * config.head_size
-        self.attention_norm = nn.RMSNorm(config.d_model, eps=config.norm_eps)
+        self.attention_norm = Norm(config.d_model, eps=config.norm_eps)
         self.qkv = nn.Linear(config.d_model, config.d_model + 2 * d_kv, bias=False)
         self.attention_out = nn.Linear(config.d_model, config.d_model, bias=False)
-        self.mlp_norm = nn.RMSNorm(config.d_model, eps=config.norm_eps)
+        self.mlp_norm = Norm(config.d_model, eps=config.norm_eps)
         self.gate_up = nn.Linear(config.d_model, 2 * config.d_ff, bias=False)
         self.down = nn.Linear(config.d_ff, config.d_model, bias=False)
 
@@ -57,13 +72,18 @@ class Block(nn.Module):
         return rotate(q, cos, sin), rotate(k, cos, sin), v
 
     def mlp(self, x_BTD: torch.Tensor) -> torch.Tensor:
+        """The feed-forward branch of x [B, T, D], its norm included."""
         gate, up = self.gate_up(self.mlp_norm(x_BTD)).chunk(2, dim=-1)
-        return self.down(F.silu(gate) * up)
+        return self.down(swiglu(gate, up) if gate.is_cuda else F.silu(gate) * up)
 
     def forward(self, x_BTD: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
-        q, k, v = (part.transpose(1, 2) for part in self.split_qkv(x_BTD, cos, sin))
-        attended = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=k.shape[1] != q.shape[1])
-        x_BTD = x_BTD + self.attention_out(attended.transpose(1, 2).reshape(x_BTD.shape))
+        q, k, v = self.split_qkv(x_BTD, cos, sin)
+        if q.is_cuda:
+            attended, _ = attention(q, k, v)
+        else:
+            q, k, v = (part.transpose(1, 2) for part in (q, k, v))
+            attended = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=k.shape[1] != q.shape[1]).transpose(1, 2)
+        x_BTD = x_BTD + self.attention_out(attended.reshape(x_BTD.shape))
         return x_BTD + self.mlp(x_BTD)
 
 
@@ -75,7 +95,7 @@ class GPT(nn.Module):
         self.config = config
         self.embedding = nn.Embedding(config.vocab_size, config.d_model)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.num_layers))
-        self.norm = nn.RMSNorm(config.d_model, eps=config.norm_eps)
+        self.norm = Norm(config.d_model, eps=config.norm_eps)
         self.head = nn.Linear(config.d_model, config.vocab_size, bias=False)
         cos, sin = rotary_tables(config, config.max_sequence_length)
         self.register_buffer("cos_TK2", cos, persistent=False)
@@ -114,5 +134,7 @@ class GPT(nn.Module):
 
     def loss(self, tokens_BT: torch.Tensor, targets_BT: torch.Tensor) -> torch.Tensor:
         """Mean cross-entropy in nats per token."""
+        if tokens_BT.is_cuda:
+            return linear_cross_entropy(self.hidden(tokens_BT).flatten(0, 1), self.head.weight, targets_BT.flatten())[0]
         logits_BTV = self(tokens_BT)
         return F.cross_entropy(logits_BTV.flatten(0, 1), targets_BT.flatten())

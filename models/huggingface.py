@@ -1,0 +1,96 @@
+"""Weights to and from transformers' LlamaForCausalLM, with equal logits; saving there with save_pretrained writes safetensors."""
+
+from __future__ import annotations
+
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from models.config import GPTConfig
+from models.gpt import GPT
+
+
+def llama_config(config: GPTConfig) -> LlamaConfig:
+    """The same shape in transformers' words."""
+    return LlamaConfig(
+        vocab_size=config.vocab_size,
+        hidden_size=config.d_model,
+        intermediate_size=config.d_ff,
+        num_hidden_layers=config.num_layers,
+        num_attention_heads=config.num_heads,
+        num_key_value_heads=config.num_kv_heads,
+        max_position_embeddings=config.max_sequence_length,
+        rms_norm_eps=config.norm_eps,
+        rope_parameters={"rope_type": "default", "rope_theta": config.rope_theta},
+        tie_word_embeddings=False,
+        attention_bias=False,
+        mlp_bias=False,
+        bos_token_id=0,
+        eos_token_id=None,
+        dtype="float32",
+    )
+
+
+def to_llama(gpt: GPT) -> LlamaForCausalLM:
+    """A LlamaForCausalLM with copies of the weights, fp32, in eval mode."""
+    config = gpt.config
+    d_kv = config.num_kv_heads * config.head_size
+    own = gpt.state_dict()
+    weights = {"model.embed_tokens.weight": own["embedding.weight"], "model.norm.weight": own["norm.weight"], "lm_head.weight": own["head.weight"]}
+    for index in range(config.num_layers):
+        ours, theirs = f"blocks.{index}.", f"model.layers.{index}."
+        q, k, v = own[ours + "qkv.weight"].split([config.d_model, d_kv, d_kv])
+        gate, up = own[ours + "gate_up.weight"].chunk(2)
+        weights |= {theirs + f"self_attn.{name}_proj.weight": part for name, part in (("q", q), ("k", k), ("v", v))}
+        weights |= {
+            theirs + "self_attn.o_proj.weight": own[ours + "attention_out.weight"],
+            theirs + "mlp.gate_proj.weight": gate,
+            theirs + "mlp.up_proj.weight": up,
+            theirs + "mlp.down_proj.weight": own[ours + "down.weight"],
+            theirs + "input_layernorm.weight": own[ours + "attention_norm.weight"],
+            theirs + "post_attention_layernorm.weight": own[ours + "mlp_norm.weight"],
+        }
+    llama = LlamaForCausalLM(llama_config(config))
+    llama.load_state_dict({name: tensor.detach().to("cpu", torch.float32, copy=True).contiguous() for name, tensor in weights.items()})
+    return llama.eval()
+
+
+def from_llama(llama: LlamaForCausalLM) -> GPT:
+    """A GPT with copies of the weights, fp32, in eval mode. ValueError for a Llama that this model cannot express."""
+    theirs = llama.config
+    rope = theirs.rope_parameters
+    for name, value, wanted in (
+        ("tie_word_embeddings", theirs.tie_word_embeddings, False),
+        ("attention_bias", theirs.attention_bias, False),
+        ("mlp_bias", theirs.mlp_bias, False),
+        ("hidden_act", theirs.hidden_act, "silu"),
+        ("rope_type", rope["rope_type"], "default"),
+        ("head_dim", theirs.head_dim, theirs.hidden_size // theirs.num_attention_heads),
+    ):
+        if value != wanted:
+            raise ValueError(f"LlamaConfig: {name} is {value!r}, this model only knows {wanted!r}; convert another checkpoint")
+    config = GPTConfig(
+        vocab_size=theirs.vocab_size,
+        num_layers=theirs.num_hidden_layers,
+        d_model=theirs.hidden_size,
+        num_heads=theirs.num_attention_heads,
+        num_kv_heads=theirs.num_key_value_heads,
+        d_ff=theirs.intermediate_size,
+        max_sequence_length=theirs.max_position_embeddings,
+        rope_theta=float(rope["rope_theta"]),
+        norm_eps=theirs.rms_norm_eps,
+    )
+    source = llama.state_dict()
+    weights = {"embedding.weight": source["model.embed_tokens.weight"], "norm.weight": source["model.norm.weight"], "head.weight": source["lm_head.weight"]}
+    for index in range(config.num_layers):
+        own, layer = f"blocks.{index}.", f"model.layers.{index}."
+        weights |= {
+            own + "qkv.weight": torch.cat([source[layer + f"self_attn.{name}_proj.weight"] for name in "qkv"]),
+            own + "gate_up.weight": torch.cat([source[layer + f"mlp.{name}_proj.weight"] for name in ("gate", "up")]),
+            own + "attention_out.weight": source[layer + "self_attn.o_proj.weight"],
+            own + "down.weight": source[layer + "mlp.down_proj.weight"],
+            own + "attention_norm.weight": source[layer + "input_layernorm.weight"],
+            own + "mlp_norm.weight": source[layer + "post_attention_layernorm.weight"],
+        }
+    gpt = GPT(config)
+    gpt.load_state_dict({name: tensor.detach().to("cpu", torch.float32) for name, tensor in weights.items()})
+    return gpt.eval()
