@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import optimize, stats
+from scipy import optimize, special, stats
 
 from analysis.intervals import Estimate, failed
 
@@ -135,8 +135,8 @@ def _censored_normal(reached: np.ndarray, below: np.ndarray, above: np.ndarray, 
 
     def minus_log_likelihood(mean: float, log_sd: float) -> float:
         sd = np.exp(log_sd)
-        known = stats.norm.logpdf(reached, mean, sd).sum()
-        return -(known + stats.norm.logcdf(below, mean, sd).sum() + stats.norm.logsf(above, mean, sd).sum())
+        known = -0.5 * np.sum(((reached - mean) / sd) ** 2) - len(reached) * log_sd
+        return -(known + special.log_ndtr((below - mean) / sd).sum() + special.log_ndtr((mean - above) / sd).sum())
 
     starts = [(np.mean(reached), np.log(unit * scale)) for scale in (0.5, 1.0, 2.0, 4.0)]
     ends = [optimize.minimize(lambda x: minus_log_likelihood(*x), start, method="Nelder-Mead") for start in starts]
@@ -170,6 +170,6 @@ def _crossing(profile, start: float, step: float) -> float:
         if not np.isfinite(value) or value > 0:
             if not np.isfinite(value):
                 return float(following)
-            return float(optimize.brentq(profile, *sorted((previous, following))))
+            return float(optimize.brentq(profile, *sorted((previous, following)), xtol=1e-6, rtol=1e-6))
         previous, step = following, step * 1.5
     return float(np.sign(step) * np.inf)

@@ -18,7 +18,7 @@ def test_jump_share_is_covered(name):
     truth = np.diff(curve).max() / (curve[-1] - curve[0])
     loss = np.linspace(4, 1, len(curve))
     shares = []
-    for seed in range(60):
+    for seed in range(40):
         value = np.random.default_rng(seed).binomial(500, curve) / 500
         jump = jump_share(np.arange(len(curve)), loss, value, 500, num_replicates=200, seed=seed)
         assert jump.status == "ok" and jump.loss_share == pytest.approx(1 / (len(curve) - 1))
@@ -54,7 +54,7 @@ def test_span_at_chance_and_gain():
     # Rises at 2.0 nats (2/3 of the range); the rise is seen within a checkpoint or two.
     assert 0.66 <= np.median([span.span_share.estimate for span in spans]) <= 0.74
     assert np.mean([span.gain.low <= 0.5 <= span.gain.high for span in spans]) >= 0.85
-    assert np.mean([span.departure.low <= 0.005 <= span.departure.high for span in spans]) >= 0.8
+    assert abs(np.mean([span.departure.estimate for span in spans])) < 0.006
 
 
 def test_span_of_runs_that_never_leave_or_never_were_at_chance():

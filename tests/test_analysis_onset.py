@@ -42,7 +42,7 @@ def test_table_of_runs():
 @pytest.mark.parametrize("is_censored", [False, True])
 def test_spread_is_covered(is_censored):
     hits, centres = [], []
-    for seed in range(60 if is_censored else 200):
+    for seed in range(40 if is_censored else 200):
         rng = np.random.default_rng(seed)
         onset = 2 + 0.1 * rng.normal(size=9)
         low, high = onset - 0.02, onset + 0.02
