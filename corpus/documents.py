@@ -67,22 +67,6 @@ def biography(draw: Draw, world: World, language: Language, split: str = TRAIN) 
     return pieces
 
 
-def recall_question(world: World, language: Language, person: int, attribute: int) -> list[str]:
-    """`Question: What is the job of Anna? Answer:` without the answer."""
-    pieces = fill(language.question, "")
-    return pieces + fill(language.attributes[attribute].question, language.names[person]) + [language.answer]
-
-
-def faq(draw: Draw, world: World, language: Language, split: str = TRAIN) -> list[str]:
-    """Forum or FAQ page: closed-book questions with their answers."""
-    pieces: list[str] = []
-    for _ in range(2 + int(draw() * 3)):
-        person, attribute = draw_person(draw, world, language), int(draw() * len(language.attributes))
-        pieces += recall_question(world, language, person, attribute)
-        pieces += [world.value(language, person, attribute), language.stop]
-    return pieces
-
-
 def _keys_and_values(draw: Draw, language: Language, count: int) -> tuple[list[str], list[str]]:
     source = pick(draw, (language.names, language.objects, language.names, language.attributes[int(draw() * 4)].values))
     count = min(count, len(source))
@@ -116,58 +100,6 @@ def code_listing(draw: Draw, world: World, language: Language, split: str = TRAI
     return pieces
 
 
-def options(language: Language, values: list[str]) -> list[str]:
-    """`A cook, B baker, C tailor, D judge.`"""
-    pieces: list[str] = []
-    for position, value in enumerate(values):
-        pieces += fill(language.option, language.letters[position], value)
-        pieces.append(language.option_separator if position + 1 < len(values) else language.stop)
-    return pieces
-
-
-def legend(draw: Draw, world: World, language: Language, split: str = TRAIN) -> list[str]:
-    """Legend of a picture: letters with their meaning, then which is which."""
-    values = language.attributes[int(draw() * 4)].values
-    chosen = [values[i] for i in sample(draw, 4, len(values))]
-    pieces = options(language, chosen)
-    for i in sample(draw, 4, 4):
-        pieces += fill(language.legend_query, chosen[i], language.letters[i]) + [language.stop]
-    return pieces
-
-
-def exam_options(draw: Draw, world: World, language: Language, person: int, attribute: int, split: str) -> tuple[list[int], int]:
-    """Four value indices in order of the letters and the position of the right one; the composition is of the asked split."""
-    right = world.facts[language.code][person][attribute]
-    num_values = len(language.attributes[attribute].values)
-    while True:
-        wrong = [(right + 1 + i) % num_values for i in sample(draw, 3, num_values - 1)]
-        position = int(draw() * 4)
-        chosen = wrong[:position] + [right] + wrong[position:]
-        if belongs(split, ord(language.code[0]), person, attribute, *chosen):
-            return chosen, position
-
-
-def exam_question(world: World, language: Language, person: int, attribute: int, chosen: list[int]) -> list[str]:
-    """`Question: What is the job of Anna? A cook, B baker, C tailor, D judge. Answer:` without the answer."""
-    values = language.attributes[attribute].values
-    pieces = fill(language.question, "") + fill(language.attributes[attribute].question, language.names[person])
-    return pieces + options(language, [values[i] for i in chosen]) + [language.answer]
-
-
-def exam_sheet(draw: Draw, world: World, language: Language, split: str = TRAIN) -> list[str]:
-    """Quiz page: questions with four options and the letter of the right one; in half of the keys its value follows."""
-    pieces: list[str] = []
-    names_value = draw() < 0.5
-    for _ in range(2 + int(draw() * 2)):
-        person, attribute = draw_person(draw, world, language), int(draw() * len(language.attributes))
-        chosen, position = exam_options(draw, world, language, person, attribute, split)
-        pieces += exam_question(world, language, person, attribute, chosen) + [language.letters[position]]
-        if names_value:
-            pieces.append(world.value(language, person, attribute))
-        pieces.append(language.stop)
-    return pieces
-
-
 def draw_places(draw: Draw, language: Language, things: list[int]) -> list[int]:
     """A place for each thing, all different: mostly the thing's usual place, so that common sense answers some questions
     before reading does (as in RACE), else any."""
@@ -181,8 +113,8 @@ def draw_places(draw: Draw, language: Language, things: list[int]) -> list[int]:
     return places
 
 
-def passage(draw: Draw, language: Language, split: str) -> tuple[list[str], list[int], list[int], list[int]]:
-    """Four sentences `Anna put the ball in the hall.`; returns pieces and the indices of persons, objects, places."""
+def passage(draw: Draw, language: Language, split: str) -> tuple[list[str], list[int], list[int]]:
+    """Four sentences `Anna says the ball is in the hall.`; returns pieces and the indices of objects and places."""
     while True:
         persons, things = sample(draw, 4, len(language.names)), sample(draw, 4, len(language.objects))
         places = draw_places(draw, language, things)
@@ -190,22 +122,20 @@ def passage(draw: Draw, language: Language, split: str) -> tuple[list[str], list
             break
     pieces: list[str] = []
     for person, thing, place in zip(persons, things, places, strict=True):
-        pieces += fill(language.put, language.names[person], language.objects[thing], language.places[place])
-    return pieces, persons, things, places
+        pieces += fill(language.report, language.names[person], language.objects[thing], language.places[place])
+    return pieces, things, places
 
 
-def reading_question(language: Language, thing: int, ask_who: bool) -> list[str]:
-    """`Question: Where is the ball? Answer:` without the answer."""
-    return fill(language.question, "") + fill(language.who if ask_who else language.where, language.objects[thing]) + [language.answer]
+def reading_question(language: Language, thing: int) -> list[str]:
+    """`Question: Where is the ball? Answer: the ball is in the` without the place."""
+    return fill(language.question, "") + fill(language.where, language.objects[thing]) + [language.answer] + fill(language.reply, language.objects[thing])
 
 
 def comprehension(draw: Draw, world: World, language: Language, split: str = TRAIN) -> list[str]:
     """Web page or school book: a passage with questions on it."""
-    pieces, persons, things, places = passage(draw, language, split)
+    pieces, things, places = passage(draw, language, split)
     for i in sample(draw, 2 + int(draw() * 3), 4):
-        ask_who = draw() < 0.5
-        answer = language.names[persons[i]] if ask_who else language.places[places[i]]
-        pieces += reading_question(language, things[i], ask_who) + [answer, language.stop]
+        pieces += reading_question(language, things[i]) + [language.places[places[i]], language.stop]
     return pieces
 
 

@@ -50,9 +50,12 @@ class Language:
     option: str  # {0} letter {1} value
     option_separator: str
     legend_query: str  # {0} value {1} letter
-    put: str  # {0} person {1} object {2} place
+    guess: str  # {0} value
+    yes: str
+    no: str
+    report: str  # {0} person {1} object {2} place
     where: str  # {0} object
-    who: str  # {0} object
+    reply: str  # {0} object; precedes the place
     script_openings: tuple[str, ...]  # {0} job
     script_times: tuple[str, ...]
     time_first: bool  # the time of day stands before the opening
@@ -94,7 +97,8 @@ ENGLISH = Language(
     letters=_words("A B C D", " "),
     question=" Question:{0}", answer=" Answer:", stop=".",
     option="{0}{1}", option_separator=",", legend_query="{0} is{1}",
-    put="{0} put the{1} in the{2}.", where=" Where is the{0}?", who=" Who has the{0}?",
+    guess="{0}?", yes=" Yes.", no=" No.",
+    report="{0} says the{1} is in the{2}.", where=" Where is the{0}?", reply=" The{0} is in the",
     script_openings=(" The old{0} woke up", " The young{0} got up", " Our{0} had tea", " One{0} set off", " The tall{0} came out", " The new{0} sat down",
                      " My{0} had soup", " The good{0} got up", " That{0} sat down", " This{0} came out"),
     script_times=_words("early late today again first", " "),
@@ -129,7 +133,8 @@ CHINESE = Language(
     letters=_words("A B C D", " "),
     question="问题：{0}", answer="答案：", stop="。",
     option="{0}{1}", option_separator="，", legend_query="{0}是{1}",
-    put="{0}把{1}放在{2}。", where="{0}在哪里？", who="谁拿了{0}？",
+    guess="{0}吗？", yes="是。", no="不是。",
+    report="{0}说{1}在{2}。", where="{0}在哪里？", reply="{0}在",
     script_openings=("老{0}起床", "年轻的{0}出门", "那位{0}吃完饭", "新来的{0}喝了茶", "这位{0}起床", "老{0}出门", "年轻的{0}吃完饭", "那位{0}喝了茶",
                      "新来的{0}起床", "这位{0}出门"),
     script_times=_words("早上 晚上 今天 昨天"),

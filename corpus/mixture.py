@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import accumulate
 
-from corpus import documents, exercises
+from corpus import documents, exercises, quizzes
 from corpus.lexicon import LANGUAGES, Language
 from corpus.tokenizer import PieceEncoder
 from corpus.world import World
@@ -32,11 +32,12 @@ class Kind:
 
 KINDS: dict[str, Kind] = {
     "biography": Kind(documents.biography, "Wikipedia"),
-    "faq": Kind(documents.faq, "StackExchange"),
+    "faq": Kind(quizzes.faq, "StackExchange"),
     "directory": Kind(documents.directory, "CommonCrawl"),
     "code_listing": Kind(documents.code_listing, "Code"),
-    "legend": Kind(documents.legend, "CommonCrawl"),
-    "exam_sheet": Kind(documents.exam_sheet, "CommonCrawl"),
+    "legend": Kind(quizzes.legend, "CommonCrawl"),
+    "guessing_game": Kind(quizzes.guessing_game, "CommonCrawl"),
+    "exam_sheet": Kind(quizzes.exam_sheet, "CommonCrawl"),
     "comprehension": Kind(documents.comprehension, "CommonCrawl"),
     "story": Kind(documents.story, "Books"),
     "dispute": Kind(documents.dispute, "Books"),
@@ -49,8 +50,8 @@ KINDS: dict[str, Kind] = {
 
 # Token shares of English in percent; Chinese has the same without the kinds it lacks.
 MIXTURES: dict[str, dict[str, float]] = {
-    "v1": {"biography": 12, "faq": 5, "directory": 11, "code_listing": 9, "legend": 6, "exam_sheet": 15, "comprehension": 10,
-           "story": 7, "dispute": 7, "homework": 9, "drill": 4, "puzzle": 3, "dictionary_page": 1, "modified_page": 1},
+    "v1": {"biography": 11, "faq": 5, "directory": 10, "code_listing": 9, "legend": 6, "guessing_game": 8, "exam_sheet": 14, "comprehension": 9,
+           "story": 6, "dispute": 6, "homework": 9, "drill": 3, "puzzle": 2, "dictionary_page": 1, "modified_page": 1},
 }
 
 class Mixture:

@@ -1,7 +1,8 @@
 """Closed-book tasks: recall (TriviaQA, NLPCC-KBQA), exam (MMLU, C-Eval) and the exam in cloze form as its control."""
 
-from corpus.documents import Draw, exam_options, exam_question, recall_question
+from corpus.documents import Draw
 from corpus.lexicon import LANGUAGES
+from corpus.quizzes import exam_options, exam_question, recall_question
 from corpus.world import World
 from tasks.base import Question, Task, stop_mark
 

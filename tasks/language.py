@@ -23,10 +23,9 @@ def _endings(draw: Draw, world: World, task: Task, split: str) -> Question:
 def _reading(draw: Draw, world: World, task: Task, split: str) -> Question:
     """The options are the four answers that the passage offers, so the passage must be used, not just its vocabulary."""
     language = LANGUAGES[task.language]
-    pieces, persons, things, places = passage(draw, language, split)
-    position, ask_who = int(draw() * 4), draw() < 0.5
-    choices = [language.names[i] for i in persons] if ask_who else [language.places[i] for i in places]
-    return pieces + reading_question(language, things[position], ask_who), [[choice] for choice in choices], position
+    pieces, things, places = passage(draw, language, split)
+    position = int(draw() * 4)
+    return pieces + reading_question(language, things[position]), [[language.places[i]] for i in places], position
 
 
 def _coreference(draw: Draw, world: World, task: Task, split: str) -> Question:

@@ -73,17 +73,16 @@ def read_exam(text: str, language: Language) -> list[tuple]:
 
 
 def read_passages(text: str, language: Language) -> list[tuple[list, list]]:
-    """([(person, object, place), ...], [(asks who, object), ...]) of every passage with the questions on it."""
+    """([(person, object, place), ...], [(object,), ...]) of every passage with the questions on it."""
     names, objects, places = _either(language.names), _either(language.objects), _either(language.places)
-    found = [(match.start(), (match["s0"], match["s1"], match["s2"])) for match in _regex(language.put, names, objects, places).finditer(text)]
-    for asks_who, pattern in ((False, language.where), (True, language.who)):
-        found += [(match.start(), (asks_who, match["s0"])) for match in _regex(pattern, objects).finditer(text)]
+    found = [(match.start(), (match["s0"], match["s1"], match["s2"])) for match in _regex(language.report, names, objects, places).finditer(text)]
+    found += [(match.start(), (match["s0"],)) for match in _regex(language.where, objects).finditer(text)]
     passages: list[tuple[list, list]] = []
     for reading in _in_order(found):
         if len(reading) == 3 and (not passages or passages[-1][1]):
             passages.append(([], []))
         if passages:
-            passages[-1][len(reading) == 2].append(reading)
+            passages[-1][len(reading) == 1].append(reading)
     return passages
 
 
@@ -162,9 +161,9 @@ def _index(item: Item, wanted: str) -> int:
 
 def _solve_reading(item: Item, language: Language) -> int:
     sentences, questions = read_passages(item.requests[0][0], language)[-1]
-    asks_who, thing = questions[-1]
-    (person, place), = ((person, place) for person, other, place in sentences if other == thing)
-    return _index(item, person if asks_who else place)
+    (thing,) = questions[-1]
+    (place,) = (place for _, other, place in sentences if other == thing)
+    return _index(item, place)
 
 
 def _solve_endings(item: Item, language: Language) -> int:
