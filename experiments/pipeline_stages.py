@@ -59,3 +59,79 @@ def code_dependencies(modules: list[str]) -> list[str]:
                 queue.append(found)
     outside = (path.relative_to(ROOT) for path in files)
     return sorted({*rooms, *(path.as_posix() for path in outside if path.parts[0] not in LIBRARY_ROOMS and path.name != "__init__.py")})
+
+
+def train_stage(paths: Paths) -> dict:
+    """Training. A finished run does not hang on how it was scheduled, so the scheduler is no dependency."""
+    return {
+        "cmd": f"python -m experiments.sweep train --profile {paths.profile}",
+        "deps": [*code_dependencies(["experiments.sweep_plan", "experiments.sweep_train"]), relative(paths, paths.data)],
+        "params": [{f"profiles/{paths.profile}.yaml": TRAIN_SECTIONS}],
+        # Kept between starts, so that finished runs survive a rerun of the stage.
+        "outs": [{relative(paths, paths.runs): {"persist": True}}, {relative(paths, paths.runs_table): {"cache": False, "persist": True}}],
+    }
+
+
+def evaluate_stage(paths: Paths) -> dict:
+    """Scoring of all checkpoints."""
+    return {
+        "cmd": f"python -m experiments.sweep evaluate --profile {paths.profile}",
+        "deps": [*code_dependencies(["experiments.sweep_evaluate"]), relative(paths, paths.data), relative(paths, paths.runs)],
+        "params": [{f"profiles/{paths.profile}.yaml": EVALUATE_SECTIONS}],
+        "outs": [{relative(paths, paths.items): {"persist": True}}, {relative(paths, paths.run_scores): {"cache": False, "persist": True}},
+                 {relative(paths, paths.scores): {"cache": False}}],
+    }
+
+
+def data_stage(paths: Paths) -> dict:
+    """Corpus and items of a profile other than the default, whose data/ is pinned by data.dvc instead."""
+    return {
+        "cmd": f"python -m corpus --profile {paths.profile}",
+        "deps": code_dependencies(["corpus.__main__"]),
+        "params": [{f"profiles/{paths.profile}.yaml": ["corpus", "training", "long_runs", "small_runs", "evaluation"]}],
+        "outs": [{relative(paths, paths.data): {"cache": False}}],
+    }
+
+
+def experiment_stage(paths: Paths, stem: str) -> dict:
+    """One figure or table: scores to results.csv, results.csv to the picture, and to a table where plot.py has one."""
+    modules = [f"experiments.{stem}.measure", f"experiments.{stem}.plot"]
+    code = code_dependencies(modules)
+    read = {"load_scores": paths.scores, "paths.runs_table": paths.runs_table, "paths.data": paths.data, "paths.items": paths.items,
+            "experiments.published": paths.root / "paper" / "published"}
+    texts = [module_file(modules[0]).read_text(encoding="utf-8"), *((ROOT / path).read_text(encoding="utf-8") for path in code if path.count("/") == 1 and path.endswith(".py"))]
+    deps = [relative(paths, path) for word, path in read.items() if any(word in text for text in texts)]
+    outs = [paths.results_csv(stem), paths.figure(stem)]
+    if "def table(" in module_file(modules[1]).read_text(encoding="utf-8"):
+        outs.append(paths.figure(stem).with_suffix(".md"))
+    stage = {
+        "cmd": [f"python -m {module} --profile {paths.profile}" for module in modules],
+        "deps": [*code, *deps],
+        "outs": [{relative(paths, path): {"cache": False}} for path in outs],
+    }
+    if "load_profile(" in texts[0]:
+        stage["params"] = [{f"profiles/{paths.profile}.yaml": EVALUATE_SECTIONS}]
+    return stage
+
+
+def verdict_stage(paths: Paths) -> dict:
+    """Claims and criteria against the statistics of all experiments."""
+    return {
+        "cmd": f"python -m paper.verdicts --profile {paths.profile}",
+        "deps": [*code_dependencies(["paper.verdicts"]), "paper/claims.yaml", *(relative(paths, paths.results_csv(stem)) for stem in experiment_stems())],
+        "outs": [{relative(paths, paths.verdicts): {"cache": False}}],
+    }
+
+
+def relative(paths: Paths, path: Path) -> str:
+    """A path as dvc.yaml writes it."""
+    return path.relative_to(paths.root).as_posix()
+
+
+def all_stages(profile: str) -> dict[str, dict]:
+    """Every stage of a profile by name, in the order of the pipeline."""
+    paths = Paths(profile)
+    stages = {} if paths.is_default else {"data": data_stage(paths)}
+    stages |= {"train": train_stage(paths), "evaluate": evaluate_stage(paths)}
+    stages |= {stem: experiment_stage(paths, stem) for stem in experiment_stems()}
+    return stages | {"verdicts": verdict_stage(paths)}

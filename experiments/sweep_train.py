@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from experiments.profiles import Paths, Profile
+from experiments.sweep_behaviour import has_changed, remember
 from experiments.sweep_data import open_data
 from experiments.sweep_plan import Run, recipe, recipe_hash
 from models.checkpoint import atomic_write
@@ -72,8 +73,12 @@ def state_path(ladder: Ladder, run: Run) -> Path | None:
 
 
 def runs_to_train(ladder: Ladder, scored: set[str]) -> list[str]:
-    """Names of the runs that must be trained here, parents first. A trained parent whose states are gone is trained again."""
-    needed = {name for name in ladder.runs if name not in scored and not ladder.is_trained(name)}
+    """Names of the runs that must be trained here, parents first.
+
+    Those that are neither trained nor scored, those here that today's code would train differently, and trained parents
+    whose states are gone although a branch still needs them."""
+    needed = {name for name in ladder.runs if not ladder.is_trained(name) and name not in scored}
+    needed |= {name for name in ladder.runs if ladder.is_trained(name) and has_changed(ladder.folder(name), ladder.profile.training.precision)}
     for name in list(needed):
         run = ladder.runs[name]
         if run.parent and not (ladder.is_trained(run.parent) and state_path(ladder, run).exists()):
@@ -82,16 +87,16 @@ def runs_to_train(ladder: Ladder, scored: set[str]) -> list[str]:
 
 
 def prepare_folder(ladder: Ladder, name: str) -> str:
-    """Make the folder of a run that is to be trained; what another recipe left there is removed. Says what was found."""
-    folder = ladder.folder(name)
-    found = "new"
-    if folder.exists() and (stored_recipe(folder) != ladder.recipes[name] or (folder / "run.json").exists()):
-        shutil.rmtree(folder)
-        found = "trained by another recipe, removed"
-    elif (folder / "state.safetensors").exists():
-        found = "continues from its last state"
-    folder.mkdir(parents=True, exist_ok=True)
+    """Make the folder of a run that is to be trained; what another recipe or other code left there is removed. Says what was found."""
+    folder, precision = ladder.folder(name), ladder.profile.training.precision
+    if (folder / "state.safetensors").exists() and stored_recipe(folder) == ladder.recipes[name] and not has_changed(folder, precision):
+        return "continues from its last state"
+    found = "made by another recipe or by code that trains differently, removed" if (folder / "recipe.json").exists() else "new"
+    shutil.rmtree(folder, ignore_errors=True)
+    (ladder.paths.run_scores / f"{name}.parquet").unlink(missing_ok=True)
+    folder.mkdir(parents=True)
     atomic_write(folder / "recipe.json", json.dumps(ladder.recipes[name], sort_keys=True).encode())
+    remember(folder, precision)
     return found
 
 

@@ -1,0 +1,101 @@
+"""The pipeline as files, and the steps of the Makefile that are more than one dvc command.
+
+    python -m experiments.pipeline write                  write every dvc.yaml from the table of stages
+    python -m experiments.pipeline data [--profile P]     build data/ where it is absent or not what data.dvc pins
+    python -m experiments.pipeline figures [--profile P]  every figure, table and verdict again from committed results
+
+The default profile has the dvc.yaml at the root, so that a bare `dvc repro` runs it; every other profile has
+profiles/<profile>/dvc.yaml, whose stages run from the root too. A test compares the committed files with the table.
+"""
+
+import argparse
+import os
+import shlex
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import yaml
+
+from experiments.pipeline_stages import all_stages
+from experiments.profiles import ROOT, Paths, default_profile, load_profile, profile_names, run_command
+
+HEADER = "# Made by `python -m experiments.pipeline write` from experiments/pipeline_stages.py; a test compares the two.\n"
+
+
+def pipeline_file(profile: str) -> Path:
+    """The dvc.yaml of a profile."""
+    return ROOT / "dvc.yaml" if Paths(profile).is_default else ROOT / "profiles" / profile / "dvc.yaml"
+
+
+def pipeline_text(profile: str) -> str:
+    """Content of a profile's dvc.yaml."""
+    stages = all_stages(profile)
+    if pipeline_file(profile).parent != ROOT:
+        stages = {name: {"wdir": "../.."} | stage for name, stage in stages.items()}
+    return HEADER + yaml.safe_dump({"stages": stages}, sort_keys=False, allow_unicode=False, width=160)
+
+
+def write_pipelines() -> None:
+    """Write the dvc.yaml of every profile."""
+    for profile in profile_names():
+        path = pipeline_file(profile)
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(pipeline_text(profile), encoding="utf-8")
+
+
+def dvc(*arguments: str) -> int:
+    """Run dvc from the root with its output shown; the exit code."""
+    return subprocess.run([sys.executable, "-m", "dvc", *arguments], cwd=ROOT, check=False).returncode
+
+
+def make_data(profile: str) -> None:
+    """Build the default profile's data/ unless it is what data.dvc pins; ValueError where the rebuilt bytes differ.
+
+    Other profiles have a stage for it."""
+    load_profile(profile)
+    if not Paths(profile).is_default or dvc("status", "--quiet", "data.dvc") == 0:
+        return
+    subprocess.run([sys.executable, "-m", "corpus", "--profile", profile], cwd=ROOT, check=True)
+    if dvc("status", "data.dvc"):
+        raise ValueError("dvc could not compare data/ with data.dvc")
+    if dvc("status", "--quiet", "data.dvc"):
+        raise ValueError("data.dvc: the corpus that was built is not the pinned one; the code of corpus/ or tasks/ changed: restore it, or pin anew with `dvc commit -f data.dvc`")
+
+
+def make_figures(profile: str) -> None:
+    """Run measure, plot and verdicts of a profile from its committed scores, as many at once as there are cores."""
+    start = time.monotonic()
+    if not Paths(profile).scores.exists():
+        raise ValueError(f"{Paths(profile).scores.relative_to(ROOT)}: no such file; run `make reproduce PROFILE={profile}` first")
+    commands = {name: stage["cmd"] for name, stage in all_stages(profile).items() if name not in ("data", "train", "evaluate", "verdicts")}
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        failed = [name for name, worked in zip(commands, pool.map(run_commands, commands.values()), strict=True) if not worked]
+    if failed or not run_commands([all_stages(profile)["verdicts"]["cmd"]]):
+        raise ValueError(f"failed: {', '.join(failed or ['verdicts'])}; see the lines above")
+    print(f"{len(commands)} figures and tables and the verdicts of profile {profile} in {time.monotonic() - start:.0f} s")
+
+
+def run_commands(commands: list[str]) -> bool:
+    """Run the commands of a stage one after another with this interpreter; False as soon as one fails."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return all(subprocess.run([sys.executable, *shlex.split(command)[1:]], cwd=ROOT, env=environment, check=False).returncode == 0 for command in commands)
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Run one subcommand."""
+    if arguments.command == "write":
+        write_pipelines()
+    elif arguments.command == "data":
+        make_data(arguments.profile)
+    else:
+        make_figures(arguments.profile)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m experiments.pipeline", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("command", choices=("write", "data", "figures"))
+    parser.add_argument("--profile", default=default_profile())
+    run_command(main, parser)

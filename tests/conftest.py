@@ -1,0 +1,17 @@
+"""Markers, and one thread per test process: the suite runs two processes on two cores, and sums keep their order."""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before anything imports torch
+os.environ.setdefault("DVC_NO_ANALYTICS", "1")
+
+MARKERS = {
+    "gpu": "needs a CUDA device; skipped without one",
+    "slow": "minutes on two cores; left out unless asked for with -m slow",
+}
+
+
+def pytest_configure(config):
+    """Register the markers, so that a misspelt one is an error under --strict-markers."""
+    for name, meaning in MARKERS.items():
+        config.addinivalue_line("markers", f"{name}: {meaning}")

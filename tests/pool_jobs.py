@@ -1,0 +1,47 @@
+"""Jobs for the tests of the pool; in a file of their own because worker processes import them by name."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+
+def write(payload, report, slot):
+    """Leave a mark and say which slot worked."""
+    Path(payload).write_text(str(slot))
+    report(1.0)
+    return f"slot {slot}"
+
+
+def fail(payload, report, slot):
+    """An error a user could have caused."""
+    raise ValueError("run.yaml: field x is wrong; mend it")
+
+
+def kill_once(payload, report, slot):
+    """Killed at the first start, fine at the second."""
+    mark = Path(payload)
+    if not mark.exists():
+        mark.write_text("")
+        os.kill(os.getpid(), signal.SIGKILL)
+    return "survived"
+
+
+def kill_always(payload, report, slot):
+    """Killed at every start."""
+    with open(payload, "a") as file:
+        file.write("x")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def fill_disk(payload, report, slot):
+    """A full disk."""
+    raise OSError(28, "No space left on device", "x.safetensors")
+
+
+def sleep(payload, report, slot):
+    """Long enough to be stopped; the mark says that it has begun."""
+    Path(payload).write_text(str(os.getpid()))
+    while True:
+        report(0.1)
+        time.sleep(0.05)

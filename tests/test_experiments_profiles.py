@@ -1,0 +1,109 @@
+"""Profiles: what a user can get wrong is one line that names file, field and mend, and no two profiles share a path."""
+
+import argparse
+import shutil
+
+import pytest
+import yaml
+
+from experiments import profiles
+from experiments.profiles import Paths, ProfileError, data_plan, load_profile, profile_names, run_command
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    """A root of its own with the real profiles, to spoil one of them."""
+    shutil.copytree(profiles.ROOT / "profiles", tmp_path / "profiles")
+    shutil.copy(profiles.ROOT / "params.yaml", tmp_path)
+    monkeypatch.setattr(profiles, "ROOT", tmp_path)
+    return tmp_path
+
+
+def spoil(root, change):
+    path = root / "profiles" / "smoke.yaml"
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    change(content)
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", profile_names())
+def test_committed_profiles_are_valid(name):
+    assert load_profile(name).name == name
+
+
+SPOILS = {
+    "unknown field": (lambda c: c["training"].update(lerning_rate=1.0), "field training.lerning_rate is unknown"),
+    "missing field": (lambda c: c["training"].pop("beta2"), "field training.beta2 is missing"),
+    "text for a number": (lambda c: c["training"].update(batch_sequences="16"), "field training.batch_sequences is '16'"),
+    "fraction of a token": (lambda c: c["long_runs"].update(tokens=1.5), "field long_runs.tokens is 1.5"),
+    "yaml 1.1 float": (lambda c: c["sizes"]["10k"].update(max_lr="1e-2"), "field sizes.10k.max_lr is '1e-2'"),
+    "negative": (lambda c: c["training"].update(grad_clip=-1.0), "field training.grad_clip is -1.0"),
+    "heads do not divide": (lambda c: c["sizes"]["10k"].update(num_heads=5), "field sizes.10k: d_model 24 is not an even multiple of num_heads 5"),
+    "kv heads do not divide": (lambda c: c["sizes"]["10k"].update(num_heads=2, num_kv_heads=3), "field sizes.10k: num_heads 2 is not a multiple of num_kv_heads 3"),
+    "unknown size": (lambda c: c["long_runs"]["sizes"].append("9k"), "long_runs.sizes: size '9k' is not in sizes"),
+    "no cost": (lambda c: c["cost"]["core_tokens_per_second"].pop("10k"), "cost.core_tokens_per_second: size '10k' is missing"),
+    "budget twice": (lambda c: c["small_runs"]["budgets"]["10k"].append(200000), "small_runs.budgets.10k: a budget stands twice"),
+    "budget below warm-up": (lambda c: c["small_runs"]["budgets"]["10k"].append(100), "small_runs.budgets.10k: 100 tokens is less than twice"),
+    "no seeds": (lambda c: c["long_runs"].update(seeds=[]), "field long_runs.seeds is []"),
+    "unknown schedule": (lambda c: c["small_runs"].update(schedule="linear"), "field small_runs.schedule is 'linear'"),
+    "name of another": (lambda c: c.update(name="cpu"), "field name is 'cpu'; write 'smoke'"),
+}
+
+
+@pytest.mark.parametrize("case", SPOILS)
+def test_a_spoilt_profile_is_one_clear_line(root, case):
+    change, expected = SPOILS[case]
+    spoil(root, change)
+    with pytest.raises(ProfileError) as caught:
+        load_profile("smoke")
+    message = str(caught.value)
+    assert message.startswith("profiles/smoke.yaml: ") and expected in message and "\n" not in message
+
+
+@pytest.mark.parametrize(("content", "expected"), [("", "holds no fields"), ("a: [", "not readable as yaml"), ("- 1\n", "holds no fields")])
+def test_a_file_that_is_no_profile(root, content, expected):
+    (root / "profiles" / "smoke.yaml").write_text(content)
+    with pytest.raises(ProfileError, match=expected):
+        load_profile("smoke")
+
+
+def test_an_absent_profile_names_those_that_exist(root):
+    with pytest.raises(ProfileError, match=r"profiles/big.yaml: no such profile; choose one of cpu, full"):
+        load_profile("big")
+
+
+def test_profiles_never_share_a_path():
+    seen = {}
+    for name in profile_names():
+        paths = Paths(name)
+        for path in (paths.data, paths.runs, paths.runs_table, paths.run_scores, paths.scores, paths.items, paths.results_csv("x"), paths.figure("x"), paths.verdicts):
+            assert path not in seen, f"{name} and {seen.get(path)} both write {path}"
+            seen[path] = name
+
+
+def test_default_profile_stands_in_the_figure_folders():
+    paths = Paths(profiles.default_profile())
+    assert paths.results_csv("loss_fig1") == profiles.ROOT / "experiments" / "loss_fig1" / "results.csv"
+    assert paths.figure("loss_fig1") == profiles.ROOT / "figures" / "loss_fig1.png"
+    assert Paths("smoke").figure("loss_fig1") == profiles.ROOT / "results" / "smoke" / "figures" / "loss_fig1.png"
+
+
+def test_data_plan_freezes_one_stream_per_seed(root):
+    spoil(root, lambda c: c["small_runs"].update(seeds=[3]))
+    plan = data_plan("smoke")
+    frozen = load_profile("smoke").corpus.train_tokens
+    assert plan["train_tokens"] == {0: frozen, 3: frozen} and plan["out"] == Paths("smoke").data
+    spoil(root, lambda c: c["corpus"].update(train_tokens=0))
+    assert data_plan("smoke")["train_tokens"] == {}
+
+
+def test_user_errors_exit_with_2_and_one_line(capsys, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["x"])
+
+    def main(_):
+        raise ProfileError("profiles/x.yaml: field y is z; mend it")
+
+    with pytest.raises(SystemExit) as caught:
+        run_command(main, argparse.ArgumentParser())
+    assert caught.value.code == 2
+    assert capsys.readouterr().err == "error: profiles/x.yaml: field y is z; mend it\n"

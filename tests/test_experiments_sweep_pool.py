@@ -1,0 +1,83 @@
+"""The pool: order, needs, killed workers, errors, stops. Real processes, small jobs."""
+
+import io
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from experiments.sweep_pool import Job, run_jobs
+from experiments.sweep_progress import Progress
+from tests import pool_jobs
+
+
+def run(jobs, workers=2, **options):
+    """Outcome and what was said."""
+    stream = io.StringIO()
+    progress = Progress("test", {job.name: job.cost for job in jobs}, stream, is_quiet=True)
+    return run_jobs(jobs, workers, progress, **options), stream.getvalue()
+
+
+def is_alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    with open(f"/proc/{pid}/stat") as file:
+        return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+
+
+def test_all_jobs_run_longest_first_and_needs_are_kept(tmp_path):
+    finished = []
+    jobs = [Job("short", 1.0, pool_jobs.write, str(tmp_path / "short")), Job("branch", 9.0, pool_jobs.write, str(tmp_path / "branch"), ("trunk",)),
+            Job("trunk", 2.0, pool_jobs.write, str(tmp_path / "trunk"))]
+    outcome, _ = run(jobs, workers=1, on_finish=finished.append)
+    assert finished == ["trunk", "branch", "short"]
+    assert outcome.finished == dict.fromkeys(finished, "slot 0") and not outcome.failed and not outcome.is_stopped
+    assert all((tmp_path / name).exists() for name in finished)
+
+
+def test_a_killed_worker_is_named_and_its_job_started_once_more(tmp_path):
+    outcome, said = run([Job("run_a", 1.0, pool_jobs.kill_once, str(tmp_path / "mark"))])
+    assert outcome.finished == {"run_a": "survived"}
+    assert said.splitlines() == ["run_a: its worker was killed (SIGKILL, perhaps for want of memory); started again from its last state"]
+
+
+def test_a_worker_killed_twice_is_reported_and_the_others_go_on(tmp_path):
+    jobs = [Job("bad", 2.0, pool_jobs.kill_always, str(tmp_path / "starts")), Job("good", 1.0, pool_jobs.write, str(tmp_path / "good")),
+            Job("child", 1.0, pool_jobs.write, str(tmp_path / "child"), ("bad",))]
+    outcome, said = run(jobs)
+    assert (tmp_path / "starts").read_text() == "xx"
+    assert list(outcome.failed) == ["bad"] and "for the second time" in outcome.failed["bad"]
+    assert list(outcome.finished) == ["good"] and outcome.skipped == ["child"] and "child: left out, because bad failed" in said
+
+
+def test_an_error_is_one_line_and_not_tried_again(tmp_path):
+    outcome, said = run([Job("run_a", 1.0, pool_jobs.fail, None), Job("run_b", 1.0, pool_jobs.fill_disk, None)])
+    assert outcome.failed["run_a"] == "run_a: run.yaml: field x is wrong; mend it"
+    assert "No space left" in outcome.failed["run_b"] and outcome.failed["run_b"].endswith("free some space and start again, finished work is kept")
+    assert len(said.splitlines()) == 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_ends_all_workers_and_says_so(tmp_path, number):
+    mark = tmp_path / "mark"
+
+    def stop_when_begun():
+        while not (mark.exists() and mark.read_text()):
+            time.sleep(0.05)
+        os.kill(os.getpid(), number)
+
+    thread = threading.Thread(target=stop_when_begun)
+    thread.start()
+    outcome, _ = run([Job("run_a", 1.0, pool_jobs.sleep, str(mark))])
+    thread.join()
+    assert outcome.is_stopped and not outcome.finished and not outcome.failed
+    assert not is_alive(int(mark.read_text()))
+
+
+def test_a_deadline_stops_as_ctrl_c_does(tmp_path):
+    outcome, _ = run([Job("run_a", 1.0, pool_jobs.sleep, str(tmp_path / "mark"))], deadline=time.monotonic() + 0.2)
+    assert outcome.is_stopped and not outcome.failed

@@ -1,0 +1,187 @@
+"""The house rules that a machine can check: which room may import which, how long files and functions are, what a figure folder holds."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from functools import lru_cache
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+# Room -> rooms it may import (DESIGN: kernels <- models <- evaluation <- experiments <- paper, corpus <- tasks <- evaluation, analysis <- experiments).
+MAY_IMPORT = {
+    "kernels": set(),
+    "corpus": set(),
+    "analysis": set(),
+    "models": {"kernels"},
+    "tasks": {"corpus"},
+    "evaluation": {"kernels", "models", "corpus", "tasks"},
+    "experiments": {"kernels", "models", "corpus", "tasks", "evaluation", "analysis"},
+    "paper": {"kernels", "models", "corpus", "tasks", "evaluation", "analysis", "experiments"},
+    "benchmarks": {"kernels", "models", "corpus", "tasks", "evaluation", "experiments"},
+}
+# `python -m corpus` is an entry point: it asks the profile what to build and the tasks for their items.
+ENTRY_POINTS = {"corpus/__main__.py": {"tasks", "experiments"}}
+MAX_FILE_LINES, MAX_FUNCTION_LINES, MAX_KERNEL_LINES = 300, 60, 80
+BANNED_FILES = {"utils.py", "common.py", "helpers.py", "misc.py"}
+FOLDER_FILES = {"README.md", "measure.py", "plot.py"}
+
+
+@lru_cache
+def tracked() -> list[Path]:
+    """Files in git and files that are about to be: what is not ignored."""
+    listed = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return sorted(path for name in listed.split("\0") if name and (path := ROOT / name).is_file())
+
+
+def sources() -> list[Path]:
+    """All Python files."""
+    return [path for path in tracked() if path.suffix == ".py"]
+
+
+def imported_rooms(source: str) -> set[str]:
+    """First parts of all names a source imports."""
+    rooms = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            rooms |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            rooms.add(node.module.split(".")[0])
+    return rooms
+
+
+def wrong_imports(path: str, source: str) -> set[str]:
+    """Rooms that the file at `path` (from the root) imports and may not."""
+    room = path.split("/")[0]
+    allowed = MAY_IMPORT[room] | {room} | ENTRY_POINTS.get(path, set())
+    return (imported_rooms(source) & MAY_IMPORT.keys()) - allowed
+
+
+def long_functions(source: str) -> list[str]:
+    """Names of functions that do not fit on a screen; a Triton kernel may be longer."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            is_kernel = any("jit" in ast.unparse(decorator) for decorator in node.decorator_list)
+            if node.end_lineno - node.lineno + 1 > (MAX_KERNEL_LINES if is_kernel else MAX_FUNCTION_LINES):
+                found.append(node.name)
+    return found
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def test_imports_go_one_way():
+    wrong = {relative(path): bad for path in sources() if path.parent != ROOT and path.relative_to(ROOT).parts[0] in MAY_IMPORT
+             if (bad := wrong_imports(relative(path), path.read_text(encoding="utf-8")))}
+    assert not wrong
+
+
+def test_trainer_is_handed_its_batches():
+    assert "corpus" not in imported_rooms((ROOT / "models" / "train.py").read_text(encoding="utf-8"))
+
+
+def test_a_wrong_import_would_be_found():
+    assert wrong_imports("models/train.py", "from corpus import stream") == {"corpus"}
+    assert wrong_imports("analysis/onset.py", "import evaluation.metrics") == {"evaluation"}
+    assert wrong_imports("experiments/sweep.py", "from paper import verdicts") == {"paper"}
+    assert not wrong_imports("evaluation/runner.py", "from models import checkpoint")
+
+
+@pytest.mark.parametrize("path", sources(), ids=relative)
+def test_file_keeps_the_house_rules(path):
+    source = path.read_text(encoding="utf-8")
+    assert path.name not in BANNED_FILES
+    assert len(source.splitlines()) <= MAX_FILE_LINES, f"{len(source.splitlines())} lines"
+    assert not long_functions(source)
+    assert not re.search(r"^\s*from \S+ import \*", source, re.MULTILINE)
+    assert not re.search(r"^\s*except\s*:", source, re.MULTILINE)
+    if source.strip():
+        assert ast.get_docstring(ast.parse(source)), "a file says in its first lines what it is"
+
+
+def test_a_long_function_would_be_found():
+    body = "\n".join(f"    x = {i}" for i in range(MAX_FUNCTION_LINES))
+    assert long_functions(f"def f():\n{body}\n") == ["f"]
+    assert not long_functions(f"@triton.jit\ndef f():\n{body}\n")
+
+
+def test_every_source_file_of_a_room_has_its_test_file():
+    missing = []
+    for path in sources():
+        parts = path.relative_to(ROOT).parts
+        if len(parts) == 2 and parts[0] in MAY_IMPORT.keys() - {"benchmarks"} and path.name not in ("__init__.py", "__main__.py"):
+            if not (ROOT / "tests" / f"test_{parts[0]}_{path.name}").exists():
+                missing.append(relative(path))
+    assert not missing
+
+
+def experiment_folders() -> list[Path]:
+    return sorted(path for path in (ROOT / "experiments").iterdir() if path.is_dir() and path.name != "__pycache__")
+
+
+@pytest.mark.parametrize("folder", experiment_folders(), ids=lambda folder: folder.name)
+def test_figure_folder_has_its_files_and_its_stage(folder):
+    present = {path.name for path in tracked() if path.parent == folder}
+    assert present >= FOLDER_FILES
+    assert present <= FOLDER_FILES | {"__init__.py", "results.csv"}
+    assert folder.name in yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+
+
+def test_results_are_there_once_the_default_profile_was_run():
+    if not (ROOT / "dvc.lock").exists():
+        pytest.skip("the default profile was not run yet")
+    absent = [folder.name for folder in experiment_folders() if not (folder / "results.csv").exists()]
+    assert not absent
+
+
+def test_rooms_are_ours_although_packages_of_the_same_name_are_published():
+    code = "import kernels, transformers; from transformers import LlamaForCausalLM; print(kernels.__file__)"
+    printed = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    assert Path(printed).resolve().is_relative_to(ROOT / "kernels")
+
+
+def test_no_file_names_a_place_on_one_machine():
+    pattern = re.compile(r"(?<![\w./])/(work|tmp|home|root|Users|mnt|fsx)/\w")
+    texts = [path for path in tracked() if path.suffix in (".py", ".md", ".yaml", ".toml", ".txt", ".json", ".csv", ".lock", ".dvc", "") and path != Path(__file__)]
+    assert not [relative(path) for path in texts if pattern.search(path.read_text(encoding="utf-8", errors="ignore"))]
+    assert pattern.search("see /tmp/x") and not pattern.search("https://a.b/work/x")
+
+
+def test_no_command_of_the_pipeline_names_a_machine():
+    for path in tracked():
+        if path.name == "dvc.yaml":
+            for stage in yaml.safe_load(path.read_text(encoding="utf-8"))["stages"].values():
+                for command in [stage["cmd"]] if isinstance(stage["cmd"], str) else stage["cmd"]:
+                    assert re.fullmatch(r"python -m [a-z0-9_.]+( [a-z]+)? --profile [a-z0-9]+", command), command
+
+
+def pins(lines: list[str]) -> dict[str, str]:
+    """Name -> version of `name==version` lines."""
+    return dict(line.lower().split("==") for line in lines)
+
+
+def test_pins_agree():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    direct = pins([*project["dependencies"], *project["optional-dependencies"]["dev"]])
+    conda = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    assert pins(conda["dependencies"][-1]["pip"]) == direct
+    locked = pins([line for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")])
+    assert {name: locked.get(name) for name in direct} == direct
+    assert "kernels" not in locked, "the published package of that name would shadow our room"
+
+
+def test_all_third_party_imports_are_pinned():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    named = {re.split(r"[=<>\[ ]", line)[0] for lines in [project["dependencies"], *project["optional-dependencies"].values()] for line in lines}
+    renamed = {"yaml": "pyyaml", "lm_eval": "lm-eval", "llvmlite": "numba", "flash_attn": "flash-attn"}
+    rooms = [path for path in sources() if path.relative_to(ROOT).parts[0] in MAY_IMPORT.keys() - {"benchmarks"} | {"tests"}]
+    used = set().union(*(imported_rooms(path.read_text(encoding="utf-8")) for path in rooms))
+    ours = MAY_IMPORT.keys() | {"tests", "conftest"}
+    outside = {renamed.get(name, name) for name in used if name not in sys.stdlib_module_names and name not in ours}
+    assert outside <= named
