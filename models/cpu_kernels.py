@@ -137,58 +137,55 @@ def rms_norm_backward(dy_MD, x_MD, rstd_M, gain_D, dx_MD, dx_stored_MD, dgain_D)
 
 
 @njit(**_COMPILE)
-def _rotate_row(x_K, cos_K2, sin_K2, scale, y_K):
-    half = len(cos_K2)
-    x1, x2, y1, y2 = x_K[:half], x_K[half:], y_K[:half], y_K[half:]
+def _rotate(x, x_at, cos, sin, table_at, half, sine_sign, scale, y, y_at):
+    """Rotates one head at one time. Flat arrays and unsigned places: a slice per head would cost more than the rotation."""
     for i in range(half):
-        y1[i] = narrow((widen(x1[i]) * cos_K2[i] - widen(x2[i]) * sin_K2[i]) * scale, y1[i])
-    for i in range(half):
-        y2[i] = narrow((widen(x2[i]) * cos_K2[i] + widen(x1[i]) * sin_K2[i]) * scale, y2[i])
+        sine = sin[table_at + i] * sine_sign
+        x1, x2 = widen(x[x_at + i]), widen(x[x_at + half + i])
+        y[y_at + i] = narrow((x1 * cos[table_at + i] - x2 * sine) * scale, y[y_at + i])
+        y[y_at + half + i] = narrow((x2 * cos[table_at + i] + x1 * sine) * scale, y[y_at + i])
 
 
 @njit(**_COMPILE)
-def split_heads_rotary(qkv_BTC, cos_TK2, sin_TK2, q_BHTK, k_BHTK, v_BHTK, num_kv_heads, q_scale):
-    """Rotates and lays out heads for batched products; k and v of a group are repeated for each of its query heads."""
-    B, T, _ = qkv_BTC.shape
-    H, K = q_BHTK.shape[1], q_BHTK.shape[3]
-    share = H // num_kv_heads
+def split_heads_rotary(qkv, cos, sin, q, k, v, shape_BTHGK, q_scale):
+    """[B, T, H + 2 G, K] to rotated q, k and plain v, each [B, H, T, K] (all flat); keys and values of a group are repeated for its query heads."""
+    B, T, H, G, K = shape_BTHGK
+    half, width = np.uint64(K // 2), (H + 2 * G) * K
     for b in range(B):
         for h in range(H):
-            q_at, k_at, v_at = h * K, (H + h // share) * K, (H + num_kv_heads + h // share) * K
+            key_at, value_at = (H + h // (H // G)) * K, (H + G + h // (H // G)) * K
             for t in range(T):
-                row, cos, sin = qkv_BTC[b, t], cos_TK2[t], sin_TK2[t]
-                _rotate_row(row[q_at : q_at + K], cos, sin, q_scale, q_BHTK[b, h, t])
-                _rotate_row(row[k_at : k_at + K], cos, sin, _ONE, k_BHTK[b, h, t])
-                source, v = row[v_at : v_at + K], v_BHTK[b, h, t]
-                for i in range(K):
-                    v[i] = source[i]
+                row, table, place = (b * T + t) * width, np.uint64(t) * half, np.uint64(((b * H + h) * T + t) * K)
+                _rotate(qkv, np.uint64(row + h * K), cos, sin, table, half, _ONE, q_scale, q, place)
+                _rotate(qkv, np.uint64(row + key_at), cos, sin, table, half, _ONE, _ONE, k, place)
+                source = np.uint64(row + value_at)
+                for i in range(np.uint64(K)):
+                    v[place + i] = qkv[source + i]
 
 
 @njit(**_COMPILE)
-def merge_heads_rotary_backward(dq_BHTK, dk_BHTK, dv_BHTK, cos_TK2, sin_TK2, dqkv_BTC, num_kv_heads, q_scale):
-    """Transpose of split_heads_rotary: rotates back and sums the query heads of a group into its key and value."""
-    B, H, T, K = dq_BHTK.shape
-    share = H // num_kv_heads
-    sum_k, sum_v, minus_sin = np.zeros(K, np.float32), np.zeros(K, np.float32), -sin_TK2
+def merge_heads_rotary_backward(dq, dk, dv, cos, sin, dqkv, shape_BTHGK, q_scale):
+    """Transpose of split_heads_rotary: sums the query heads of a group into the first of them (in place on dk, dv) and rotates back."""
+    B, T, H, G, K = shape_BTHGK
+    half, size, share = np.uint64(K // 2), np.uint64(T * K), H // G
     for b in range(B):
         for h in range(H):
-            q_at = h * K
+            place = np.uint64((b * H + h) * T * K)
+            first = np.uint64((b * H + h - h % share) * T * K)
+            if h % share != 0:
+                for i in range(size):
+                    dk[first + i] = narrow(widen(dk[first + i]) + widen(dk[place + i]), dk[first])
+                    dv[first + i] = narrow(widen(dv[first + i]) + widen(dv[place + i]), dv[first])
+            is_last = h % share == share - 1
+            key_at, value_at = (H + h // share) * K, (H + G + h // share) * K
             for t in range(T):
-                _rotate_row(dq_BHTK[b, h, t], cos_TK2[t], minus_sin[t], q_scale, dqkv_BTC[b, t, q_at : q_at + K])
-        for g in range(num_kv_heads):
-            k_at, v_at = (H + g) * K, (H + num_kv_heads + g) * K
-            for t in range(T):
-                sum_k[:], sum_v[:] = _ZERO, _ZERO
-                for h in range(g * share, (g + 1) * share):
-                    dk, dv = dk_BHTK[b, h, t], dv_BHTK[b, h, t]
-                    for i in range(K):
-                        sum_k[i] += widen(dk[i])
-                    for i in range(K):
-                        sum_v[i] += widen(dv[i])
-                _rotate_row(sum_k, cos_TK2[t], minus_sin[t], _ONE, dqkv_BTC[b, t, k_at : k_at + K])
-                dv_row = dqkv_BTC[b, t, v_at : v_at + K]
-                for i in range(K):
-                    dv_row[i] = narrow(sum_v[i], dv_row[i])
+                row, table, step = (b * T + t) * (H + 2 * G) * K, np.uint64(t) * half, np.uint64(t * K)
+                _rotate(dq, place + step, cos, sin, table, half, -_ONE, q_scale, dqkv, np.uint64(row + h * K))
+                if is_last:
+                    _rotate(dk, first + step, cos, sin, table, half, -_ONE, _ONE, dqkv, np.uint64(row + key_at))
+                    target = np.uint64(row + value_at)
+                    for i in range(np.uint64(K)):
+                        dqkv[target + i] = dv[first + step + i]
 
 
 @njit(**_COMPILE)

@@ -28,6 +28,7 @@ class _Buffer:
     def __init__(self, shape: tuple[int, ...], dtype: torch.dtype):
         self.t = torch.zeros(shape, dtype=dtype)
         self.n = _as_numpy(self.t)
+        self.flat = self.n.reshape(-1)
 
 
 class _LayerBuffers:
@@ -64,7 +65,8 @@ class CpuStep:
         self.logits = _Buffer((M, V), dtype)
         self.dx, self.dx_stored = _Buffer((M, D), torch.float32), _Buffer((M, D), dtype)
         self.row_T, self.row_V = np.zeros(T, np.float32), np.zeros(V, np.float32)
-        self.cos, self.sin = model.cos_TK2[:T].contiguous().numpy(), model.sin_TK2[:T].contiguous().numpy()
+        self.cos, self.sin = model.cos_TK2[:T].flatten().numpy(), model.sin_TK2[:T].flatten().numpy()
+        self.shape_BTHGK = (B, T, H, config.num_kv_heads, K)
         self.q_scale, self.eps = np.float32(1 / math.sqrt(K)), np.float32(config.norm_eps)
         self.gradient_scale = np.float32(1 / (batch_sequences * T))
         # Matrices in the storage type; norm gains and the embedding are read and their gradients summed in fp32.
@@ -115,9 +117,8 @@ class CpuStep:
         by_head = (B, config.num_heads, T, config.head_size)
         torch.mm(layer.y_in.t, self.weights[name + "qkv.weight"].t(), out=self.qkv.t)
         ops.split_heads_rotary(
-            self.qkv.n.reshape(B, T, -1), self.cos, self.sin, layer.q.n.reshape(by_head), layer.k.n.reshape(by_head), layer.v.n.reshape(by_head),
-            config.num_kv_heads, self.q_scale,
-        )  # fmt: skip
+            self.qkv.flat, self.cos, self.sin, layer.q.flat, layer.k.flat, layer.v.flat, self.shape_BTHGK, self.q_scale
+        )
         torch.bmm(layer.q.t, layer.k.t.transpose(1, 2), out=layer.weights.t)
         ops.causal_softmax(layer.weights.n, self.row_T)
         torch.bmm(layer.weights.t, layer.v.t, out=self.heads.t)
@@ -155,8 +156,7 @@ class CpuStep:
         torch.bmm(self.dweights.t, layer.k.t, out=self.dq.t)
         torch.bmm(self.dweights.t.transpose(1, 2), layer.q.t, out=self.dk.t)
         ops.merge_heads_rotary_backward(
-            self.dq.n.reshape(by_head), self.dk.n.reshape(by_head), self.dv.n.reshape(by_head), self.cos, self.sin, self.qkv.n.reshape(B, T, -1),
-            config.num_kv_heads, self.q_scale,
-        )  # fmt: skip
+            self.dq.flat, self.dk.flat, self.dv.flat, self.cos, self.sin, self.qkv.flat, self.shape_BTHGK, self.q_scale
+        )
         torch.mm(self.qkv.t.t(), layer.y_in.t, out=self.grads[name + "qkv.weight"])
         torch.mm(self.qkv.t, self.weights[name + "qkv.weight"], out=self.dbranch.t)

@@ -214,7 +214,9 @@ def _restore(run_dir: Path, optimizer: FlatAdamW, counters: _Counters, identity:
         raise ValueError(f"{path}: no training state of this project; delete it and rerun")
     saved, stored = json.loads(header["identity"]), json.loads(header["counters"])
     # The schedule's end may differ between a trunk and its branch, nothing that shaped the weights so far may.
-    free = set() if path == own else {"run", "total_tokens", "decay_fraction", "min_lr_ratio", "checkpoint_tokens", "state_tokens", "resume_every_steps"}
+    free = {"resume_every_steps"}
+    if path != own:
+        free |= {"run", "total_tokens", "decay_fraction", "min_lr_ratio", "checkpoint_tokens", "state_tokens"}
     for part in ("model_config", "train_config", "tokenizer_fingerprint"):
         if not isinstance(saved[part], dict):
             pairs = [(part, saved[part], identity[part])]
@@ -256,7 +258,7 @@ def _record(model: GPT, gradient_step: GradientStep, counters: _Counters, config
         versions={"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
         device=f"{config.device} ({device})",
         precision=gradient_step.precision,
-        kernel_path=gradient_step.kernel_path,
+        kernel_path=gradient_step.kernel_path(),
         num_threads=torch.get_num_threads(),
         num_parameters=model.config.num_parameters,
         num_nonembedding_parameters=model.config.num_nonembedding_parameters,
