@@ -77,7 +77,8 @@ def evaluate_checkpoint(
 def summarize_losses(losses_ST: np.ndarray, validation: ValidationSet) -> dict[str, float]:
     """loss_nats (mean per token) and bits_per_byte (all nats over all UTF-8 bytes of the targets), in total and per language (_en, _zh; nan where absent)."""
     out = {}
-    for suffix, is_member in (("", np.ones_like(validation.language, bool)), *((f"_{code}", validation.language == i) for i, code in enumerate(LANGUAGE_CODES))):
+    members = {"": np.ones_like(validation.language, bool), **{f"_{code}": validation.language == index for index, code in enumerate(LANGUAGE_CODES)}}
+    for suffix, is_member in members.items():
         total = losses_ST[is_member].sum(dtype=np.float64)
         num_tokens, num_bytes = int(is_member.sum()), int(validation.num_bytes[is_member].sum(dtype=np.int64))
         out[f"loss_nats{suffix}"] = total / num_tokens if num_tokens else math.nan

@@ -7,19 +7,18 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+import small_corpus
 import torch
 
-from corpus.__main__ import tokenizer_texts
 from corpus.stream import ValidationSet
 from corpus.tokenizer import fingerprint, train
-from corpus.world import make_world
 from evaluation.runner import evaluate_checkpoint, summarize_losses
 from evaluation.scoring import score_items
 from models import checkpoint
 from models.config import GPTConfig
 from models.gpt import GPT
 from tasks import TASKS
-from tasks.base import load_items, make_items, save_items
+from tasks.base import load_items, save_items
 
 NAMES = ("exam", "recall_zh")
 COLUMNS = ["run", "size", "series", "seed", "tokens_seen", "num_parameters", "num_nonembedding_parameters", "compute_flops",
@@ -29,12 +28,12 @@ COLUMNS = ["run", "size", "series", "seed", "tokens_seen", "num_parameters", "nu
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    return train(tokenizer_texts(make_world(1)))
+    return small_corpus.tokenizer()
 
 
 @pytest.fixture(scope="module")
 def items():
-    return {name: make_items(TASKS[name], make_world(1), 12) for name in NAMES}
+    return {name: small_corpus.items(name, 12) for name in NAMES}
 
 
 @pytest.fixture(scope="module")

@@ -5,52 +5,48 @@ import random
 
 import numpy as np
 import pytest
+import small_corpus
 import torch
 
-from corpus.__main__ import tokenizer_texts
-from corpus.mixture import MIXTURES, Mixture
-from corpus.stream import TokenStream
-from corpus.tokenizer import BOS_ID, PieceEncoder, train
-from corpus.world import make_world
+from corpus.tokenizer import BOS_ID
 from evaluation import forward, scoring
 from evaluation.scoring import score_items, validation_losses
+from models import sampling
 from models.config import GPTConfig
 from models.gpt import GPT
 from tasks import TASKS
-from tasks.base import Item, make_items
+from tasks.base import Item
 
 NUM_ITEMS = 24
+OPEN_TASKS = [name for name, task in TASKS.items() if task.answer_form == "open"]
 
 
 @pytest.fixture(scope="module")
-def world():
-    return make_world(1)
+def tokenizer():
+    return small_corpus.tokenizer()
 
 
 @pytest.fixture(scope="module")
-def tokenizer(world):
-    return train(tokenizer_texts(world))
+def items():
+    return {name: small_corpus.items(name, NUM_ITEMS) for name in TASKS}
 
 
 @pytest.fixture(scope="module")
-def items(world):
-    return {name: make_items(task, world, NUM_ITEMS) for name, task in TASKS.items()}
-
-
-@pytest.fixture(scope="module")
-def model(world, tokenizer) -> GPT:
-    """A small model after 60 steps on the corpus: sharp enough that some greedy answers end before their limit."""
+def model(tokenizer) -> GPT:
+    """A small model with grouped keys after 60 steps on the corpus: its answers differ between items."""
     torch.manual_seed(0)
     model = GPT(GPTConfig(tokenizer.get_vocab_size(), 2, 32, 4, 2, 88, 192))
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
-    encoder = PieceEncoder(tokenizer)
-    stream = TokenStream(world, Mixture(next(iter(MIXTURES)), world, encoder), encoder, seed=1)
-    for step in range(60):
-        rows = torch.from_numpy(stream.tokens(step * 1024, 1024).astype(np.int64)).view(16, 64)
+    tokens = torch.from_numpy(small_corpus.stream().tokens(0, 60 * 1024).astype(np.int64)).view(60, 16, 64)
+    for rows in tokens:
         optimizer.zero_grad()
         model.loss(rows[:, :-1], rows[:, 1:]).backward()
         optimizer.step()
     return model.eval()
+
+
+def prompt(tokenizer, item: Item) -> list[int]:
+    return [BOS_ID, *tokenizer.encode(item.requests[0][0]).ids]
 
 
 @torch.no_grad()
@@ -62,18 +58,6 @@ def plain_log_likelihood(model, tokenizer, context: str, continuation: str) -> f
     return sum(log_probabilities[place, token].item() for place, token in zip(places, continuation_ids, strict=True))
 
 
-@torch.no_grad()
-def plain_greedy(model, tokenizer, context: str, max_new_tokens: int, stop: str) -> str:
-    """The definition: append the likeliest token, one whole forward pass each."""
-    ids, stop_id, out = [BOS_ID, *tokenizer.encode(context).ids], tokenizer.encode(stop).ids[0], []
-    for _ in range(max_new_tokens):
-        token = int(model(torch.tensor([ids + out]))[0, -1].argmax())
-        if token == stop_id:
-            break
-        out.append(token)
-    return tokenizer.decode(out)
-
-
 @pytest.mark.parametrize("name", TASKS)
 def test_log_likelihoods_equal_the_definition(model, tokenizer, items, name):
     table = score_items(model, tokenizer, items[name], TASKS[name])
@@ -83,27 +67,40 @@ def test_log_likelihoods_equal_the_definition(model, tokenizer, items, name):
         assert row.num_tokens == [len(tokenizer.encode(continuation).ids) for _, continuation in item.requests]
 
 
-@pytest.mark.parametrize("name", [name for name, task in TASKS.items() if task.answer_form == "open"])
-def test_generations_equal_plain_greedy_decoding(model, tokenizer, items, name):
+@pytest.mark.parametrize("name", OPEN_TASKS)
+def test_generations_are_those_of_greedy_decoding(model, tokenizer, items, name):
     task = TASKS[name]
     table = score_items(model, tokenizer, items[name], task)
-    expected = [plain_greedy(model, tokenizer, item.requests[0][0], task.max_new_tokens, task.stop) for item in items[name]]
+    stop_ids = tokenizer.encode(task.stop).ids
+    expected = [tokenizer.decode(ids) for ids in sampling.greedy(model, [prompt(tokenizer, item) for item in items[name]], task.max_new_tokens, stop_ids)]
     assert table.generated.tolist() == expected
     assert table.prediction.tolist() == [task.extract(text) for text in expected]
     assert table.correct.tolist() == [float(task.extract(text) == item.answer) for text, item in zip(expected, items[name])]
 
 
-def test_a_greedy_reference_is_its_own_generation(model, tokenizer, items):
-    """Items whose reference is what the model says anyway are not decoded; the text is the same as if they were."""
-    task = TASKS["recall"]
-    own = []
-    for item in items["recall"]:
-        text = plain_greedy(model, tokenizer, item.requests[0][0], task.max_new_tokens, task.stop)
-        if 0 < len(tokenizer.encode(text).ids) < task.max_new_tokens:
-            own.append(Item(item.task, len(own), ((item.requests[0][0], text + task.stop),), text.strip()))
-    assert own, "the model of this test must stop before the limit at least once"
-    table = score_items(model, tokenizer, own, task)
-    assert (table.correct == 1.0).all()
+def test_rows_that_stop_early_do_not_disturb_the_others(model, tokenizer, items):
+    """With a stop that ends answers at different steps, among them the first and never."""
+    task = TASKS["maths"]
+    prompts = [prompt(tokenizer, item) for item in items["maths"]]
+    endless = sampling.greedy(model, prompts, task.max_new_tokens, [])
+    places = {token: {answer.index(token) if token in answer else -1 for answer in endless} for token in {token for answer in endless for token in answer}}
+    stop = max((token for token in places if tokenizer.encode(tokenizer.decode([token])).ids == [token]), key=lambda token: len(places[token]))
+    assert len(places[stop]) >= 3, "the answers of this test's model must differ more"
+    table = score_items(model, tokenizer, items["maths"], dataclasses.replace(task, stop=tokenizer.decode([stop])))
+    assert table.generated.tolist() == [tokenizer.decode(answer[: answer.index(stop)] if stop in answer else answer) for answer in endless]
+
+
+def test_a_reference_that_is_the_greedy_answer_is_not_decoded_again(model, tokenizer, items, monkeypatch):
+    task, own = TASKS["recall"], []
+    for item, answer in zip(items["recall"], sampling.greedy(model, [prompt(tokenizer, item) for item in items["recall"]], 3, [])):
+        stop = tokenizer.decode(answer[2:])
+        if answer[2] not in answer[:2] and tokenizer.encode(stop).ids == answer[2:] and tokenizer.encode(tokenizer.decode(answer)).ids == answer:
+            own.append((stop, Item(item.task, 0, ((item.requests[0][0], tokenizer.decode(answer)),), tokenizer.decode(answer[:2]).strip())))
+    assert own, "the answers of this test's model must differ more"
+    monkeypatch.delattr(forward, "greedy_from_cache")
+    for stop, item in own:
+        table = score_items(model, tokenizer, [item], dataclasses.replace(task, stop=stop))
+        assert (table.correct[0], table.prediction[0]) == (1.0, item.answer)
 
 
 @pytest.mark.parametrize("name", ["exam", "endings", "coreference", "maths", "unscramble"])
@@ -143,13 +140,13 @@ def test_choice_columns_follow_from_the_log_likelihoods(model, tokenizer, items)
 
 
 def test_length_normalized_tasks_predict_per_byte(model, tokenizer, items):
-    task = TASKS["endings"]
+    """The longer choice begins with the shorter one, so its sum is always lower; after an odd word its common end lifts it per byte."""
+    task, context = TASKS["endings"], items["endings"][0].requests[0][0]
+    item = Item("endings", 0, ((context, " coin"), (context, " coin and went to the")), 1)
     assert task.length_normalized
-    table = score_items(model, tokenizer, items["endings"], task)
-    per_byte = [np.argmax(np.array(row.log_likelihoods) / np.array(row.num_bytes)) for row in table.itertuples()]
-    assert table.prediction.tolist() == [str(index) for index in per_byte]
-    plain = score_items(model, tokenizer, items["endings"], dataclasses.replace(task, length_normalized=False))
-    assert plain.prediction.tolist() != table.prediction.tolist()
+    table = score_items(model, tokenizer, [item], task)
+    assert (table.prediction[0], table.correct[0], table.num_bytes[0]) == ("1", 1.0, [4, 20])
+    assert score_items(model, tokenizer, [item], dataclasses.replace(task, length_normalized=False)).prediction[0] == "0"
 
 
 def test_packed_weights_equal_plain_ones(model):
