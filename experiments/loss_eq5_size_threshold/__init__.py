@@ -1,0 +1,1 @@
+"""Paper L, Equations 3 to 5: the model size at which an ability appears."""

@@ -1,0 +1,1 @@
+"""Paper L, Table 3: the mixture of the corpus."""
