@@ -15,7 +15,7 @@ import time
 
 from experiments.profiles import Paths, Profile, default_profile, load_profile, run_command
 from experiments.sweep_cost import checkpoint_bytes, describe_training, evaluate_seconds, machine_factor, require_disk, train_seconds
-from experiments.sweep_data import Data, open_data
+from experiments.sweep_data import Data
 from experiments.sweep_evaluate import evaluate_run, evaluation_hash, join_scores, runs_to_evaluate, scored_runs
 from experiments.sweep_plan import plan_runs
 from experiments.sweep_pool import EXIT_STOPPED, Job, Outcome, run_jobs
@@ -29,10 +29,11 @@ EXIT_FAILED = 1
 
 def open_ladder(profile: Profile) -> tuple[Ladder, Data]:
     """Plan a profile's runs over its data."""
-    data = open_data(profile)
+    paths = Paths(profile.name)
+    data = Data(profile, paths.data)
     plan = plan_runs(profile, data.tokenizer.get_vocab_size())
     hashes = {seed: data.stream_hash(seed) for seed in sorted({run.train.data_seed for run in plan})}
-    return make_ladder(profile, Paths(profile.name), plan, hashes), data
+    return make_ladder(profile, paths, plan, hashes), data
 
 
 def train_jobs(ladder: Ladder, names: list[str], factor: float) -> list[Job]:

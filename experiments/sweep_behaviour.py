@@ -17,8 +17,9 @@ from models.checkpoint import atomic_write
 from models.config import GPTConfig, TrainConfig
 
 FILE_NAME = "behaviour.json"
-TOLERANCE_NATS = 2e-3  # bf16 on two kinds of CPU differs by less than 1e-3 here; dropping any one term of the update by more than 1e-2
-NUM_STEPS = 24
+# The same code gives the same bits on one machine; changing weight decay, beta2, the clip norm or eps of the norms by a fifth moves a loss by 0.02 or more.
+TOLERANCE_NATS = 1e-2
+NUM_STEPS = 36
 
 
 @lru_cache(maxsize=None)
@@ -28,13 +29,11 @@ def training_losses(precision: str) -> tuple[float, ...]:
 
     model = GPTConfig(vocab_size=64, num_layers=2, d_model=32, num_heads=4, num_kv_heads=2, d_ff=48, max_sequence_length=32)
     tokens_per_step = 8 * 32
-    config = TrainConfig(run="behaviour", seed=7, data_seed=7, total_tokens=NUM_STEPS * tokens_per_step, batch_sequences=8, sequence_length=32, max_lr=2e-2,
+    config = TrainConfig(run="behaviour", seed=7, data_seed=7, total_tokens=NUM_STEPS * tokens_per_step, batch_sequences=8, sequence_length=32, max_lr=3e-2,
                          min_lr_ratio=0.2, warmup_tokens=4 * tokens_per_step, schedule="wsd", decay_fraction=0.5, weight_decay=0.5, grad_clip=0.5, precision=precision,
                          checkpoint_tokens=tuple(NUM_STEPS * tokens_per_step * part // 3 for part in (1, 2, 3)), resume_every_steps=NUM_STEPS)
-    generator = np.random.default_rng(7)
-    # Each row repeats its first half, so that attention and positions matter to the loss.
-    halves = generator.integers(0, 64, (NUM_STEPS, 8, 17)).astype(np.uint16)
-    batches = np.concatenate([halves, halves], axis=2)[:, :, :33]
+    # Two batches by turns, which the model learns by heart: its loss falls far, and what changes the way shows in it.
+    batches = np.random.default_rng(7).integers(0, 64, (2, 8, 33)).astype(np.uint16)[np.arange(NUM_STEPS) % 2]
     with tempfile.TemporaryDirectory() as folder:
         record = train(model, config, lambda start: islice(iter(batches), start, None), folder, "behaviour")
     return tuple(point["train_loss_nats"] for point in record.loss_curve)

@@ -14,7 +14,7 @@ from corpus import stream, tokenizer
 from corpus.mixture import Mixture
 from corpus.tokenizer import PieceEncoder
 from corpus.world import make_world
-from experiments.profiles import Paths, Profile
+from experiments.profiles import Profile
 
 HASHED_TOKENS = stream.CHUNK_TOKENS  # the first chunk: any change of world, mixture, documents or tokenizer shows there
 
@@ -79,8 +79,3 @@ class Data:
     def validation(self) -> stream.ValidationSet:
         """The fixed validation set."""
         return stream.load_validation(self.folder / "validation.bin", self.fingerprint)
-
-
-def open_data(profile: Profile) -> Data:
-    """The data folder of a profile."""
-    return Data(profile, Paths(profile.name).data)

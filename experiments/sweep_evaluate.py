@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from experiments.profiles import ROOT, Paths
-from experiments.sweep_data import Data, open_data
+from experiments.sweep_data import Data
 from experiments.sweep_train import Ladder, use_one_device
 
 CODE_ROOMS = ("kernels", "models", "tasks", "evaluation")  # what stands between a checkpoint and its scores
@@ -92,7 +92,7 @@ def evaluate_run(payload: tuple[Ladder, str, str], report: Callable[[float], Non
 
     ladder, name, evaluation = payload
     use_one_device(slot, ladder.profile.sweep.workers_per_gpu)
-    data, asked = open_data(ladder.profile), ladder.profile.evaluation
+    data, asked = Data(ladder.profile, ladder.paths.data), ladder.profile.evaluation
     items = {task: load_items(data.folder / "items" / f"{task}.jsonl") for task in TASKS}
     validation, run = data.validation(), ladder.runs[name]
     labels = {"series": run.series, "size": run.size, "seed": run.seed}

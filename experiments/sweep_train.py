@@ -16,7 +16,7 @@ from pathlib import Path
 
 from experiments.profiles import Paths, Profile
 from experiments.sweep_behaviour import has_changed, remember
-from experiments.sweep_data import open_data
+from experiments.sweep_data import Data
 from experiments.sweep_plan import Run, recipe, recipe_hash
 from models.checkpoint import atomic_write
 
@@ -118,7 +118,7 @@ def train_run(payload: tuple[Ladder, str], report: Callable[[float], None], slot
     ladder, name = payload
     run = ladder.runs[name]
     config = replace(run.train, device=use_one_device(slot, ladder.profile.sweep.workers_per_gpu))
-    data = open_data(ladder.profile)
+    data = Data(ladder.profile, ladder.paths.data)
     last_report = 0.0
 
     def on_progress(progress) -> None:
