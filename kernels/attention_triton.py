@@ -19,22 +19,23 @@ import torch
 from kernels import launch
 from kernels.launch import jit, tl
 
-MAX_HEAD_SIZE = 256
+MAX_HEAD_SIZE = 128
 
 
 def tiles(pass_name: str, head_size: int, dtype: torch.dtype) -> tuple[int, int, int, int]:
     """(queries a tile, keys a tile, warps, pipeline stages) of pass "forward", "dkdv" or "dq", by head size and type alone: no result depends on batch or length.
 
-    Half precision: the largest tiles that compile for sm_90 without register spills and within its 227 KiB of shared memory.
-    fp32 products run on the ordinary units and need small tiles. Not timed on a GPU yet.
+    Half precision: large tiles that compile for sm_90 within its 227 KiB of shared memory and without register spills (dk, dv at 128
+    spill about 100 bytes a thread). fp32 products run on the ordinary units and need small tiles. Not timed on a GPU yet:
+    `python -m benchmarks.kernels --tune` tries others.
     """
     if dtype == torch.float32:
         return (32, 32, 4, 2) if head_size <= 64 else (16, 16, 4, 2)
     if pass_name == "forward":
-        return (128, 64, 4, 3) if head_size <= 64 else (128, 64, 8, 3) if head_size <= 128 else (64, 32, 4, 2)
+        return (128, 64, 4, 3) if head_size <= 64 else (128, 64, 8, 3)
     if pass_name == "dkdv":
-        return (64, 128, 8, 2) if head_size <= 64 else (32, 128, 8, 2) if head_size <= 128 else (16, 64, 4, 2)
-    return (128, 64, 8, 2) if head_size <= 64 else (128, 32, 8, 2) if head_size <= 128 else (64, 16, 4, 2)
+        return (32, 128, 8, 2) if head_size <= 64 else (32, 128, 8, 3)
+    return (128, 64, 8, 2) if head_size <= 64 else (128, 32, 8, 2)
 
 
 @jit

@@ -17,11 +17,8 @@ if not HAS_CUDA:
 
 DEVICE = "cuda" if HAS_CUDA else "cpu"
 on_gpu = [pytest.mark.gpu, pytest.mark.skipif(not HAS_CUDA, reason="half precision needs a CUDA device; the interpreter gets it wrong")]
-DTYPES = [
-    pytest.param(torch.float32, id="fp32"),
-    pytest.param(torch.float16, id="fp16", marks=on_gpu),
-    pytest.param(torch.bfloat16, id="bf16", marks=on_gpu),
-]
+HALF_DTYPES = [pytest.param(torch.float16, id="fp16", marks=on_gpu), pytest.param(torch.bfloat16, id="bf16", marks=on_gpu)]
+DTYPES = [pytest.param(torch.float32, id="fp32"), *HALF_DTYPES]
 FORWARD_FACTOR, GRADIENT_FACTOR = 2.0, 3.0
 
 Tensors = tuple[torch.Tensor, ...]

@@ -1,0 +1,181 @@
+"""Causal attention: output, log-sum-exp and every gradient against fp64 on each path; documents, groups, caches; proof that checks can fail.
+
+Tiles are 32 x 32 in fp32, so 33 positions are one more than a block. Shapes are tiny because the interpreter is slow.
+"""
+
+import functools
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kernels import attention as module
+from kernels import attention_triton, launch
+from kernels.attention import attention, attention_reference, document_range
+from tests.kernel_checks import DEVICE, DTYPES, FAULTS, HALF_DTYPES, check_op, faulty, poisoned_allocations, randn
+
+ours = functools.partial(attention, path="triton")
+
+
+def qkv(num_queries, num_keys, num_heads, num_key_heads, size, batch=1, dtype=torch.float32):
+    shapes = [(num_queries, num_heads), (num_keys, num_key_heads), (num_keys, num_key_heads)]
+    return tuple(randn(batch, num_times, heads, size, dtype=dtype, seed=i) for i, (num_times, heads) in enumerate(shapes))
+
+
+def some_documents(batch, num_times):
+    """Runs of a few tokens; one number comes back later in another run, which must stay apart from the first."""
+    borders = torch.rand(batch, num_times, generator=torch.Generator().manual_seed(num_times)) < 0.15
+    return (borders.cumsum(1) % 3).to(DEVICE)
+
+
+def check(inputs, document_ids=None, scale=None, op=ours):
+    check_op(lambda *x: op(*x, document_ids, scale), lambda *x: attention_reference(*x, document_ids, scale), inputs)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(1, 1, 1, 1, 16), (33, 33, 2, 1, 24), (5, 38, 1, 1, 64)], ids=str)
+def test_matches_oracle(shape, dtype):
+    check(qkv(*shape, dtype=dtype))
+
+
+@pytest.mark.parametrize("dtype", HALF_DTYPES)
+@pytest.mark.parametrize("shape", [(257, 257, 4, 2, 128), (1, 300, 2, 2, 80), (513, 513, 2, 1, 64), (130, 200, 2, 2, 96)], ids=str)
+def test_matches_oracle_at_the_tiles_of_half_precision(shape, dtype):
+    check(qkv(*shape, batch=2, dtype=dtype))
+    if shape[0] == shape[1]:
+        check(qkv(*shape, batch=2, dtype=dtype), some_documents(2, shape[0]))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_documents_of_a_batch(dtype):
+    check(qkv(37, 37, 2, 1, 8, batch=2, dtype=dtype), some_documents(2, 37))
+
+
+def test_document_range():
+    starts, ends = document_range(torch.tensor([[4, 4, 7, 4, 4], [1, 1, 1, 1, 1], [1, 2, 3, 4, 4]]).to(DEVICE))
+    assert starts.tolist() == [[0, 0, 2, 3, 3], [0, 0, 0, 0, 0], [0, 1, 2, 3, 3]]
+    assert ends.tolist() == [[1, 1, 2, 4, 4], [4, 4, 4, 4, 4], [0, 1, 2, 4, 4]]
+
+
+@pytest.mark.parametrize("path", ["triton", "reference"])
+def test_documents_equal_separate_calls(path):
+    q, k, v = qkv(9, 9, 1, 1, 8)
+    out, lse = attention(q, k, v, torch.tensor([[5] * 4 + [2] * 5]).to(DEVICE), path=path)
+    for part in (slice(0, 4), slice(4, 9)):
+        alone, alone_lse = attention(q[:, part], k[:, part], v[:, part], path=path)
+        torch.testing.assert_close(out[:, part], alone)
+        torch.testing.assert_close(lse[..., part], alone_lse)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_slices_of_one_projection_and_other_layouts(dtype):
+    projection = randn(1, 5, 4, 8, dtype=dtype)
+    check((projection[:, :, :2], projection[:, :, 2:3], projection[:, :, 3:]))
+    check(tuple(randn(1, 2, 8, 5, dtype=dtype, seed=i).permute(0, 3, 1, 2) for i in range(3)), scale=0.3)
+
+
+@given(
+    num_queries=st.integers(1, 35), num_more_keys=st.integers(0, 9), group_size=st.integers(1, 2), size=st.integers(1, 20), packed=st.booleans()
+)  # fmt: skip
+@settings(max_examples=4, deadline=None, derandomize=True)
+def test_any_shape(num_queries, num_more_keys, group_size, size, packed):
+    num_keys = num_queries if packed else num_queries + num_more_keys
+    check(qkv(num_queries, num_keys, group_size, 1, size), some_documents(1, num_keys) if packed else None)
+
+
+def test_large_scores_stay_finite():
+    q, k, v = qkv(5, 5, 1, 1, 8)
+    out, lse = ours(100 * q, 100 * k, v)
+    expected, expected_lse = attention_reference(100 * q.double(), 100 * k.double(), v.double())
+    torch.testing.assert_close(out.double(), expected, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(lse.double(), expected_lse, rtol=1e-6, atol=0)
+
+
+def test_same_bits_whatever_the_batch():
+    q, k, v = qkv(7, 7, 2, 1, 8, batch=3)
+    assert torch.equal(ours(q, k, v)[0][1:2], ours(q[1:2], k[1:2], v[1:2])[0])
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_check_sees_a_fault(fault):
+    with pytest.raises(AssertionError):
+        check_op(faulty(ours, fault), attention_reference, qkv(5, 5, 1, 1, 8))
+
+
+def test_check_sees_masks_shifted_by_one():
+    def one_key_too_many(q, k, v, document_ids, scale):
+        return ours(q, *(torch.cat([x, torch.zeros_like(x[:, :1])], dim=1) for x in (k, v)), None, scale)
+
+    with pytest.raises(AssertionError):
+        check(qkv(5, 5, 1, 1, 8), op=one_key_too_many)
+    with pytest.raises(AssertionError):
+        check(qkv(5, 5, 1, 1, 8), torch.tensor([[0, 0, 1, 1, 1]]), op=lambda q, k, v, ids, scale: ours(q, k, v, ids.roll(1), scale))
+
+
+def test_poison_sees_an_unwritten_tile():
+    q, k, v = qkv(33, 33, 1, 1, 16)
+    with poisoned_allocations():
+        out, lse = torch.empty_like(q), torch.empty(1, 1, 33, device=DEVICE)
+    counts, constants, options = module._kernel_arguments("forward", q, k, v, False)
+    attention_triton.attention_forward_kernel[(1,)](q, k, v, None, out, lse, *counts, 1.0, *constants, **options)
+    assert torch.isnan(out).any() and torch.isnan(lse).any()
+
+
+def test_gradcheck():
+    inputs = tuple(x.requires_grad_() for x in qkv(2, 2, 1, 1, 2))
+    assert torch.autograd.gradcheck(ours, inputs, eps=1e-2, atol=2e-2, rtol=1e-2, nondet_tol=0.0, fast_mode=True)
+
+
+def test_opcheck():
+    q, k, v = qkv(3, 3, 1, 1, 16)
+    ranges = document_range(torch.tensor([[0, 0, 1]]).to(DEVICE))
+    torch.library.opcheck(module._forward, (*(x.requires_grad_() for x in (q, k, v)), *ranges, 0.25))
+    q, k, v = (x.detach() for x in (q, k, v))
+    out, lse = module._forward(q, k, v, None, None, 0.25)
+    tests = ("test_schema", "test_faketensor")
+    torch.library.opcheck(module._backward, (out, torch.zeros_like(lse), q, k, v, out, lse, None, None, 0.25), test_utils=tests)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("case", ["plain", "cache", "documents"])
+def test_sdpa_path(case, dtype):
+    inputs = qkv(19, 25 if case == "cache" else 19, 4, 2, 16, batch=2, dtype=dtype)
+    document_ids = some_documents(2, 19) if case == "documents" else None
+
+    def without_lse_gradient(op):
+        return lambda *x: (lambda out, lse: (out, lse.detach()))(*op(*x, document_ids))
+
+    check_op(without_lse_gradient(functools.partial(attention, path="sdpa")), without_lse_gradient(attention_reference), inputs)
+    assert launch.paths_used()["attention"] == "sdpa"
+
+
+def test_flash_path():
+    inputs = qkv(19, 19, 4, 2, 64, batch=2, dtype=torch.bfloat16)
+    if DEVICE == "cpu":
+        with pytest.raises(ValueError, match="CUDA"):
+            attention(*inputs, path="flash")
+        return
+    if not any(launch.has_package(name) for name in ("flash_attn", "flash_attn_interface")):
+        with pytest.raises(ValueError, match="flash-attn"):
+            attention(*inputs, path="flash")
+        return
+    for document_ids in (None, some_documents(2, 19)):
+        for ours_x, reference_x in zip(attention(*inputs, document_ids, path="flash"), attention_reference(*inputs, document_ids), strict=True):
+            torch.testing.assert_close(ours_x, reference_x, rtol=2e-2, atol=2e-2)
+
+
+def test_wrong_shapes_are_refused():
+    q, k, v = qkv(3, 3, 4, 3, 8)
+    with pytest.raises(ValueError, match="multiple"):
+        ours(q, k, v)
+    q, k, v = qkv(5, 3, 1, 1, 8)
+    with pytest.raises(ValueError, match="outnumber"):
+        ours(q, k, v)
+    q, k, v = qkv(3, 5, 1, 1, 8)
+    with pytest.raises(ValueError, match="equally long"):
+        ours(q, k, v, torch.zeros(1, 5))
+    with pytest.raises(ValueError, match="one type"):
+        ours(q, k.half(), v)
+    with pytest.raises(ValueError, match="at most"):
+        ours(*qkv(3, 3, 1, 1, 129))
