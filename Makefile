@@ -25,7 +25,7 @@ reproduce: setup
 	python -m experiments.sweep report --profile $(PROFILE)
 
 figures: setup
-	python -m experiments.pipeline figures --profile $(PROFILE)
+	python -m experiments.pipeline figures $(if $(filter file,$(origin PROFILE)),,--profile $(PROFILE))
 
 verify: setup
 	python -m experiments.verify

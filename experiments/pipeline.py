@@ -10,11 +10,13 @@ profiles/<profile>/dvc.yaml, whose stages run from the root too. A test compares
 
 import argparse
 import os
+import runpy
 import shlex
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import yaml
@@ -62,7 +64,18 @@ def make_data(profile: str) -> None:
     if dvc("status", "data.dvc"):
         raise ValueError("dvc could not compare data/ with data.dvc")
     if dvc("status", "--quiet", "data.dvc"):
-        raise ValueError("data.dvc: the corpus that was built is not the pinned one; the code of corpus/ or tasks/ changed: restore it, or pin anew with `dvc commit -f data.dvc`")
+        raise ValueError(
+            "data.dvc: the corpus that was built is not the pinned one, so the code of corpus/ or tasks/ changed; "
+            "restore it, or pin anew with `dvc commit -f data.dvc`"
+        )
+
+
+def profiles_with_scores() -> list[str]:
+    """Profiles whose results are here; ValueError where there are none."""
+    found = [profile for profile in profile_names() if Paths(profile).scores.exists()]
+    if not found:
+        raise ValueError("results/: no profile has scores yet; run `make reproduce` first")
+    return found
 
 
 def make_figures(profile: str) -> None:
@@ -70,18 +83,27 @@ def make_figures(profile: str) -> None:
     start = time.monotonic()
     if not Paths(profile).scores.exists():
         raise ValueError(f"{Paths(profile).scores.relative_to(ROOT)}: no such file; run `make reproduce PROFILE={profile}` first")
-    commands = {name: stage["cmd"] for name, stage in all_stages(profile).items() if name not in ("data", "train", "evaluate", "verdicts")}
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        failed = [name for name, worked in zip(commands, pool.map(run_commands, commands.values()), strict=True) if not worked]
-    if failed or not run_commands([all_stages(profile)["verdicts"]["cmd"]]):
-        raise ValueError(f"failed: {', '.join(failed or ['verdicts'])}; see the lines above")
-    print(f"{len(commands)} figures and tables and the verdicts of profile {profile} in {time.monotonic() - start:.0f} s")
+    stages = {name: stage["cmd"] for name, stage in all_stages(profile).items() if name not in ("data", "train", "evaluate")}
+    verdicts = stages.pop("verdicts")
+    # Processes, not threads: matplotlib is not thread-safe. Each imports its libraries once for all its stages.
+    with ProcessPoolExecutor(len(os.sched_getaffinity(0)), mp_context=get_context("spawn")) as pool:
+        failed = [name for name, worked in zip(stages, pool.map(run_commands, stages.values()), strict=True) if not worked]
+        if failed or not pool.submit(run_commands, [verdicts]).result():
+            raise ValueError(f"failed: {', '.join(failed or ['verdicts'])}; see the lines above")
+    print(f"{len(stages)} figures and tables and the verdicts of profile {profile} in {time.monotonic() - start:.0f} s")
 
 
 def run_commands(commands: list[str]) -> bool:
-    """Run the commands of a stage one after another with this interpreter; False as soon as one fails."""
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    return all(subprocess.run([sys.executable, *shlex.split(command)[1:]], cwd=ROOT, env=environment, check=False).returncode == 0 for command in commands)
+    """Run the `python -m module ...` commands of a stage in this process, one after another; False as soon as one fails."""
+    for command in commands:
+        module, *arguments = shlex.split(command)[2:]
+        sys.argv = [module, *arguments]
+        try:
+            runpy.run_module(module, run_name="__main__", alter_sys=True)
+        except SystemExit as end:
+            if end.code:
+                return False
+    return True
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -89,13 +111,14 @@ def main(arguments: argparse.Namespace) -> None:
     if arguments.command == "write":
         write_pipelines()
     elif arguments.command == "data":
-        make_data(arguments.profile)
+        make_data(arguments.profile or default_profile())
     else:
-        make_figures(arguments.profile)
+        for profile in [arguments.profile] if arguments.profile else profiles_with_scores():
+            make_figures(profile)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m experiments.pipeline", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("command", choices=("write", "data", "figures"))
-    parser.add_argument("--profile", default=default_profile())
+    parser.add_argument("--profile", default=None, help="default: that of params.yaml; for figures, every profile that has scores")
     run_command(main, parser)

@@ -6,7 +6,7 @@ use it are stale.
 """
 
 import ast
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 from experiments.profiles import ROOT, Paths
@@ -22,7 +22,7 @@ def experiment_stems() -> list[str]:
     return sorted(path.parent.name for path in (ROOT / "experiments").glob("*/measure.py"))
 
 
-@lru_cache(maxsize=None)
+@cache
 def imported_modules(path: Path) -> frozenset[str]:
     """Dotted names a file imports, wherever in the file; `from a import b` gives a and a.b."""
     names = set()
@@ -78,8 +78,11 @@ def evaluate_stage(paths: Paths) -> dict:
         "cmd": f"python -m experiments.sweep evaluate --profile {paths.profile}",
         "deps": [*code_dependencies(["experiments.sweep_evaluate"]), relative(paths, paths.data), relative(paths, paths.runs)],
         "params": [{f"profiles/{paths.profile}.yaml": EVALUATE_SECTIONS}],
-        "outs": [{relative(paths, paths.items): {"persist": True}}, {relative(paths, paths.run_scores): {"cache": False, "persist": True}},
-                 {relative(paths, paths.scores): {"cache": False}}],
+        "outs": [
+            {relative(paths, paths.items): {"persist": True}},
+            {relative(paths, paths.run_scores): {"cache": False, "persist": True}},
+            {relative(paths, paths.scores): {"cache": False}},
+        ],
     }
 
 
@@ -97,9 +100,17 @@ def experiment_stage(paths: Paths, stem: str) -> dict:
     """One figure or table: scores to results.csv, results.csv to the picture, and to a table where plot.py has one."""
     modules = [f"experiments.{stem}.measure", f"experiments.{stem}.plot"]
     code = code_dependencies(modules)
-    read = {"load_scores": paths.scores, "paths.runs_table": paths.runs_table, "paths.data": paths.data, "paths.items": paths.items,
-            "experiments.published": paths.root / "paper" / "published"}
-    texts = [module_file(modules[0]).read_text(encoding="utf-8"), *((ROOT / path).read_text(encoding="utf-8") for path in code if path.count("/") == 1 and path.endswith(".py"))]
+    read = {
+        "load_scores": paths.scores,
+        "paths.runs_table": paths.runs_table,
+        "paths.data": paths.data,
+        "paths.items": paths.items,
+        "experiments.published": paths.root / "paper" / "published",
+    }
+    texts = [
+        module_file(modules[0]).read_text(encoding="utf-8"),
+        *((ROOT / path).read_text(encoding="utf-8") for path in code if path.count("/") == 1 and path.endswith(".py")),
+    ]
     deps = [relative(paths, path) for word, path in read.items() if any(word in text for text in texts)]
     outs = [paths.results_csv(stem), paths.figure(stem)]
     if "def table(" in module_file(modules[1]).read_text(encoding="utf-8"):

@@ -138,8 +138,12 @@ class Profile(_Section):
 
     @model_validator(mode="after")
     def _names_agree(self) -> "Profile":
-        users = {"long_runs.sizes": self.long_runs.sizes, "small_runs.budgets": self.small_runs.budgets,
-                 "cost.core_tokens_per_second": self.cost.core_tokens_per_second, "cost.evaluation_core_seconds": self.cost.evaluation_core_seconds}
+        users = {
+            "long_runs.sizes": self.long_runs.sizes,
+            "small_runs.budgets": self.small_runs.budgets,
+            "cost.core_tokens_per_second": self.cost.core_tokens_per_second,
+            "cost.evaluation_core_seconds": self.cost.evaluation_core_seconds,
+        }
         for field, names in users.items():
             if unknown := [name for name in names if name not in self.sizes]:
                 raise ValueError(f"{field}: size {unknown[0]!r} is not in sizes ({', '.join(self.sizes)})")
@@ -270,9 +274,15 @@ def data_plan(name: str | None = None) -> dict:
     profile = load_profile(name or default_profile())
     seeds = sorted({*profile.long_runs.seeds, *profile.small_runs.seeds})
     frozen = {seed: profile.corpus.train_tokens for seed in seeds if profile.corpus.train_tokens}
-    return {"out": Paths(profile.name).data, "world_seed": profile.corpus.world_seed, "mixture_name": profile.corpus.mixture, "train_tokens": frozen,
-            "validation_sequences": profile.corpus.validation_sequences, "sequence_length": profile.training.sequence_length,
-            "num_items": profile.evaluation.num_items}
+    return {
+        "out": Paths(profile.name).data,
+        "world_seed": profile.corpus.world_seed,
+        "mixture_name": profile.corpus.mixture,
+        "train_tokens": frozen,
+        "validation_sequences": profile.corpus.validation_sequences,
+        "sequence_length": profile.training.sequence_length,
+        "num_items": profile.evaluation.num_items,
+    }
 
 
 def run_command(main: Callable[[argparse.Namespace], int | None], parser: argparse.ArgumentParser) -> None:

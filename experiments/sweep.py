@@ -50,8 +50,16 @@ def train_jobs(ladder: Ladder, names: list[str], factor: float) -> list[Job]:
 
 def evaluate_jobs(ladder: Ladder, names: list[str], evaluation: str, factor: float, after_training: bool = False) -> list[Job]:
     """One job per run that is to be scored, after its training where that is part of the same pool."""
-    return [Job(f"scores of {name}", factor * evaluate_seconds(ladder.profile, ladder.runs[name]), evaluate_run, (ladder, name, evaluation),
-                (name,) if after_training else ()) for name in names]
+    return [
+        Job(
+            f"scores of {name}",
+            factor * evaluate_seconds(ladder.profile, ladder.runs[name]),
+            evaluate_run,
+            (ladder, name, evaluation),
+            (name,) if after_training else (),
+        )
+        for name in names
+    ]
 
 
 def work(ladder: Ladder, title: str, jobs: list[Job], workers: int, minutes: float | None) -> Outcome:
@@ -101,14 +109,21 @@ def evaluate_command(arguments: argparse.Namespace) -> int:
     names = [name for name in asked if ladder.is_trained(name)]
     workers = num_workers(profile)
     wall = sum(evaluate_seconds(profile, ladder.runs[name]) for name in names) / workers
-    print(f"evaluating {len(names)} runs of {len(ladder.runs)}, {sum(ladder.runs[name].num_checkpoints for name in names)} checkpoints: "
-          f"about {duration(wall)} on {workers} workers", flush=True)
+    print(
+        f"evaluating {len(names)} runs of {len(ladder.runs)}, {sum(ladder.runs[name].num_checkpoints for name in names)} checkpoints: "
+        f"about {duration(wall)} on {workers} workers",
+        flush=True,
+    )
     ladder.paths.items.mkdir(parents=True, exist_ok=True)
     outcome = work(ladder, f"{profile.name}: evaluation", evaluate_jobs(ladder, names, evaluation, 1.0), workers, arguments.minutes)
     absent = join_scores(ladder, evaluation)
     code = conclude(outcome, f"python -m experiments.sweep evaluate --profile {profile.name}")
     if absent and not code:
-        print(f"error: {len(absent)} of {len(ladder.runs)} runs have no scores ({absent[0]} ...); train them with `python -m experiments.sweep train --profile {profile.name}`", file=sys.stderr)
+        print(
+            f"error: {len(absent)} of {len(ladder.runs)} runs have no scores ({absent[0]} ...); "
+            f"train them with `python -m experiments.sweep train --profile {profile.name}`",
+            file=sys.stderr,
+        )
         return EXIT_FAILED
     return code
 
@@ -121,7 +136,9 @@ def conclude(outcome: Outcome, command: str) -> int:
         print(f"stopped after {len(outcome.finished)} jobs; nothing is lost, go on with `{command}`", file=sys.stderr)
         return EXIT_STOPPED
     if outcome.failed:
-        print(f"{len(outcome.failed)} failed, {len(outcome.skipped)} left out, {len(outcome.finished)} finished and kept; go on with `{command}`", file=sys.stderr)
+        print(
+            f"{len(outcome.failed)} failed, {len(outcome.skipped)} left out, {len(outcome.finished)} finished and kept; go on with `{command}`", file=sys.stderr
+        )
     return EXIT_FAILED if outcome.failed else 0
 
 

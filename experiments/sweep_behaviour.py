@@ -7,7 +7,7 @@ again. The tiny training turns every knob far up, so that a change of any of the
 
 import json
 import tempfile
-from functools import lru_cache
+from functools import cache
 from itertools import islice
 from pathlib import Path
 
@@ -22,16 +22,31 @@ TOLERANCE_NATS = 1e-2
 NUM_STEPS = 36
 
 
-@lru_cache(maxsize=None)
+@cache
 def training_losses(precision: str) -> tuple[float, ...]:
     """Mean training loss (nats) of each third of a tiny run on seeded tokens, by the code as it stands, in some seconds on a CPU."""
     from models.train import train
 
     model = GPTConfig(vocab_size=64, num_layers=2, d_model=32, num_heads=4, num_kv_heads=2, d_ff=48, max_sequence_length=32)
     tokens_per_step = 8 * 32
-    config = TrainConfig(run="behaviour", seed=7, data_seed=7, total_tokens=NUM_STEPS * tokens_per_step, batch_sequences=8, sequence_length=32, max_lr=3e-2,
-                         min_lr_ratio=0.2, warmup_tokens=4 * tokens_per_step, schedule="wsd", decay_fraction=0.5, weight_decay=0.5, grad_clip=0.5, precision=precision,
-                         checkpoint_tokens=tuple(NUM_STEPS * tokens_per_step * part // 3 for part in (1, 2, 3)), resume_every_steps=NUM_STEPS)
+    config = TrainConfig(
+        run="behaviour",
+        seed=7,
+        data_seed=7,
+        total_tokens=NUM_STEPS * tokens_per_step,
+        batch_sequences=8,
+        sequence_length=32,
+        max_lr=3e-2,
+        min_lr_ratio=0.2,
+        warmup_tokens=4 * tokens_per_step,
+        schedule="wsd",
+        decay_fraction=0.5,
+        weight_decay=0.5,
+        grad_clip=0.5,
+        precision=precision,
+        checkpoint_tokens=tuple(NUM_STEPS * tokens_per_step * part // 3 for part in (1, 2, 3)),
+        resume_every_steps=NUM_STEPS,
+    )
     # Two batches by turns, which the model learns by heart: its loss falls far, and what changes the way shows in it.
     batches = np.random.default_rng(7).integers(0, 64, (2, 8, 33)).astype(np.uint16)[np.arange(NUM_STEPS) % 2]
     with tempfile.TemporaryDirectory() as folder:

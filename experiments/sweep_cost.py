@@ -77,8 +77,11 @@ def describe_training(ladder: Ladder, names: list[str], num_workers: int, factor
     seconds = [factor * train_seconds(ladder.profile, run) for run in runs]
     wall = max(sum(seconds) / num_workers, longest_chain(runs, dict(zip(names, seconds, strict=True))))
     tokens = sum(run.trained_tokens for run in runs)
-    return (f"training {len(runs)} runs of {len(ladder.runs)}: {tokens / 1e6:,.1f}M tokens, {sum(run.train_flops for run in runs):.1e} FLOPs, about {duration(wall)} "
-            f"on {num_workers} workers, {num_workers * WORKER_MEGABYTES / 1000:.1f} GB of memory, {checkpoint_bytes(ladder, names) / 1e6:,.0f} MB of disk")
+    return (
+        f"training {len(runs)} runs of {len(ladder.runs)}: {tokens / 1e6:,.1f}M tokens, "
+        f"{sum(run.train_flops for run in runs):.1e} FLOPs, about {duration(wall)} "
+        f"on {num_workers} workers, {num_workers * WORKER_MEGABYTES / 1000:.1f} GB of memory, {checkpoint_bytes(ladder, names) / 1e6:,.0f} MB of disk"
+    )
 
 
 def longest_chain(runs: list[Run], seconds: dict[str, float]) -> float:

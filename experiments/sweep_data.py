@@ -39,7 +39,9 @@ class Data:
             raise ValueError(f"{path}: damaged ({error}); {build}") from None
         for field in ("world_seed", "mixture"):
             if manifest.get(field) != getattr(self.profile.corpus, field):
-                raise ValueError(f"{path}: field {field} is {manifest.get(field)!r}, profile {self.profile.name} says {getattr(self.profile.corpus, field)!r}; {build}")
+                raise ValueError(
+                    f"{path}: field {field} is {manifest.get(field)!r}, profile {self.profile.name} says {getattr(self.profile.corpus, field)!r}; {build}"
+                )
         return manifest
 
     @cached_property
@@ -47,7 +49,10 @@ class Data:
         """The frozen tokenizer, checked against the manifest."""
         loaded = tokenizer.load(self.folder / "tokenizer.json")
         if tokenizer.fingerprint(loaded) != self.manifest["tokenizer"]:
-            raise ValueError(f"{self.folder / 'tokenizer.json'}: is not the tokenizer that manifest.json names; rebuild with `python -m corpus --profile {self.profile.name}`")
+            raise ValueError(
+                f"{self.folder / 'tokenizer.json'}: is not the tokenizer that manifest.json names; "
+                f"rebuild with `python -m corpus --profile {self.profile.name}`"
+            )
         return loaded
 
     @property

@@ -87,7 +87,9 @@ def _small_runs(profile: Profile, vocab_size: int, size: str, seed: int, budgets
     runs = [_run(profile, vocab_size, "small", size, seed, trunk, names[trunk], state_tokens=tuple(sorted(starts.values())))]
     for budget in rest:
         kept = tuple(tokens for tokens in alone[budget].train.checkpoint_tokens if tokens > starts[budget])
-        runs.append(_run(profile, vocab_size, "small", size, seed, budget, names[budget], checkpoint_tokens=kept, parent=names[trunk], branch_tokens=starts[budget]))
+        runs.append(
+            _run(profile, vocab_size, "small", size, seed, budget, names[budget], checkpoint_tokens=kept, parent=names[trunk], branch_tokens=starts[budget])
+        )
     return runs
 
 
@@ -96,13 +98,37 @@ def _decay_start_tokens(train: TrainConfig) -> int:
     return (train.num_steps - round(train.decay_fraction * train.num_steps)) * train.tokens_per_step
 
 
-def _run(profile: Profile, vocab_size: int, series: str, size: str, seed: int, tokens: int, name: str, parent: str | None = None,
-         branch_tokens: int = 0, **overrides: tuple[int, ...]) -> Run:
+def _run(
+    profile: Profile,
+    vocab_size: int,
+    series: str,
+    size: str,
+    seed: int,
+    tokens: int,
+    name: str,
+    parent: str | None = None,
+    branch_tokens: int = 0,
+    **overrides: tuple[int, ...],
+) -> Run:
     shared, shape = profile.training, profile.sizes[size]
     rows = profile.long_runs if series == "long" else profile.small_runs
     model = GPTConfig(vocab_size, shape.num_layers, shape.d_model, shape.num_heads, shape.num_kv_heads, shape.d_ff, shared.sequence_length)
-    settings = {field: getattr(shared, field) for field in ("batch_sequences", "sequence_length", "warmup_tokens", "min_lr_ratio", "decay_fraction",
-                                                            "weight_decay", "beta1", "beta2", "grad_clip", "precision", "resume_every_steps")}
+    settings = {
+        field: getattr(shared, field)
+        for field in (
+            "batch_sequences",
+            "sequence_length",
+            "warmup_tokens",
+            "min_lr_ratio",
+            "decay_fraction",
+            "weight_decay",
+            "beta1",
+            "beta2",
+            "grad_clip",
+            "precision",
+            "resume_every_steps",
+        )
+    }
     settings["checkpoint_tokens"] = checkpoint_schedule(tokens, shared.step_tokens, rows.num_checkpoints, rows.spacing)
     train = TrainConfig(run=name, seed=seed, data_seed=seed, total_tokens=tokens, max_lr=shape.max_lr, schedule=rows.schedule, **(settings | overrides))
     return Run(name, series, size, seed, model, train, parent, branch_tokens)

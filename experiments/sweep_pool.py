@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import signal
 import time
+import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
@@ -71,12 +72,21 @@ def _work(job: Job, connection: Connection, slot: int) -> None:
     except OSError as error:
         hint = "; free some space and start again, finished work is kept" if error.errno == errno.ENOSPC else ""
         connection.send(("failed", f"{error}{hint}"))
-    except (ValueError, RuntimeError, ArithmeticError, MemoryError, LookupError, TypeError, AssertionError) as error:
-        connection.send(("failed", f"{type(error).__name__}: {' '.join(str(error).split())}" if not isinstance(error, ValueError) else str(error)))
+    except ValueError as error:
+        connection.send(("failed", str(error)))
+    except Exception as error:  # the border of a process: whatever it was, the parent says it and goes on with the other jobs
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        connection.send(("failed", f"{type(error).__name__} in {place.filename}:{place.lineno}: {' '.join(str(error).split())}"))
 
 
-def run_jobs(jobs: Iterable[Job], num_workers: int, progress: Progress, preload: tuple[str, ...] = (), deadline: float | None = None,
-             on_finish: Callable[[str], None] = lambda name: None) -> Outcome:
+def run_jobs(
+    jobs: Iterable[Job],
+    num_workers: int,
+    progress: Progress,
+    preload: tuple[str, ...] = (),
+    deadline: float | None = None,
+    on_finish: Callable[[str], None] = lambda name: None,
+) -> Outcome:
     """Run all jobs on `num_workers` processes; what each leaves behind is its own business, on_finish(name) is called here.
 
     preload: modules the fork server imports once, so that a start costs milliseconds instead of seconds.

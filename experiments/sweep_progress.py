@@ -30,8 +30,18 @@ class Progress:
         self._num_finished = 0
         self._started = self._last_plain = time.monotonic()
         self._console = Console(file=stream)
-        self._bar = RichProgress(TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TextColumn("{task.fields[left]}"),
-                                 console=self._console) if self._console.is_terminal and not is_quiet else None
+        self._bar = (
+            RichProgress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                TaskProgressColumn(),
+                TimeElapsedColumn(),
+                TextColumn("{task.fields[left]}"),
+                console=self._console,
+            )
+            if self._console.is_terminal and not is_quiet
+            else None
+        )
 
     def __enter__(self) -> "Progress":
         if self._bar:

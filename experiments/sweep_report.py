@@ -22,7 +22,9 @@ def read_verdicts(paths: Paths) -> list[dict]:
         raise ValueError(f"{paths.verdicts.relative_to(paths.root)}: damaged ({error}); run `make figures PROFILE={paths.profile}`") from None
     for row in rows:
         if absent := [field for field in VERDICT_FIELDS if field not in row]:
-            raise ValueError(f"{paths.verdicts.relative_to(paths.root)}: field {absent[0]} is missing in {row.get('id')}; run `make figures PROFILE={paths.profile}`")
+            raise ValueError(
+                f"{paths.verdicts.relative_to(paths.root)}: field {absent[0]} is missing in {row.get('id')}; run `make figures PROFILE={paths.profile}`"
+            )
     return rows
 
 
@@ -39,8 +41,13 @@ def print_report(profile: str) -> int:
         table.add_column(column, overflow="fold")
     for row in read_verdicts(paths):
         style = STYLES.get(row["verdict"], "")
-        table.add_row(row["claim"], row["statistic"], f"{_number(row['value'])} [{_number(row['low'])}, {_number(row['high'])}]", str(row["criterion"]),
-                      f"[{style}]{row['verdict']}[/]" if style else row["verdict"])
+        table.add_row(
+            row["claim"],
+            row["statistic"],
+            f"{_number(row['value'])} [{_number(row['low'])}, {_number(row['high'])}]",
+            str(row["criterion"]),
+            f"[{style}]{row['verdict']}[/]" if style else row["verdict"],
+        )
     console.print(table)
     for stem in experiment_stems():
         figure = paths.figure(stem)

@@ -21,8 +21,27 @@ from experiments.sweep_plan import Run, recipe, recipe_hash
 from models.checkpoint import atomic_write
 
 REPORT_SECONDS = 0.5  # a worker speaks to its parent at most so often; a step of the smallest model takes 20 ms
-COLUMNS = ("run", "series", "size", "seed", "schedule", "parent", "tokens_seen", "trained_tokens", "num_parameters", "num_nonembedding_parameters",
-           "train_seconds", "tokens_per_second", "device", "precision", "kernel_path", "torch", "weight_hash", "recipe_hash", "config")
+COLUMNS = (
+    "run",
+    "series",
+    "size",
+    "seed",
+    "schedule",
+    "parent",
+    "tokens_seen",
+    "trained_tokens",
+    "num_parameters",
+    "num_nonembedding_parameters",
+    "train_seconds",
+    "tokens_per_second",
+    "device",
+    "precision",
+    "kernel_path",
+    "torch",
+    "weight_hash",
+    "recipe_hash",
+    "config",
+)
 
 
 @dataclass(frozen=True)
@@ -127,8 +146,15 @@ def train_run(payload: tuple[Ladder, str], report: Callable[[float], None], slot
             last_report = time.monotonic()
             report(max(0.0, (progress.tokens_seen - run.branch_tokens) / run.trained_tokens))
 
-    record = train(run.model, config, data.batches(config.data_seed, config.num_steps * config.tokens_per_step), ladder.folder(name), data.fingerprint,
-                   on_progress, state_path(ladder, run))
+    record = train(
+        run.model,
+        config,
+        data.batches(config.data_seed, config.num_steps * config.tokens_per_step),
+        ladder.folder(name),
+        data.fingerprint,
+        on_progress,
+        state_path(ladder, run),
+    )
     loss = record.loss_curve[-1]["train_loss_nats"]
     return f"{record.tokens_seen / 1e6:.2f}M tokens, loss {loss:.3f} nats, {record.tokens_per_second:,.0f} tokens/s"
 
@@ -168,10 +194,29 @@ def write_runs_table(ladder: Ladder) -> None:
 
 def _table_row(ladder: Ladder, run: Run) -> dict:
     record = json.loads((ladder.folder(run.name) / "run.json").read_text(encoding="utf-8"))
-    taken = {key: record[key] for key in ("tokens_seen", "num_parameters", "num_nonembedding_parameters", "train_seconds", "tokens_per_second", "device",
-                                          "precision", "kernel_path", "weight_hash")}
-    planned = {"run": run.name, "series": run.series, "size": run.size, "seed": run.seed, "schedule": run.train.schedule, "parent": run.parent or "",
-               "trained_tokens": run.trained_tokens}
+    taken = {
+        key: record[key]
+        for key in (
+            "tokens_seen",
+            "num_parameters",
+            "num_nonembedding_parameters",
+            "train_seconds",
+            "tokens_per_second",
+            "device",
+            "precision",
+            "kernel_path",
+            "weight_hash",
+        )
+    }
+    planned = {
+        "run": run.name,
+        "series": run.series,
+        "size": run.size,
+        "seed": run.seed,
+        "schedule": run.train.schedule,
+        "parent": run.parent or "",
+        "trained_tokens": run.trained_tokens,
+    }
     config = json.dumps({"model": record["model_config"], "train": record["train_config"]}, sort_keys=True, separators=(",", ":"))
     return planned | taken | {"torch": record["versions"]["torch"], "recipe_hash": ladder.recipe_hash(run.name), "config": config}
 

@@ -116,7 +116,9 @@ class Checker:
             for entry in locked.get("deps", []):
                 if entry["path"] in made:
                     maker, md5 = made[entry["path"]]
-                    self.compare(f"{profile}: {name}: {entry['path']} as it was read, against {maker}", md5, entry["md5"], f"run `make reproduce PROFILE={profile}`")
+                    self.compare(
+                        f"{profile}: {name}: {entry['path']} as it was read, against {maker}", md5, entry["md5"], f"run `make reproduce PROFILE={profile}`"
+                    )
 
     def _check_tables(self, paths: Paths) -> None:
         """Every run with scores stands in runs.csv, with the same recipe."""
@@ -125,7 +127,9 @@ class Checker:
         scores = pd.read_parquet(paths.scores, columns=["run", "recipe_hash"]).drop_duplicates()
         runs = pd.read_csv(paths.runs_table, dtype=str).set_index("run")["recipe_hash"].to_dict()
         for run, recipe in zip(scores["run"], scores["recipe_hash"], strict=True):
-            self.compare(f"{paths.profile}: recipe of {run} in scores.parquet, against runs.csv", runs.get(run), recipe, f"run `make reproduce PROFILE={paths.profile}`")
+            self.compare(
+                f"{paths.profile}: recipe of {run} in scores.parquet, against runs.csv", runs.get(run), recipe, f"run `make reproduce PROFILE={paths.profile}`"
+            )
 
 
 def _md5(text: str) -> str:
@@ -151,8 +155,12 @@ def verify(root: Path = ROOT) -> Checker:
     checker = Checker(root)
     for profile in profile_names():
         file = root / pipeline_file(profile).relative_to(ROOT)
-        checker.compare(f"{profile}: pipeline file {file.relative_to(root)}", _md5(pipeline_text(profile)), _md5(file.read_text(encoding="utf-8")) if file.exists() else None,
-                        "the code asks for another one: write it with `python -m experiments.pipeline write`")
+        checker.compare(
+            f"{profile}: pipeline file {file.relative_to(root)}",
+            _md5(pipeline_text(profile)),
+            _md5(file.read_text(encoding="utf-8")) if file.exists() else None,
+            "the code asks for another one: write it with `python -m experiments.pipeline write`",
+        )
     profiles = list(locked_profiles(root))
     if not profiles:
         checker.mismatches.append("dvc.lock: there are no results yet; run `make reproduce`")

@@ -39,7 +39,10 @@ SPOILS = {
     "yaml 1.1 float": (lambda c: c["sizes"]["10k"].update(max_lr="1e-2"), "field sizes.10k.max_lr is '1e-2'"),
     "negative": (lambda c: c["training"].update(grad_clip=-1.0), "field training.grad_clip is -1.0"),
     "heads do not divide": (lambda c: c["sizes"]["10k"].update(num_heads=5), "field sizes.10k: d_model 24 is not an even multiple of num_heads 5"),
-    "kv heads do not divide": (lambda c: c["sizes"]["10k"].update(num_heads=2, num_kv_heads=3), "field sizes.10k: num_heads 2 is not a multiple of num_kv_heads 3"),
+    "kv heads do not divide": (
+        lambda c: c["sizes"]["10k"].update(num_heads=2, num_kv_heads=3),
+        "field sizes.10k: num_heads 2 is not a multiple of num_kv_heads 3",
+    ),
     "unknown size": (lambda c: c["long_runs"]["sizes"].append("9k"), "long_runs.sizes: size '9k' is not in sizes"),
     "no cost": (lambda c: c["cost"]["core_tokens_per_second"].pop("10k"), "cost.core_tokens_per_second: size '10k' is missing"),
     "budget twice": (lambda c: c["small_runs"]["budgets"]["10k"].append(200000), "small_runs.budgets.10k: a budget stands twice"),
@@ -76,7 +79,17 @@ def test_profiles_never_share_a_path():
     seen = {}
     for name in profile_names():
         paths = Paths(name)
-        for path in (paths.data, paths.runs, paths.runs_table, paths.run_scores, paths.scores, paths.items, paths.results_csv("x"), paths.figure("x"), paths.verdicts):
+        for path in (
+            paths.data,
+            paths.runs,
+            paths.runs_table,
+            paths.run_scores,
+            paths.scores,
+            paths.items,
+            paths.results_csv("x"),
+            paths.figure("x"),
+            paths.verdicts,
+        ):
             assert path not in seen, f"{name} and {seen.get(path)} both write {path}"
             seen[path] = name
 

@@ -31,8 +31,11 @@ def is_alive(pid):
 
 def test_all_jobs_run_longest_first_and_needs_are_kept(tmp_path):
     finished = []
-    jobs = [Job("short", 1.0, pool_jobs.write, str(tmp_path / "short")), Job("branch", 9.0, pool_jobs.write, str(tmp_path / "branch"), ("trunk",)),
-            Job("trunk", 2.0, pool_jobs.write, str(tmp_path / "trunk"))]
+    jobs = [
+        Job("short", 1.0, pool_jobs.write, str(tmp_path / "short")),
+        Job("branch", 9.0, pool_jobs.write, str(tmp_path / "branch"), ("trunk",)),
+        Job("trunk", 2.0, pool_jobs.write, str(tmp_path / "trunk")),
+    ]
     outcome, _ = run(jobs, workers=1, on_finish=finished.append)
     assert finished == ["trunk", "branch", "short"]
     assert outcome.finished == dict.fromkeys(finished, "slot 0") and not outcome.failed and not outcome.is_stopped
@@ -46,8 +49,11 @@ def test_a_killed_worker_is_named_and_its_job_started_once_more(tmp_path):
 
 
 def test_a_worker_killed_twice_is_reported_and_the_others_go_on(tmp_path):
-    jobs = [Job("bad", 2.0, pool_jobs.kill_always, str(tmp_path / "starts")), Job("good", 1.0, pool_jobs.write, str(tmp_path / "good")),
-            Job("child", 1.0, pool_jobs.write, str(tmp_path / "child"), ("bad",))]
+    jobs = [
+        Job("bad", 2.0, pool_jobs.kill_always, str(tmp_path / "starts")),
+        Job("good", 1.0, pool_jobs.write, str(tmp_path / "good")),
+        Job("child", 1.0, pool_jobs.write, str(tmp_path / "child"), ("bad",)),
+    ]
     outcome, said = run(jobs)
     assert (tmp_path / "starts").read_text() == "xx"
     assert list(outcome.failed) == ["bad"] and "for the second time" in outcome.failed["bad"]

@@ -34,7 +34,9 @@ FOLDER_FILES = {"README.md", "measure.py", "plot.py"}
 @lru_cache
 def tracked() -> list[Path]:
     """Files in git and files that are about to be: what is not ignored."""
-    listed = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     return sorted(path for name in listed.split("\0") if name and (path := ROOT / name).is_file())
 
 
@@ -77,8 +79,12 @@ def relative(path: Path) -> str:
 
 
 def test_imports_go_one_way():
-    wrong = {relative(path): bad for path in sources() if path.parent != ROOT and path.relative_to(ROOT).parts[0] in MAY_IMPORT
-             if (bad := wrong_imports(relative(path), path.read_text(encoding="utf-8")))}
+    wrong = {
+        relative(path): bad
+        for path in sources()
+        if path.parent != ROOT and path.relative_to(ROOT).parts[0] in MAY_IMPORT
+        if (bad := wrong_imports(relative(path), path.read_text(encoding="utf-8")))
+    }
     assert not wrong
 
 
@@ -148,7 +154,9 @@ def test_rooms_are_ours_although_packages_of_the_same_name_are_published():
 
 def test_no_file_names_a_place_on_one_machine():
     pattern = re.compile(r"(?<![\w./])/(work|tmp|home|root|Users|mnt|fsx)/\w")
-    texts = [path for path in tracked() if path.suffix in (".py", ".md", ".yaml", ".toml", ".txt", ".json", ".csv", ".lock", ".dvc", "") and path != Path(__file__)]
+    texts = [
+        path for path in tracked() if path.suffix in (".py", ".md", ".yaml", ".toml", ".txt", ".json", ".csv", ".lock", ".dvc", "") and path != Path(__file__)
+    ]
     assert not [relative(path) for path in texts if pattern.search(path.read_text(encoding="utf-8", errors="ignore"))]
     assert pattern.search("see /tmp/x") and not pattern.search("https://a.b/work/x")
 

@@ -32,8 +32,15 @@ def data_folder() -> Path:
     """Its corpus, tokenizer and items."""
     tiny = profile()
     folder = Path(tempfile.mkdtemp(prefix="tiny_ladder_")) / "data"
-    build(out=folder, world_seed=tiny.corpus.world_seed, mixture_name=tiny.corpus.mixture, train_tokens={0: tiny.corpus.train_tokens},
-          validation_sequences=tiny.corpus.validation_sequences, sequence_length=tiny.training.sequence_length, num_items=NUM_ITEMS)
+    build(
+        out=folder,
+        world_seed=tiny.corpus.world_seed,
+        mixture_name=tiny.corpus.mixture,
+        train_tokens={0: tiny.corpus.train_tokens},
+        validation_sequences=tiny.corpus.validation_sequences,
+        sequence_length=tiny.training.sequence_length,
+        num_items=NUM_ITEMS,
+    )
     return folder
 
 

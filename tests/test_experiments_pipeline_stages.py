@@ -1,0 +1,86 @@
+"""The table of stages: each hangs on all the code it can reach, and on nothing that a change of which would not matter to it."""
+
+import pytest
+
+from experiments.pipeline_stages import all_stages, code_dependencies, experiment_stems, imported_modules, module_file
+from experiments.profiles import ROOT, Paths, default_profile, profile_names
+
+PROFILES = profile_names()
+# The folders of paper L (DESIGN, section 4) that this repository has so far.
+STEMS = {
+    "loss_fig1_model_sizes",
+    "loss_tab1_tasks",
+    "loss_tab2_correlations",
+    "loss_fig2_token_budgets",
+    "loss_fig4_metrics",
+    "loss_fig5_intermediate",
+    "loss_fig6_compute",
+    "loss_fig8_bigbench",
+    "loss_tab3_corpus",
+    "loss_tab45_hyperparameters",
+    "loss_eq5_size_threshold",
+}
+
+
+def outs(stage):
+    return [next(iter(out)) for out in stage["outs"]]
+
+
+def test_every_figure_and_table_has_a_stage():
+    assert set(experiment_stems()) >= STEMS
+    assert set(all_stages("cpu")) >= STEMS | {"train", "evaluate", "verdicts"}
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_dependency_exists_or_is_made_by_an_earlier_stage(profile):
+    made = {Paths(profile).data.relative_to(ROOT).as_posix()} if Paths(profile).is_default else set()
+    for name, stage in all_stages(profile).items():
+        for dependency in stage["deps"]:
+            # Rooms and files of code are there; everything else comes from a stage above, in this order.
+            assert dependency in made or (ROOT / dependency).exists() and not dependency.startswith(("results/", "figures/")), f"{name}: {dependency}"
+        made |= set(outs(stage))
+
+
+def test_no_two_profiles_write_one_file():
+    seen = {}
+    for profile in PROFILES:
+        for stage in all_stages(profile).values():
+            for path in outs(stage):
+                assert path not in seen, f"{profile} and {seen.get(path)}: {path}"
+                seen[path] = profile
+
+
+def test_profile_stands_in_every_cached_path():
+    for profile in PROFILES:
+        for stage in all_stages(profile).values():
+            assert all(f"/{profile}/" in next(iter(out)) for out in stage["outs"] if next(iter(out.values())).get("cache", True))
+
+
+def test_training_hangs_on_its_rooms_and_not_on_figures():
+    stage = all_stages(default_profile())["train"]
+    assert {"models", "corpus"} <= set(stage["deps"])
+    assert not {"analysis", "evaluation", "experiments/plotting.py", "experiments/sweep_pool.py"} & set(stage["deps"])
+    assert not any("cost" in section or "sweep" in section for param in stage["params"] for section in param.values())
+
+
+def test_finished_runs_survive_a_rerun():
+    stages = all_stages(default_profile())
+    kept = {path: options for name in ("train", "evaluate") for out in stages[name]["outs"] for path, options in out.items()}
+    assert all(options.get("persist") for path, options in kept.items() if not path.endswith("scores.parquet"))
+
+
+def test_imports_are_followed(tmp_path):
+    source = tmp_path / "a.py"
+    source.write_text("import numpy\nfrom experiments import plotting\ndef f():\n    from corpus.world import make_world\n")
+    assert {"numpy", "experiments.plotting", "corpus.world"} <= imported_modules(source)
+
+
+def test_dependencies_reach_through_files():
+    reached = code_dependencies(["experiments.sweep_evaluate"])
+    assert {"evaluation", "models", "tasks", "corpus", "experiments/sweep_plan.py"} <= set(reached)
+    assert "experiments/sweep_pool.py" not in reached and "analysis" not in reached
+
+
+def test_modules_of_others_have_no_file_here():
+    assert module_file("numpy.linalg") is None
+    assert module_file("experiments.profiles") == ROOT / "experiments" / "profiles.py"

@@ -1,0 +1,64 @@
+"""The sweep as a user meets it: from nothing to scores, a second start with nothing to do, a stop, a failure, a missing run."""
+
+import argparse
+import shutil
+
+import pandas as pd
+import pytest
+
+from experiments import sweep
+from experiments.sweep_pool import EXIT_STOPPED, Outcome
+from experiments.sweep_train import read_runs_table
+from tests import tiny_ladder
+from tests.tiny_ladder import BRANCH, LONG, TRUNK
+
+
+@pytest.fixture
+def paths(tmp_path, monkeypatch):
+    """The tiny profile under a root of its own; the estimate is not probed here."""
+    paths = tiny_ladder.paths(tmp_path)
+    monkeypatch.setattr(sweep, "load_profile", lambda name: tiny_ladder.profile())
+    monkeypatch.setattr(sweep, "Paths", lambda name: paths)
+    monkeypatch.setattr(sweep, "machine_factor", lambda *_: 1.0)
+    return paths
+
+
+def start(command, minutes=None):
+    return sweep.main(argparse.Namespace(command=command, profile="tiny", minutes=minutes))
+
+
+def test_from_nothing_to_scores_and_a_second_start_does_nothing(paths, capsys):
+    assert start("run") == 0
+    printed = capsys.readouterr().out
+    assert "training 3 runs of 3" in printed
+    assert list(read_runs_table(paths.runs_table)) == [LONG, TRUNK, BRANCH]
+    assert list(pd.read_parquet(paths.scores)["run"].unique()) == [LONG, TRUNK, BRANCH]
+    assert not (paths.runs / TRUNK / "states").exists()
+    before = paths.scores.read_bytes(), paths.runs_table.read_bytes()
+    assert start("train") == 0 and start("evaluate") == 0
+    printed = capsys.readouterr().out
+    assert "all 3 runs are finished" in printed and "evaluating 0 runs of 3" in printed
+    assert (paths.scores.read_bytes(), paths.runs_table.read_bytes()) == before
+    shutil.rmtree(paths.runs)
+    shutil.rmtree(paths.items)
+    assert start("train") == 0 and start("evaluate") == 0, "another machine, which has the scores and not the checkpoints"
+    assert (paths.scores.read_bytes(), paths.runs_table.read_bytes()) == before
+
+
+def test_evaluation_names_the_runs_that_are_not_trained(paths, capsys):
+    assert start("evaluate") == sweep.EXIT_FAILED
+    assert (
+        f"3 of 3 runs have no scores ({LONG} ...); train them with `python -m experiments.sweep train --profile smoke`".replace("smoke", "tiny")
+        in capsys.readouterr().err
+    )
+
+
+def test_a_time_limit_stops_and_says_how_to_go_on(paths, capsys):
+    assert start("train", minutes=0.0) == EXIT_STOPPED
+    assert "nothing is lost, go on with `python -m experiments.sweep train --profile tiny`" in capsys.readouterr().err
+
+
+def test_failures_are_told_one_line_each(capsys):
+    assert sweep.conclude(Outcome(finished={"a": ""}, failed={"b": "b: no"}, skipped=["c"]), "go") == sweep.EXIT_FAILED
+    assert capsys.readouterr().err.splitlines() == ["error: b: no", "1 failed, 1 left out, 1 finished and kept; go on with `go`"]
+    assert sweep.conclude(Outcome(finished={"a": ""}), "go") == 0

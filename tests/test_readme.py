@@ -1,0 +1,53 @@
+"""Every command of the README is run: cheap ones as they stand, make targets as make would plan them, links and paths looked up."""
+
+import re
+import shlex
+import subprocess
+
+import pytest
+
+from experiments.profiles import ROOT, profile_names
+
+README = ROOT / "README.md"
+PLANNED_BY_MAKE = {"setup", "reproduce", "figures", "verify", "test", "bench"}
+# Run as they stand elsewhere: `dvc repro` is what `make reproduce PROFILE=smoke` runs, and git clone is how the reader came here.
+ONLY_CHECKED = ("dvc", "git", "cd")
+
+
+def commands() -> list[str]:
+    """Lines of the shell blocks of README.md, without prompts and comments."""
+    text = README.read_text(encoding="utf-8") if README.exists() else ""
+    blocks = re.findall(r"```(?:bash|sh|shell|console)\n(.*?)```", text, re.DOTALL)
+    lines = (re.sub(r"\s+#.*", "", line).removeprefix("$ ").strip() for block in blocks for line in block.splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def test_readme_shows_the_commands_a_reader_needs():
+    listed = commands()
+    assert {"make reproduce", "make test"} <= set(listed)
+    assert len(README.read_text(encoding="utf-8").splitlines()) < 200
+
+
+@pytest.mark.parametrize("command", commands())
+def test_command_can_be_run(command):
+    words = shlex.split(command)
+    if words[0] == "make":
+        assert all(word in PLANNED_BY_MAKE or re.fullmatch(r"PROFILE=\w+", word) for word in words[1:])
+        assert all(word.removeprefix("PROFILE=") in profile_names() for word in words if word.startswith("PROFILE="))
+        planned = subprocess.run(["make", "--dry-run", *words[1:]], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        assert "python -m" in planned
+    elif words[0].endswith("python") or words[0] == "python":
+        assert words[1] == "-m"
+        module = words[2].replace(".", "/")
+        assert (ROOT / f"{module}.py").exists() or (ROOT / module / "__main__.py").exists() or words[2] == "pytest"
+    elif words[:2] == ["dvc", "repro"] and len(words) > 2:
+        stages = (ROOT / "dvc.yaml").read_text(encoding="utf-8")
+        assert all(f"\n  {target}:\n" in stages or (ROOT / target).exists() for target in words[2:] if not target.startswith("-"))
+    else:
+        assert words[0] in ONLY_CHECKED
+
+
+def test_paths_in_the_readme_exist():
+    text = README.read_text(encoding="utf-8")
+    named = set(re.findall(r"\]\((?!https?:)([^)#]+)\)", text))
+    assert not [path for path in named if not (ROOT / path).exists()]
