@@ -127,8 +127,8 @@ def compute_axis(ax: Axes) -> None:
 
 
 def percent_axis(ax: Axes) -> None:
-    """Scores as percent, the full range, so that panels can be compared."""
-    ax.set_ylim(-0.04, 1.04)
+    """Scores as percent, the full range, so that panels can be compared; room for a note above 100 %."""
+    ax.set_ylim(-0.04, 1.27)
     ax.yaxis.set_major_locator(FixedLocator([0, 0.25, 0.5, 0.75, 1.0]))
     ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
 
@@ -169,7 +169,7 @@ def draw_fit(ax: Axes, fit: pd.DataFrame, **line) -> None:
         ax.plot(ordered.loss_nats, ordered.value, **({"color": FIT_COLOR, "linewidth": 1.1, "zorder": 4} | line))
 
 
-def note(ax: Axes, text: str, y: float = 0.96, x: float = 0.03, **keywords) -> None:
+def note(ax: Axes, text: str, y: float = 0.985, x: float = 0.03, **keywords) -> None:
     """A small note inside a panel, upper left unless told otherwise."""
     box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.2}
     ax.text(x, y, text, transform=ax.transAxes, fontsize=7.2, va="top", ha="left", color="#333333", bbox=box, zorder=6, **keywords)
@@ -208,10 +208,22 @@ def number(statistic: pd.Series, factor: float = 1.0, decimals: int = 2) -> str:
     """A statistic row as "value [low, high]"; what kept it from being determined where there is no value."""
     if not statistic.status.startswith("ok") or not np.isfinite(statistic.value):
         return statistic.status.split(":")[0].replace("failed", NO_VALUE)
-    text = f"{factor * statistic.value:.{decimals}f}"
-    if np.isfinite(statistic.low) and np.isfinite(statistic.high):
-        text += f" [{factor * statistic.low:.{decimals}f}, {factor * statistic.high:.{decimals}f}]"
-    return text
+    shown = [_plain(factor * part, decimals) for part in (statistic.value, statistic.low, statistic.high)]
+    return f"{shown[0]} [{shown[1]}, {shown[2]}]" if np.isfinite(statistic.low) and np.isfinite(statistic.high) else shown[0]
+
+
+def _plain(value: float, decimals: int) -> str:
+    """Fixed decimals without a minus sign before zero."""
+    text = f"{value:.{decimals}f}"
+    return text.lstrip("-") if not text.strip("-0.") else text
+
+
+def threshold_note(one: pd.DataFrame, suffix: str = "") -> str:
+    """The fitted threshold in words, and whether a smooth curve would do better; `suffix` picks the statistics of one of several metrics."""
+    statistics = one[one.kind == "statistic"].set_index("metric")
+    text = f"threshold {number(statistics.loc['onset_loss' + suffix])}"
+    advantage = statistics.loc["hinge_advantage" + suffix]
+    return text + "\n(a smooth curve fits better)" if advantage.status.startswith("ok") and advantage.value < 0 else text
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -37,7 +37,7 @@ def _summary(one: pd.DataFrame, task: str) -> str:
     statistics = one[one.kind == "statistic"].set_index("metric")
     if task not in THRESHOLD:
         return f"largest jump {plotting.number(statistics.loc['largest_jump_share'], 100, 0)} % of the gain"
-    return f"threshold {plotting.number(statistics.loc['onset_loss'], 1, 2)}"
+    return plotting.threshold_note(one)
 
 
 if __name__ == "__main__":

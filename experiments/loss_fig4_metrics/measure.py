@@ -21,8 +21,8 @@ def measure(scores: pd.DataFrame, paths: Paths) -> list:
         parts.append(checkpoint_rows(rows))
         for task in EXAMS:
             one = rows[rows.task == task]
-            fit, (onset, _) = hinge(one, task, metric)
-            parts += [hinge_curve(fit, one, task, metric), [onset | {"metric": f"onset_loss_{metric}"}]]
+            fit, statistics = hinge(one, task, metric)
+            parts += [hinge_curve(fit, one, task, metric), [row | {"metric": f"{row['metric']}_{metric}"} for row in statistics]]
             if metric == "accuracy":
                 high, low = loss_range(one)
                 parts.append([left_chance(one, task), statistic_row(one, task, "loss_range_nats", Estimate(high - low, low, high))])

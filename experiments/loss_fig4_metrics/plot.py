@@ -24,18 +24,16 @@ def draw(results: pd.DataFrame) -> Figure:
             plotting.draw_chance(ax, chance_of(task, metric))
             plotting.draw_points(ax, points[(points.task == task) & (points.metric == metric)], style, joined=True)
             plotting.draw_fit(ax, one[(one.kind == "fit") & (one.metric == metric)])
-            onset = one[one.metric == f"onset_loss_{metric}"]
-            plotting.draw_onset(ax, onset)
-            low = metric == "brier_score"
-            plotting.note(ax, f"threshold {plotting.number(onset.iloc[0], 1, 2)}", y=0.1 if low else 0.96)
+            plotting.draw_onset(ax, one[one.metric == f"onset_loss_{metric}"])
+            plotting.note(ax, plotting.threshold_note(one, f"_{metric}"))
         row[0].set_ylabel(plotting.METRIC_NAMES[metric])
     for ax, task in zip(axes[0], EXAMS):
         plotting.task_title(ax, task)
     for ax in axes[-1]:
         ax.set_xlabel(plotting.LOSS_LABEL)
     plotting.percent_axis(axes[0, 0])
-    axes[1, 0].set_ylim(-0.04, 1.04)
-    axes[2, 0].set_ylim(-0.05, max(1.0, 1.02 * points[points.metric == "brier_score"].value.max()))
+    axes[1, 0].set_ylim(-0.04, 1.27)
+    axes[2, 0].set_ylim(-0.05, 1.25 * max(0.8, points[points.metric == "brier_score"].value.max()))
     plotting.loss_axis(axes[0, 0], points.loss_nats)
     plotting.legend(figure, "The exam under one discontinuous and two continuous metrics",
                     [*plotting.size_handles(style, points["size"]), plotting.chance_handle(), *plotting.onset_handles()])

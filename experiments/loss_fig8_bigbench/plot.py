@@ -23,8 +23,8 @@ def draw(results: pd.DataFrame) -> Figure:
         plotting.draw_points(ax, points[points.task == task], style, joined=True)
         plotting.draw_fit(ax, one[one.kind == "fit"])
         plotting.draw_onset(ax, one[one.metric == "onset_loss"])
-        statistics = one[one.kind == "statistic"].set_index("metric")
-        plotting.note(ax, f"threshold {plotting.number(statistics.loc['onset_loss'], 1, 2)}\nat chance over {plotting.number(statistics.loc['chance_share'], 100, 0)} % of the range")
+        flat = one[one.metric == "chance_share"].iloc[0]
+        plotting.note(ax, f"at chance over {plotting.number(flat, 100, 0)} % of the range\n{plotting.threshold_note(one)}")
         plotting.task_title(ax, task)
         ax.set_xlabel(plotting.LOSS_LABEL)
     axes[0].set_ylabel("exact match")
