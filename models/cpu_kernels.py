@@ -12,15 +12,12 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
-# Reductions may be reordered so that they vectorise; infinities and overflow keep their meaning.
-# The numpy error model divides without a branch for zero, which would keep a loop scalar.
+# Sums may be reordered so that they vectorise. The numpy error model divides without a branch for zero, which would keep a loop scalar.
 _COMPILE = {"fastmath": {"reassoc", "contract", "arcp", "nsz", "nnan"}, "error_model": "numpy", "cache": True}
-_ONE, _ZERO = np.float32(1.0), np.float32(0.0)
-_MASKED = np.float32(-1e30)
+_ONE, _ZERO, _MASKED = np.float32(1.0), np.float32(0.0), np.float32(-1e30)
 _LOG2_E = np.float32(1.4426950408889634)
 # 2^-127 has no normal fp32 number: its bits come out as an exact zero, which is what a masked score needs.
-_LOWEST_EXPONENT = np.float32(-127.0)
-_HIGHEST_EXPONENT = np.float32(126.0)
+_LOWEST_EXPONENT, _HIGHEST_EXPONENT = np.float32(-127.0), np.float32(126.0)
 # Minimax polynomial of 2^f on [-0.5, 0.5], relative error below 3e-7.
 _P1, _P2, _P3 = np.float32(0.6931472), np.float32(0.2402265), np.float32(0.05550411)
 _P4, _P5, _P6 = np.float32(0.009618129), np.float32(0.0013333558), np.float32(0.00015403530)
@@ -29,10 +26,9 @@ _P4, _P5, _P6 = np.float32(0.009618129), np.float32(0.0013333558), np.float32(0.
 @intrinsic
 def widen(typing_context, stored):
     """fp32 value of a stored number: bf16 bits in a uint16, or fp32 itself."""
-    is_bf16 = stored == types.uint16
 
     def generate(context, builder, signature, arguments):
-        if not is_bf16:
+        if stored != types.uint16:
             return arguments[0]
         bits = builder.shl(builder.zext(arguments[0], ir.IntType(32)), ir.Constant(ir.IntType(32), 16))
         return builder.bitcast(bits, ir.FloatType())
@@ -43,10 +39,9 @@ def widen(typing_context, stored):
 @intrinsic
 def narrow(typing_context, value, like):
     """A fp32 value in the storage type of `like`; bf16 rounds to nearest even."""
-    is_bf16 = like == types.uint16
 
     def generate(context, builder, signature, arguments):
-        if not is_bf16:
+        if like != types.uint16:
             return arguments[0]
         int32 = ir.IntType(32)
         bits = builder.bitcast(arguments[0], int32)
@@ -90,7 +85,7 @@ def _power_of_two(typing_context, exponent):
 
 @njit(inline="always", **_COMPILE)
 def _exp(x):
-    """exp in fp32 without a library call, so that loops around it vectorise. Zero below 2^-127, saturates at 2^126."""
+    """exp in fp32 without a library call, so that loops around it vectorise; zero below 2^-127, at most 2^126."""
     t = min(max(x * _LOG2_E, _LOWEST_EXPONENT), _HIGHEST_EXPONENT)
     n = _round_f32(t)
     f = t - n
@@ -176,16 +171,17 @@ def merge_heads_rotary_backward(dq, dk, dv, cos, sin, dqkv, shape_BTHGK, q_scale
                 for i in range(size):
                     dk[first + i] = narrow(widen(dk[first + i]) + widen(dk[place + i]), dk[first])
                     dv[first + i] = narrow(widen(dv[first + i]) + widen(dv[place + i]), dv[first])
-            is_last = h % share == share - 1
-            key_at, value_at = (H + h // share) * K, (H + G + h // share) * K
             for t in range(T):
                 row, table, step = (b * T + t) * (H + 2 * G) * K, np.uint64(t) * half, np.uint64(t * K)
                 _rotate(dq, place + step, cos, sin, table, half, -_ONE, q_scale, dqkv, np.uint64(row + h * K))
-                if is_last:
-                    _rotate(dk, first + step, cos, sin, table, half, -_ONE, _ONE, dqkv, np.uint64(row + key_at))
-                    target = np.uint64(row + value_at)
-                    for i in range(np.uint64(K)):
-                        dqkv[target + i] = dv[first + step + i]
+            if h % share < share - 1:
+                continue
+            for t in range(T):
+                row, table, step = (b * T + t) * (H + 2 * G) * K, np.uint64(t) * half, np.uint64(t * K)
+                _rotate(dk, first + step, cos, sin, table, half, -_ONE, _ONE, dqkv, np.uint64(row + (H + h // share) * K))
+                target = np.uint64(row + (H + G + h // share) * K)
+                for i in range(np.uint64(K)):
+                    dqkv[target + i] = dv[first + step + i]
 
 
 @njit(**_COMPILE)
