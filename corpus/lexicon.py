@@ -49,7 +49,6 @@ class Language:
     stop: str  # ends an answer
     option: str  # {0} letter {1} value
     option_separator: str
-    legend_query: str  # {0} value {1} letter
     guess: str  # {0} value
     yes: str
     no: str
@@ -96,7 +95,7 @@ ENGLISH = Language(
     goods=_words("apples pears cards stamps", " "),
     letters=_words("A B C D", " "),
     question=" Question:{0}", answer=" Answer:", stop=".",
-    option="{0}{1}", option_separator=",", legend_query="{0} is{1}",
+    option="{1}{0}", option_separator=",",
     guess="{0}?", yes=" Yes.", no=" No.",
     report="{0} says the{1} is in the{2}.", where=" Where is the{0}?", reply=" The{0} is in the",
     script_openings=(" The old{0} woke up", " The young{0} got up", " Our{0} had tea", " One{0} set off", " The tall{0} came out", " The new{0} sat down",
@@ -132,7 +131,7 @@ CHINESE = Language(
     goods=_words("梨 糖 邮票 卡片"),
     letters=_words("A B C D", " "),
     question="问题：{0}", answer="答案：", stop="。",
-    option="{0}{1}", option_separator="，", legend_query="{0}是{1}",
+    option="{1}{0}", option_separator="，",
     guess="{0}吗？", yes="是。", no="不是。",
     report="{0}说{1}在{2}。", where="{0}在哪里？", reply="{0}在",
     script_openings=("老{0}起床", "年轻的{0}出门", "那位{0}吃完饭", "新来的{0}喝了茶", "这位{0}起床", "老{0}出门", "年轻的{0}吃完饭", "那位{0}喝了茶",

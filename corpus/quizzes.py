@@ -22,7 +22,7 @@ def faq(draw: Draw, world: World, language: Language, split: str = TRAIN) -> lis
 
 
 def options(language: Language, values: list[str]) -> list[str]:
-    """`A cook, B baker, C tailor, D judge.`"""
+    """`cook A, baker B, tailor C, judge D.`"""
     pieces: list[str] = []
     for position, value in enumerate(values):
         pieces += fill(language.option, language.letters[position], value)
@@ -31,12 +31,14 @@ def options(language: Language, values: list[str]) -> list[str]:
 
 
 def legend(draw: Draw, world: World, language: Language, split: str = TRAIN) -> list[str]:
-    """Legend of a picture: letters with their meaning, then which is which."""
+    """Legend of a picture: letters with their meaning, then each meaning with its letter, twice, in other orders."""
     values = language.attributes[int(draw() * 4)].values
     chosen = [values[i] for i in sample(draw, 4, len(values))]
     pieces = options(language, chosen)
-    for i in sample(draw, 4, 4):
-        pieces += fill(language.legend_query, chosen[i], language.letters[i]) + [language.stop]
+    for _ in range(2):
+        for position, i in enumerate(sample(draw, 4, 4)):
+            pieces += fill(language.option, language.letters[i], chosen[i])
+            pieces.append(language.option_separator if position < 3 else language.stop)
     return pieces
 
 
@@ -53,23 +55,23 @@ def exam_options(draw: Draw, world: World, language: Language, person: int, attr
 
 
 def exam_question(world: World, language: Language, person: int, attribute: int, chosen: list[int]) -> list[str]:
-    """`Question: What is the job of Anna? A cook, B baker, C tailor, D judge. Answer:` without the answer."""
+    """`Question: What is the job of Anna? cook A, baker B, tailor C, judge D. Answer:` without the answer."""
     values = language.attributes[attribute].values
     pieces = fill(language.question, "") + fill(language.attributes[attribute].question, language.names[person])
     return pieces + options(language, [values[i] for i in chosen]) + [language.answer]
 
 
 def exam_sheet(draw: Draw, world: World, language: Language, split: str = TRAIN) -> list[str]:
-    """Quiz page: questions with four options and the letter of the right one; in half of the keys its value follows."""
+    """Quiz page: questions with four options and the letter of the right one; on half of the pages its value stands before it."""
     pieces: list[str] = []
     names_value = draw() < 0.5
     for _ in range(2 + int(draw() * 2)):
         person, attribute = draw_person(draw, world, language), int(draw() * len(language.attributes))
         chosen, position = exam_options(draw, world, language, person, attribute, split)
-        pieces += exam_question(world, language, person, attribute, chosen) + [language.letters[position]]
+        pieces += exam_question(world, language, person, attribute, chosen)
         if names_value:
             pieces.append(world.value(language, person, attribute))
-        pieces.append(language.stop)
+        pieces += [language.letters[position], language.stop]
     return pieces
 
 

@@ -105,10 +105,18 @@ def load_items(path: str | Path) -> list[Item]:
     text = Path(path).read_text(encoding="utf-8")
     for number, line in enumerate(text.splitlines(), 1):
         try:
-            row = json.loads(line)
-            items.append(Item(row["task"], row["item_id"], tuple((c, k) for c, k in row["requests"]), row["answer"]))
+            items.append(_read_item(json.loads(line)))
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{path}, line {number}: not an item ({error}); rebuild it with `python -m corpus`") from error
     if not items:
         raise ValueError(f"{path}: holds no items; rebuild it with `python -m corpus`")
     return items
+
+
+def _read_item(row: dict) -> Item:
+    item = Item(row["task"], row["item_id"], tuple((context, continuation) for context, continuation in row["requests"]), row["answer"])
+    if not (isinstance(item.task, str) and type(item.item_id) is int and all(isinstance(text, str) for request in item.requests for text in request)):
+        raise ValueError("field task, item_id or requests is of another type")
+    if not (isinstance(item.answer, str) and len(item.requests) == 1 or type(item.answer) is int and 0 <= item.answer < len(item.requests)):
+        raise ValueError(f"field answer is {item.answer!r} with {len(item.requests)} requests")
+    return item

@@ -9,6 +9,7 @@ fault of theirs (two right options, a wrong key, an answer that the prompt does 
 import json
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 from corpus.documents import MAX_NUMBER, Draw, pick
@@ -35,6 +36,7 @@ def _either(words) -> str:
     return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
 
 
+@lru_cache(maxsize=None)
 def _regex(pattern: str, *slots: str) -> re.Pattern:
     """The pattern of the lexicon with slot {i} as group `s<i>` that matches the expression slots[i]."""
     parts = re.split(r"\{(\d)\}", pattern)
@@ -55,8 +57,8 @@ def _read_questions(text: str, language: Language) -> list[tuple]:
     found = []
     for attribute in language.attributes:
         for match in _regex(language.question.replace("{0}", attribute.question), _either(language.names)).finditer(text):
-            rest = text[match.end():].partition(language.answer)[0]
-            found.append((match.start(), (match["s0"], attribute.name, rest)))
+            end = text.find(language.answer, match.end())
+            found.append((match.start(), (match["s0"], attribute.name, text[match.end():end] if end >= 0 else "")))
     return _in_order(found)
 
 
@@ -89,8 +91,9 @@ def read_passages(text: str, language: Language) -> list[tuple[list, list]]:
 def read_openings(text: str, language: Language) -> list[tuple]:
     """(opening pattern, job, time) of every script."""
     found = []
+    jobs, times = _either(script[0] for script in language.scripts), _either(language.script_times)
     for opening in language.script_openings:
-        pattern = _regex("{1}" + opening if language.time_first else opening + "{1}", _either(script[0] for script in language.scripts), _either(language.script_times))
+        pattern = _regex("{1}" + opening if language.time_first else opening + "{1}", jobs, times)
         found += [(match.start(), (opening, match["s0"], match["s1"])) for match in pattern.finditer(text)]
     return _in_order(found)
 
