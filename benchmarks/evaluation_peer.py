@@ -1,0 +1,46 @@
+"""The harness's side of benchmarks/evaluation.py: lm-evaluation-harness on the exported model and items, one thread.
+
+Run by benchmarks/evaluation.py as `python benchmarks/evaluation_peer.py FOLDER BATCH_SIZE`, possibly with the Python of another environment,
+so it imports no room. FOLDER holds `model/` (transformers format) and `tasks/*.yaml` with their jsonl. Writes FOLDER/peer.json: per task
+cpu_seconds, wall_seconds and per item what was found.
+"""
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1", TOKENIZERS_PARALLELISM="false", OMP_NUM_THREADS="1")
+
+import lm_eval  # noqa: E402
+import torch  # noqa: E402
+from lm_eval import evaluator  # noqa: E402
+from lm_eval.models.huggingface import HFLM  # noqa: E402
+from lm_eval.tasks import TaskManager  # noqa: E402
+
+
+def main() -> None:
+    """Load model and tasks, then time `evaluator.evaluate` alone, task by task."""
+    folder, batch_size = Path(sys.argv[1]), int(sys.argv[2])
+    torch.set_num_threads(1)
+    model = HFLM(pretrained=str(folder / "model"), device="cpu", dtype="float32", batch_size=batch_size, add_bos_token=True)
+    manager = TaskManager(include_path=str(folder / "tasks"), include_defaults=False)
+    out = {"version": lm_eval.__version__, "batch_size": batch_size, "tasks": {}}
+    for path in sorted((folder / "tasks").glob("*.yaml")):
+        tasks = manager.load([path.stem])
+        wall, cpu = time.perf_counter(), time.process_time()
+        found = evaluator.evaluate(model, tasks, bootstrap_iters=0, log_samples=True)
+        seconds = {"wall_seconds": time.perf_counter() - wall, "cpu_seconds": time.process_time() - cpu}
+        samples = sorted(found["samples"][path.stem], key=lambda sample: sample["doc_id"])
+        out["tasks"][path.stem] = {**seconds, "responses": [sample["resps"] for sample in samples], "score": [sample_score(sample) for sample in samples]}
+    (folder / "peer.json").write_text(json.dumps(out))
+
+
+def sample_score(sample: dict) -> float:
+    """The harness's own metric of one item."""
+    return float(sample["acc"] if "acc" in sample else sample["exact_match"])
+
+
+if __name__ == "__main__":
+    main()
