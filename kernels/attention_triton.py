@@ -16,14 +16,15 @@ from __future__ import annotations
 
 import torch
 
-from kernels import launch
 from kernels.launch import jit, tl
 
 MAX_HEAD_SIZE = 128
 
 
 def tiles(pass_name: str, head_size: int, dtype: torch.dtype) -> tuple[int, int, int, int]:
-    """(queries a tile, keys a tile, warps, pipeline stages) of pass "forward", "dkdv" or "dq", by head size and type alone: no result depends on batch or length.
+    """(queries a tile, keys a tile, warps, pipeline stages) of pass "forward", "dkdv" or "dq".
+
+    They depend on head size and type alone, so that no result depends on batch or length.
 
     Half precision: large tiles that compile for sm_90 within its 227 KiB of shared memory and without register spills (dk, dv at 128
     spill about 100 bytes a thread). fp32 products run on the ordinary units and need small tiles. Not timed on a GPU yet:

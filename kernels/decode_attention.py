@@ -19,7 +19,7 @@ import math
 import torch
 
 from kernels import launch
-from kernels.attention_triton import MAX_HEAD_SIZE, _forward_walk, _load_tile
+from kernels.attention_triton import MAX_HEAD_SIZE, _forward_walk
 from kernels.launch import jit, tl
 
 # Enough work in a part to pay for writing its result, enough parts to fill a GPU when few rows have long prompts. Not timed yet.

@@ -7,9 +7,12 @@ that leaves half precision out there (the interpreter's tl.dot returns garbage f
 import contextlib
 import os
 from collections.abc import Callable, Iterator
+from unittest import mock
 
 import pytest
 import torch
+
+from kernels import launch
 
 HAS_CUDA = torch.cuda.is_available()
 if not HAS_CUDA:
@@ -28,6 +31,20 @@ def randn(*shape: int, dtype: torch.dtype = torch.float32, seed: int = 0, scale:
     """Normal numbers that depend on shape and seed alone, on the device under test."""
     generator = torch.Generator().manual_seed(seed * 1009 + sum(shape))
     return (torch.randn(shape, generator=generator) * scale).to(DEVICE, dtype)
+
+
+def qkv(
+    num_queries: int, num_keys: int, num_heads: int, num_key_heads: int, size: int, batch: int = 1, dtype: torch.dtype = torch.float32
+) -> Tensors:
+    """Queries [batch, num_queries, num_heads, size], keys and values [batch, num_keys, num_key_heads, size]."""
+    shapes = [(num_queries, num_heads), (num_keys, num_key_heads), (num_keys, num_key_heads)]
+    return tuple(randn(batch, num_times, heads, size, dtype=dtype, seed=i) for i, (num_times, heads) in enumerate(shapes))
+
+
+def some_documents(batch: int, num_times: int) -> torch.Tensor:
+    """Runs of a few tokens; one number comes back later in another run, which must stay apart from the first."""
+    borders = torch.rand(batch, num_times, generator=torch.Generator().manual_seed(num_times)) < 0.15
+    return (borders.cumsum(1) % 3).to(DEVICE)
 
 
 @contextlib.contextmanager
@@ -72,13 +89,30 @@ def outputs_and_gradients(op: Callable, inputs: Tensors) -> tuple[Tensors, tuple
     return tuple(y.detach() for y in outputs), gradients
 
 
-def check_op(op: Callable, reference: Callable, inputs: Tensors) -> None:
-    """Forward and every gradient of `op` against `reference` in fp64, twice, on poisoned memory; the inputs stay as they were."""
+def in_own_precision(reference: Callable) -> Callable:
+    """A reference that computes in the type of its inputs rather than in fp32: what PyTorch itself errs in half precision.
+
+    Measure for operators that feed rounded values to a matrix product. Row statistics are still handed out in fp32.
+    """
+
+    def run(*inputs: torch.Tensor):
+        with mock.patch.object(launch, "accumulation_dtype", lambda x: x.dtype):
+            out, *statistics = reference(*inputs)
+        return (out, *(x if x.dtype == torch.float64 else x.float() for x in statistics))
+
+    return run
+
+
+def check_op(op: Callable, reference: Callable, inputs: Tensors, own: Callable | None = None) -> None:
+    """Forward and every gradient of `op` against `reference` in fp64, twice, on poisoned memory; the inputs stay as they were.
+
+    own: what stands for PyTorch in the inputs' type, the reference by default.
+    """
     before = tuple(x.clone() for x in inputs)
     with poisoned_allocations():
         ours, our_gradients = outputs_and_gradients(op, inputs)
         again, again_gradients = outputs_and_gradients(op, inputs)
-    pytorch, pytorch_gradients = outputs_and_gradients(reference, inputs)
+    pytorch, pytorch_gradients = outputs_and_gradients(own or reference, inputs)
     oracle, oracle_gradients = outputs_and_gradients(reference, tuple(x.double() for x in inputs))
     for i, triple in enumerate(zip(ours, pytorch, oracle, strict=True)):
         assert_error_within(f"output {i}", *triple, FORWARD_FACTOR)

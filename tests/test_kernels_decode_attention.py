@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from kernels import decode_attention as module
 from kernels.attention import attention_reference
 from kernels.decode_attention import decode_attention, decode_attention_reference
-from tests.kernel_checks import DEVICE, DTYPES, FORWARD_FACTOR, HAS_CUDA, assert_error_within, poisoned_allocations, randn
+from tests.kernel_checks import DEVICE, DTYPES, FORWARD_FACTOR, HAS_CUDA, assert_error_within, in_own_precision, poisoned_allocations, randn
 
 ours = functools.partial(decode_attention, path="triton")
 
@@ -25,7 +25,7 @@ def check(inputs, *lengths, op=ours):
     with poisoned_allocations():
         ours_x = op(*inputs, *lengths)
         again = op(*inputs, *lengths)
-    pytorch = decode_attention_reference(*inputs, *lengths)
+    pytorch = in_own_precision(decode_attention_reference)(*inputs, *lengths)
     oracle = decode_attention_reference(*(x.double() for x in inputs), *lengths)
     for name, *triple in zip(("out", "lse"), ours_x, pytorch, oracle, strict=True):
         assert_error_within(name, *triple, FORWARD_FACTOR)

@@ -1,0 +1,230 @@
+"""Speed and memory of every operator of kernels/ against its peers and against what the GPU can do at best.
+
+    python -m benchmarks.kernels [--seconds 480] [--only OP] [--tune]
+
+First the ceilings of this very GPU: copy bandwidth (bytes read and written) and bf16 matrix products. Then each case of kernel_cases.py, forward
+and forward with backward: every implementation is first compared with an fp32 reference (a wrong one is refused and gets no time), then timed
+(median, L2 cache flushed between calls). Cases run in order of interest until --seconds are spent; what was not reached is listed.
+--tune times other tiles of the attention kernels instead. Writes kernels.json, kernels.md and kernels.png into benchmarks/results/, the
+first two after each case, so that a run that is cut off leaves what it has. Needs a CUDA GPU.
+"""
+
+import argparse
+import itertools
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from benchmarks.kernel_cases import Case, attention_case, cases
+from kernels import attention_triton, launch
+
+RESULTS = Path(__file__).resolve().parent / "results"
+# bf16 rounds to 2^-9; a fused sum over thousands of terms stays within a few of these, a wrong mask or a lost gradient does not.
+TOLERANCE = 2e-2
+
+
+def require_gpu(command: str) -> None:
+    """Leave with one line when there is no CUDA GPU."""
+    if not torch.cuda.is_available():
+        sys.exit(f"{command}: needs a CUDA GPU and finds none; run it on a GPU machine")
+
+
+def machine() -> dict:
+    """Device, versions and commit that the numbers belong to."""
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=RESULTS.parent).stdout.strip()
+    versions = {"torch": torch.__version__, "cuda": torch.version.cuda}
+    for name in ("triton", "flash_attn", "liger_kernel"):
+        if launch.has_package(name):
+            versions[name] = getattr(__import__(name), "__version__", "installed")
+    return {"device": torch.cuda.get_device_name(), "versions": versions, "commit": commit or "unknown", "date": time.strftime("%Y-%m-%d")}
+
+
+def median_ms(run: Callable, milliseconds: float = 150) -> float:
+    """Median time of one call; the L2 cache is flushed before each."""
+    import triton
+
+    return triton.testing.do_bench(run, warmup=50, rep=milliseconds, return_mode="median")
+
+
+def ceilings() -> dict:
+    """Bytes per second of a 2 GiB copy and flops per second of an 8192-cubed bf16 product on this GPU."""
+    source = torch.empty(2**30, dtype=torch.bfloat16, device="cuda")
+    target = torch.empty_like(source)
+    copy = 2 * source.nbytes / median_ms(lambda: target.copy_(source)) * 1e3
+    a, b = (torch.randn(8192, 8192, device="cuda", dtype=torch.bfloat16) for _ in range(2))
+    matmul = 2 * 8192**3 / median_ms(lambda: a @ b) * 1e3
+    return {"copy_gb_per_second": copy / 1e9, "matmul_tflops_per_second": matmul / 1e12}
+
+
+def outputs_of(function: Callable, inputs: tuple) -> tuple:
+    outputs = function(*inputs)
+    return outputs if isinstance(outputs, tuple) else (outputs,)
+
+
+def gradients_of(function: Callable, inputs: tuple, weights: tuple) -> tuple:
+    return torch.autograd.grad(outputs_of(function, inputs), inputs, weights)
+
+
+def relative_error(ours: tuple, expected: tuple) -> float:
+    """Largest norm of a difference over the norm of what is expected, over outputs or gradients."""
+    return max((((x.float() - y.float()).norm() / y.float().norm().clamp(min=1e-30)).item() for x, y in zip(ours, expected)), default=0.0)
+
+
+def expected_of(case: Case, inputs: tuple, weights: tuple) -> tuple:
+    """Outputs and gradients of the most exact implementation there is: eager in fp32 where it fits, else the first peer."""
+    if "eager" in case.functions and case.op != "cross_entropy":
+        wide = tuple(x.detach().float().requires_grad_(x.requires_grad) for x in inputs)
+        outputs = outputs_of(case.functions["eager"], wide)
+        gradients = torch.autograd.grad(outputs, wide, tuple(w.float() for w in weights)) if case.has_backward else ()
+        return tuple(y.detach() for y in outputs), gradients
+    peer = case.functions[next(name for name in case.functions if name != "ours")]
+    gradients = gradients_of(peer, inputs, weights) if case.has_backward else ()
+    return tuple(y.detach() for y in outputs_of(peer, inputs)), gradients
+
+
+def peak_bytes(run: Callable) -> int:
+    """Memory that one call takes on top of what was held before it."""
+    torch.cuda.synchronize()
+    before = torch.cuda.memory_allocated()
+    torch.cuda.reset_peak_memory_stats()
+    run()
+    torch.cuda.synchronize()
+    return torch.cuda.max_memory_allocated() - before
+
+
+def measure(case: Case, limits: dict) -> list[dict]:
+    """One row per implementation of the case."""
+    torch.manual_seed(0)
+    inputs = case.inputs()
+    with torch.no_grad():
+        weights = tuple(torch.randn_like(y) for y in outputs_of(case.functions["ours"], inputs))
+    expected, expected_gradients = expected_of(case, inputs, weights)
+    limit = limits["copy_gb_per_second"] * 1e9 if case.unit == "bytes" else limits["matmul_tflops_per_second"] * 1e12
+    rows = []
+    for name, function in case.functions.items():
+        row = {"op": case.op, "shape": case.shape, "implementation": name}
+        try:
+            with torch.no_grad():
+                row["error"] = relative_error(outputs_of(function, inputs), expected)
+            if case.has_backward:
+                row["gradient_error"] = relative_error(gradients_of(function, inputs, weights), expected_gradients)
+            if max(row["error"], row.get("gradient_error", 0.0)) > TOLERANCE:
+                rows.append(row | {"refused": "wrong result"})
+                continue
+            with torch.no_grad():
+                row["forward_ms"] = median_ms(lambda: function(*inputs))  # noqa: B023
+            row["forward_of_limit"] = case.forward_cost / row["forward_ms"] * 1e3 / limit
+            run = (lambda: gradients_of(function, inputs, weights)) if case.has_backward else (lambda: function(*inputs))  # noqa: B023
+            if case.has_backward:
+                row["both_ms"] = median_ms(run)
+                row["both_of_limit"] = (case.forward_cost + case.backward_cost) / row["both_ms"] * 1e3 / limit
+            row["peak_mib"] = peak_bytes(run) / 2**20
+        except (RuntimeError, ValueError, TypeError) as failure:  # a peer may not support a shape or run out of memory: say so in the table
+            row["refused"] = str(failure).splitlines()[0][:120]
+        rows.append(row)
+    return rows
+
+
+def speedup(rows: list[dict], key: str) -> dict[tuple, tuple[float, str]]:
+    """(op, shape) -> (time of the best peer over ours, its name): above 1 ours is faster."""
+    ratios = {}
+    for (op, shape), group in itertools.groupby(rows, lambda row: (row["op"], row["shape"])):
+        times = {row["implementation"]: row[key] for row in group if key in row}
+        if "ours" in times and len(times) > 1:
+            peer = min((name for name in times if name != "ours"), key=times.get)
+            ratios[op, shape] = (times[peer] / times["ours"], peer)
+    return ratios
+
+
+def write_table(report: dict, path: Path) -> None:
+    """The report as Markdown: one line per implementation, ours with its ratio to the best peer."""
+    machine_line = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
+    ceiling_line = ", ".join(f"{name} {value:.0f}" for name, value in report["ceilings"].items())
+    lines = [f"{report['device']}; {machine_line}; commit {report['commit'][:10]}; {ceiling_line}", ""]
+    lines += ["| op | shape | implementation | forward ms | both ms | of limit | peak MiB | best peer / ours |", "|---|---|---|---|---|---|---|---|"]
+    ratios = {**speedup(report["rows"], "forward_ms"), **speedup(report["rows"], "both_ms")}
+    for row in report["rows"]:
+        ratio, peer = ratios.get((row["op"], row["shape"]), (None, "")) if row["implementation"] == "ours" else (None, "")
+        numbers = [row.get("forward_ms"), row.get("both_ms"), row.get("both_of_limit", row.get("forward_of_limit")), row.get("peak_mib"), ratio]
+        cells = ["" if value is None else f"{value:.3g}" for value in numbers]
+        note = f" ({peer})" if peer else row.get("refused", "")
+        lines.append(f"| {row['op']} | {row['shape']} | {row['implementation']} | {' | '.join(cells)}{note} |")
+    lines += ["", "Not reached: " + (", ".join(report["not_reached"]) or "none"), "Absent peers: " + (", ".join(report["absent"]) or "none")]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def draw(report: dict, path: Path) -> None:
+    """Time of the best peer over ours, one bar per case; the line at 1 is parity."""
+    from matplotlib.figure import Figure
+
+    ratios = {**speedup(report["rows"], "forward_ms"), **speedup(report["rows"], "both_ms")}
+    figure = Figure(figsize=(7, 0.25 * len(ratios) + 1.2), layout="constrained")
+    axes = figure.subplots()
+    labels = [f"{op} {shape} (vs {peer})" for (op, shape), (_, peer) in ratios.items()]
+    axes.barh(labels, [ratio for ratio, _ in ratios.values()], color=["tab:green" if ratio >= 1 else "tab:red" for ratio, _ in ratios.values()])
+    axes.axvline(1, color="black", linewidth=0.8)
+    axes.invert_yaxis()
+    axes.set_xlabel(f"time of the best peer / ours, {report['device']}")
+    axes.tick_params(labelsize=6)
+    figure.savefig(path, dpi=150)
+
+
+def tune(seconds: float) -> list[dict]:
+    """Times of the attention passes with other tiles, fastest first; tiles that do not compile are left out."""
+    original, rows, deadline = attention_triton.tiles, [], time.monotonic() + seconds
+    options = list(itertools.product((32, 64, 128), (32, 64, 128), (4, 8), (2, 3, 4)))
+    for size, pass_name in itertools.product((64, 128), ("forward", "dkdv", "dq")):
+        case = attention_case(4, 4096, 2048 // size, 2048 // size, size)
+        inputs, share = case.inputs(), (deadline - time.monotonic()) / 6
+        weights, stop = (torch.randn_like(inputs[0]),), time.monotonic() + share
+        for tile in options:
+            if time.monotonic() > stop:
+                break
+            attention_triton.tiles = lambda name, k, dtype: tile if name == pass_name else original(name, k, dtype)  # noqa: B023
+            run = (lambda: case.functions["ours"](*inputs)) if pass_name == "forward" else (lambda: gradients_of(case.functions["ours"], inputs, weights))  # noqa: B023
+            try:
+                rows.append({"head_size": size, "pass": pass_name, "tile": tile, "ms": median_ms(run, 50)})
+            except Exception as failure:  # Triton raises many types where a tile needs too much of the GPU
+                print(f"{pass_name} {size} {tile}: {type(failure).__name__}")
+    attention_triton.tiles = original
+    return sorted(rows, key=lambda row: (row["head_size"], row["pass"], row["ms"]))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=480)
+    parser.add_argument("--only", help="one operator")
+    parser.add_argument("--tune", action="store_true", help="time tiles of the attention kernels instead")
+    options = parser.parse_args()
+    require_gpu("benchmarks.kernels")
+    RESULTS.mkdir(exist_ok=True)
+    if options.tune:
+        report = machine() | {"rows": tune(options.seconds)}
+        (RESULTS / "attention_tiles.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        for row in report["rows"]:
+            print(row)
+        return
+    start = time.monotonic()
+    report = machine() | {"ceilings": ceilings(), "rows": [], "not_reached": [], "absent": []}
+    for case in cases():
+        if options.only not in (None, case.op):
+            continue
+        if time.monotonic() - start > options.seconds:
+            report["not_reached"].append(f"{case.op} {case.shape}")
+            continue
+        report["rows"] += measure(case, report["ceilings"])
+        report["absent"] = sorted({*report["absent"], *case.absent})
+        (RESULTS / "kernels.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        write_table(report, RESULTS / "kernels.md")
+        torch.cuda.empty_cache()
+    draw(report, RESULTS / "kernels.png")
+    print((RESULTS / "kernels.md").read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    main()
