@@ -25,6 +25,8 @@ from analysis.task_law import fit_counts
 
 # Smallest pass rate a curve may claim, so that F stays finite.
 SMALLEST_RATE = 1e-300
+NUM_STARTS = 4
+LIMIT = 30.0
 
 
 def _steps(x: np.ndarray, theta: np.ndarray) -> np.ndarray:
@@ -47,29 +49,33 @@ def _to_f(log_rate: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Growth:
-    """One curve F(x; theta) with starting points made from the straight fit (a, b) and the span of x."""
+    """One curve F(x; theta) with starting points made from the straight fit (a, b) and the span of x. slopes: places in theta that are
+    exponents of a task law, hence not negative."""
 
     num_params: int
     curve: Callable[[np.ndarray, np.ndarray], np.ndarray]
     starts: Callable[[float, float, float], list[list[float]]]
+    slopes: tuple[int, ...] = ()
 
 
 CURVES = {
-    "law": Growth(2, lambda x, t: t[0] - t[1] * x, lambda a, b, s: [[a, b], [a, 2 * b], [a, b / 2]]),
+    "law": Growth(2, lambda x, t: t[0] - t[1] * x, lambda a, b, s: [[a, b], [a, 2 * b], [a, b / 2]], (1,)),
     "quadratic": Growth(3, lambda x, t: t[0] - t[1] * x + t[2] * x**2, lambda a, b, s: [[a, b, bend / s**2] for bend in (0, 0.1, -0.1)]),
     "cubic": Growth(
         4, lambda x, t: t[0] - t[1] * x + t[2] * x**2 + t[3] * x**3,
         lambda a, b, s: [[a, b, bend / s**2, twist / s**3] for bend in (0, 0.1, -0.1) for twist in (0, 0.1)],
     ),
-    "steps": Growth(4, _steps, lambda a, b, s: [[a - d, b * k, a - 0.7, b / k] for d in (0.7, 2.0) for k in (1.0, 2.0, 4.0)]),
-    "circuits": Growth(4, _circuits, lambda a, b, s: [[a, b * k, a + d, b * m] for d in (0.0, 0.5) for k in (0.3, 1.0) for m in (1.0, 2.0, 4.0)]),
+    "steps": Growth(4, _steps, lambda a, b, s: [[a - d, b * k, a - 0.7, b / k] for d in (0.7, 2.0) for k in (1.0, 2.0, 4.0)], (1, 3)),
+    "circuits": Growth(
+        4, _circuits, lambda a, b, s: [[a, b * k, a + d, b * m] for d in (0.0, 0.5) for k in (0.3, 1.0) for m in (1.0, 2.0, 4.0)], (1, 3)
+    ),
     "richards": Growth(3, _richards, lambda a, b, s: [[c, k * np.exp(a) / 3, d] for c in (0.5, 3.0) for k in (0.1, 0.5) for d in (0.0, 1.0)]),
 }
 
 
 @dataclass(frozen=True)
 class GrowthFit:
-    """theta in the centred log size, minus twice the log likelihood of the fitted rows, and whether at least two starts agree."""
+    """theta in the centred log size, minus twice the log likelihood of the fitted rows, and whether the two best starts agree."""
 
     name: str
     theta: np.ndarray = field(repr=False)
@@ -89,7 +95,7 @@ def row_log_likelihood(f: np.ndarray, passes: np.ndarray, attempts: np.ndarray, 
     """
     share = passes / attempts
     best = passes * np.log(np.where(passes > 0, share, 1)) + (attempts - passes) * np.log1p(-np.where(share < 1, share, 0))
-    z = np.linspace(-5, 5, 161)
+    z = np.linspace(-4.5, 4.5, 81)
     at = f[:, None] + noise * z
     hazard = np.exp(np.clip(at, -40, 6.5))
     log_rate, log_miss = -hazard, np.log(-np.expm1(-hazard))
@@ -101,7 +107,8 @@ def row_log_likelihood(f: np.ndarray, passes: np.ndarray, attempts: np.ndarray, 
 
 
 def fit_growth(name: str, num_parameters: np.ndarray, passes: np.ndarray, attempts: np.ndarray, noise: float) -> GrowthFit:
-    """Maximum likelihood of one curve at given run noise; status "failed: ..." without convergence, or when no two starts agree."""
+    """Maximum likelihood of one curve at given run noise; status "failed: ..." without convergence, or when the two best of several starts
+    end more than 1 apart."""
     x = np.log(np.asarray(num_parameters, float))
     centre = float(x.mean())
     x = x - centre
@@ -111,18 +118,28 @@ def fit_growth(name: str, num_parameters: np.ndarray, passes: np.ndarray, attemp
     def minus_twice(theta: np.ndarray) -> float:
         return float(-2 * np.sum(row_log_likelihood(growth.curve(x, theta), passes, attempts, noise)))
 
+    starts = growth.starts(float(straight[0]), float(straight[1]), max(float(np.ptp(x)), 1e-6))
     ends = []
-    for start in growth.starts(float(straight[0]), float(straight[1]), max(float(np.ptp(x)), 1e-6)):
-        rough = optimize.minimize(minus_twice, start, method="Nelder-Mead", options={"maxiter": 600, "xatol": 1e-4, "fatol": 1e-3})
+    for start in sorted(starts, key=lambda theta: minus_twice(np.array(theta)))[:NUM_STARTS]:
+        rough = _simplex(minus_twice, start, growth.slopes, 300)
         ends.append((float(rough.fun), rough.x))
     ends.sort(key=lambda end: end[0])
-    # A second simplex from the best end: the first may have collapsed on a ridge.
-    final = optimize.minimize(minus_twice, ends[0][1], method="Nelder-Mead", options={"maxiter": 2000, "xatol": 1e-5, "fatol": 1e-4})
+    # New simplexes from the two best ends: the first may have collapsed on a ridge.
+    final, second = sorted((_simplex(minus_twice, end[1], growth.slopes, 2000) for end in ends[:2]), key=lambda end: end.fun)
     if not (final.success and np.isfinite(final.fun)):
         return GrowthFit(name, final.x, centre, np.nan, "failed: did not converge")
-    agreeing = sum(end[0] < final.fun + 1.0 for end in ends)
-    status = "ok" if agreeing >= 2 else f"failed: 1 of {len(ends)} starts found the optimum"
+    status = "ok" if second.fun < final.fun + 1.0 else "failed: the two best starts disagree"
     return GrowthFit(name, final.x, centre, float(final.fun), status)
+
+
+def _simplex(
+    objective: Callable[[np.ndarray], float], start: np.ndarray, slopes: tuple[int, ...], max_steps: int
+) -> optimize.OptimizeResult:
+    # The deviance decides when to stop: along a ridge theta may move where the curve no longer does.
+    options = {"maxiter": max_steps, "maxfev": 2 * max_steps, "xatol": 1e-2, "fatol": 1e-3}
+    bounds = [(0.0 if place in slopes else -LIMIT, LIMIT) for place in range(len(start))]
+    start = np.clip(start, *np.transpose(bounds))
+    return optimize.minimize(objective, start, method="Nelder-Mead", bounds=bounds, options=options)
 
 
 def compare_growth(
@@ -130,7 +147,8 @@ def compare_growth(
 ) -> pd.DataFrame:
     """Fit each curve without the num_held_out largest sizes and score it on them; rows [n] are runs.
 
-    Columns: curve, num_params, deviance, aicc (on the fitted sizes), held_out_log_density (sum over held-out runs, higher is better),
+    Columns: curve, num_params, deviance, aicc (on the fitted sizes), held_out_log_density (sum over held-out runs at the fitted
+    theta, higher is better),
     held_out_error_f (root mean square, runs with passes), difference (of log density to the plain law's), status; best held-out first.
     Run noise tau is that of the cubic fit to the fitted sizes (with n - 4 degrees of freedom where they allow, else of the straight one),
     the same for all. ValueError when fewer than 4 sizes remain.

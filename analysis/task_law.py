@@ -191,19 +191,21 @@ def fit_counts(
     square = np.full(num_fits, 0.01 if noise is None else noise**2)
     theta, covariance = np.full((num_fits, num_columns), np.inf), np.zeros((num_fits, num_columns, num_columns))
     converged = np.zeros(num_fits, bool)
-    for _ in range(MAX_STEPS):
+    for iteration in range(MAX_STEPS):
+        # Rows with a handful of passes can swing between two states; shorter steps settle them.
+        damping = 0.5 ** (iteration // 25)
         rows = np.flatnonzero(~converged)
         if not len(rows):
             break
         moved, covariance[rows], square[rows], mode[rows] = _step(
-            design, offset, passes[rows], attempts[rows], prior, mode[rows], square[rows], noise is None
+            design, offset, passes[rows], attempts[rows], prior, mode[rows], square[rows], noise is None, damping
         )
-        converged[rows] = np.max(np.abs(moved - theta[rows]), axis=1) < 1e-5 * (1 + np.max(np.abs(moved), axis=1))
+        converged[rows] = np.max(np.abs(moved - theta[rows]), axis=1) < 1e-5 * damping * (1 + np.max(np.abs(moved), axis=1))
         theta[rows] = moved
     return CountFits(theta, covariance, np.sqrt(square), np.sum(passes > 0, axis=1), converged)
 
 
-def _step(design, offset, passes, attempts, prior, mode, square, is_noise_free):
+def _step(design, offset, passes, attempts, prior, mode, square, is_noise_free, damping):
     """One step of penalised quasi-likelihood: linearise at the conditional mode of F, weighted least squares, tau, new mode."""
     hazard = np.exp(np.clip(mode, -30, 6))
     rate = np.maximum(np.exp(-hazard), 1e-250)
@@ -215,9 +217,10 @@ def _step(design, offset, passes, attempts, prior, mode, square, is_noise_free):
     theta = np.linalg.solve(gram, ((weight * (working - offset)) @ design + prior[1] @ prior[0])[..., None])[..., 0]
     line = offset + theta @ design.T
     if is_noise_free:
-        square = _moment_step(square, working - line, variance, passes > 0, design.shape[1])
+        moved = _moment_step(square, working - line, variance, passes > 0, design.shape[1])
+        square = square + damping * (moved - square)
     target = line + (working - line) * square[:, None] / (square[:, None] + variance)
-    return theta, np.linalg.inv(gram), square, mode + np.clip(target - mode, -0.5, 0.5)
+    return theta, np.linalg.inv(gram), square, mode + damping * np.clip(target - mode, -0.5, 0.5)
 
 
 def _moment_step(square, residual, variance, informative, num_columns):
