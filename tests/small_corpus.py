@@ -1,6 +1,7 @@
 """The corpus as the tests of corpus/ and tasks/ see it: the real world, tokenizer and mixture, made once a process (under a second)."""
 
 import random
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -19,6 +20,7 @@ from tasks.oracle import Facts
 WORLD_SEED = 0
 SPLITS = (TRAIN, VALIDATION, EVALUATION)
 KIND_LANGUAGES = [(kind, code) for kind in KINDS for code in KINDS[kind].languages]
+MAX_DRAWS = 20000  # of one search for a composition; the rarest (2 of 30) takes about 45
 MIXTURE = list(MIXTURES)[-1]  # the newest, which the profiles use
 
 
@@ -62,7 +64,17 @@ def pieces(kind: str, code: str, seed: int, split: str = TRAIN, language=None) -
     return KINDS[kind].write(random.Random(f"{kind}/{code}/{split}/{seed}").random, world(), language or LANGUAGES[code], split)
 
 
-def texts_of(tokens: np.ndarray, languages: np.ndarray) -> dict[str, str]:
+def texts(kind: str, code: str, num_documents: int = 60) -> list[str]:
+    return ["".join(pieces(kind, code, seed)) for seed in range(num_documents)]
+
+
+def bounded(seed) -> Callable[[], float]:
+    """Uniform floats that run out: a search that has nothing to find raises StopIteration where it would loop for ever."""
+    rng, left = random.Random(seed), iter(range(MAX_DRAWS))
+    return lambda: (next(left), rng.random())[1]
+
+
+def decoded(tokens: np.ndarray, languages: np.ndarray) -> dict[str, str]:
     """The decoded text of a run of tokens, one string a language, with its document starts."""
     return {code: tokenizer().decode(tokens[languages == index].tolist(), skip_special_tokens=False) for index, code in enumerate(LANGUAGE_CODES)}
 
@@ -70,7 +82,7 @@ def texts_of(tokens: np.ndarray, languages: np.ndarray) -> dict[str, str]:
 def stream_texts(seed: int, num_tokens: int, split: str = TRAIN) -> dict[str, str]:
     """Text of the first `num_tokens` of a stream, per language."""
     source = stream(seed, split)
-    return texts_of(source.tokens(0, num_tokens), source.languages(0, num_tokens))
+    return decoded(source.tokens(0, num_tokens), source.languages(0, num_tokens))
 
 
 def documents(text: str) -> list[str]:

@@ -1,0 +1,68 @@
+"""`python -m corpus`: data/ is built byte for byte, its manifest is right, and user errors are one line."""
+
+import hashlib
+import json
+
+import pytest
+from small_corpus import MIXTURE, facts, stream
+
+from corpus import __main__ as entry
+from corpus.stream import TokenFile, load_validation
+from corpus.tokenizer import fingerprint, load
+from tasks import TASKS
+from tasks.base import load_items
+from tasks.oracle import read_facts, solve
+
+PLAN = {"world_seed": 0, "mixture_name": MIXTURE, "train_tokens": {1: 3000}, "validation_sequences": 8, "sequence_length": 64, "num_items": 20}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data")
+    return path, entry.build(path, **PLAN)
+
+
+def test_every_file_is_in_the_manifest_with_its_hash(data):
+    path, manifest = data
+    assert json.loads((path / "manifest.json").read_text(encoding="utf-8")) == manifest
+    files = {str(p.relative_to(path)): hashlib.sha256(p.read_bytes()).hexdigest() for p in path.rglob("*") if p.is_file() and p.name != "manifest.json"}
+    assert manifest["sha256"] == files
+    assert set(files) == {"tokenizer.json", "world.json", "validation.bin", "train_1.bin", *(f"items/{name}.jsonl" for name in TASKS)}
+
+
+def test_a_second_build_gives_the_same_bytes(data, tmp_path):
+    path, manifest = data
+    assert entry.build(tmp_path, **PLAN) == manifest
+    assert (tmp_path / "manifest.json").read_bytes() == (path / "manifest.json").read_bytes()
+
+
+def test_another_world_gives_other_bytes(data, tmp_path):
+    other = entry.build(tmp_path, **(PLAN | {"world_seed": 1}))["sha256"]
+    assert not [name for name, digest in data[1]["sha256"].items() if other[name] == digest and name != "tokenizer.json"
+                and not name.startswith(("items/endings", "items/ipa", "items/unscramble", "items/modified"))]
+
+
+def test_files_belong_together(data):
+    path, manifest = data
+    tokenizer = fingerprint(load(path / "tokenizer.json"))
+    assert manifest["tokenizer"] == tokenizer and manifest["mixture"] == MIXTURE
+    file = TokenFile(path / "train_1.bin", tokenizer, check_payload=True)
+    assert len(file) == 3000 and (file.tokens(0, 3000) == stream(1).tokens(0, 3000)).all()
+    assert load_validation(path / "validation.bin", tokenizer).tokens.shape == (8, 65)
+
+
+def test_items_are_answered_by_the_facts_beside_them(data):
+    path, _ = data
+    known = read_facts(path / "world.json")
+    assert known == facts()
+    for name in TASKS:
+        made = load_items(path / "items" / f"{name}.jsonl")
+        assert len(made) == 20 and all(solve(item, known) == item.answer for item in made)
+
+
+@pytest.mark.parametrize("arguments", [["--profile", "nosuch"]])
+def test_user_errors_are_one_line(arguments, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["corpus", *arguments])
+    assert entry.main() == 2
+    error = capsys.readouterr().err
+    assert error.startswith("corpus: ") and error.count("\n") == 1 and "nosuch" in error
