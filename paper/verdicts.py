@@ -1,0 +1,113 @@
+"""`python -m paper.verdicts [--profile P]`: hold the measured statistics against the claims and write verdicts.json.
+
+A verdict is computed, never written: "replicated" when the whole 95 % interval meets the criterion, "not replicated" when none of it does, "inconclusive"
+when the criterion's bound lies inside the interval or the statistic could not be determined, "not reached" when the task never left chance.
+"""
+
+import argparse
+import json
+import math
+from pathlib import Path
+
+import pandas as pd
+
+from experiments.profiles import Paths, default_profile, run_command
+from experiments.score_table import read_results
+from paper.claims import Claim, Criterion, load_claims
+
+REPLICATED, NOT_REPLICATED, INCONCLUSIVE, NOT_REACHED = VERDICTS = ("replicated", "not replicated", "inconclusive", "not reached")
+DIGITS = 5  # significant digits kept in verdicts.json
+
+
+def judge(criterion: Criterion, value: float, low: float, high: float, reference: tuple[float, float, float] | None = None, loss_range: float = math.nan) -> str:
+    """The verdict on one statistic with its interval [low, high]; a statistic without interval (nan ends) counts as exact.
+
+    reference and loss_range serve "inside": (value, low, high) of the reference statistic, and the loss range in nats."""
+    if not math.isfinite(value):
+        return INCONCLUSIVE
+    low, high = (value if math.isnan(low) else low), (value if math.isnan(high) else high)
+    if criterion.operator == "inside":
+        return _judge_inside(criterion, value, low, high, reference, loss_range)
+    bounds = {"at_most": (-math.inf, criterion.bound), "at_least": (criterion.bound, math.inf), "within": (-criterion.bound, criterion.bound)}[criterion.operator]
+    if bounds[0] <= low and high <= bounds[1]:
+        return REPLICATED
+    return NOT_REPLICATED if high < bounds[0] or low > bounds[1] else INCONCLUSIVE
+
+
+def _judge_inside(criterion: Criterion, value: float, low: float, high: float, reference: tuple[float, float, float] | None, loss_range: float) -> str:
+    if reference is None or not all(map(math.isfinite, reference)) or not math.isfinite(loss_range):
+        return INCONCLUSIVE
+    if high < reference[1] or low > reference[2]:
+        return NOT_REPLICATED
+    vague = reference[2] - reference[1] > criterion.resolution * loss_range
+    return REPLICATED if reference[1] <= value <= reference[2] and not vague else INCONCLUSIVE
+
+
+class Statistics:
+    """The statistic rows of one results.csv, looked up by task and name."""
+
+    def __init__(self, path: Path):
+        results = read_results(path)
+        self._path, self._rows = path, results[results.kind == "statistic"].set_index(["task", "metric"])
+
+    def row(self, task: str, name: str) -> pd.Series:
+        """The row of a statistic. ValueError if the folder does not measure it: a claim must never pass for lack of a number."""
+        if (task, name) not in self._rows.index:
+            raise ValueError(f"{self._path}: no statistic {name} for task {task}, which claims.yaml judges; measure it there or mend the claim")
+        return self._rows.loc[(task, name)]
+
+    def number(self, task: str, name: str) -> tuple[float, float, float]:
+        """(value, low, high), nan where it could not be determined."""
+        row = self.row(task, name)
+        return (row.value, row.low, row.high) if row.status.startswith("ok") else (math.nan,) * 3
+
+    def left_chance(self, task: str) -> bool:
+        """Whether the task left chance; claims over all tasks are judged whatever single tasks did."""
+        return task == "all" or self.row(task, "left_chance").value > 0
+
+
+def verdict_of(claim: Claim, task: str, statistics: Statistics, profile: str) -> dict:
+    """One entry of verdicts.json."""
+    row = statistics.row(task, claim.statistic)
+    value, low, high = statistics.number(task, claim.statistic)
+    reference, loss_range = None, math.nan
+    if claim.criterion.operator == "inside":
+        reference, loss_range = statistics.number(task, claim.criterion.reference), statistics.number(task, "loss_range_nats")[0]
+    verdict = judge(claim.criterion, value, low, high, reference, loss_range) if statistics.left_chance(task) else NOT_REACHED
+    return {
+        "id": claim.id if task == "all" else f"{claim.id}.{task}", "paper": claim.paper, "claim": claim.claim, "statistic": claim.unit, "value": _rounded(value),
+        "low": _rounded(low), "high": _rounded(high), "criterion": str(claim.criterion), "verdict": verdict, "seeds": [int(seed) for seed in row.seed.split()],
+        "profile": profile, "task": task, "folder": claim.folder, "status": row.status}
+
+
+def _rounded(value: float) -> float | None:
+    return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
+
+
+def all_verdicts(paths: Paths, claims: list[Claim] | None = None) -> list[dict]:
+    """Every claim on every task of it, in the order of claims.yaml, from the results.csv of its folder."""
+    claims = load_claims() if claims is None else claims
+    tables = {folder: Statistics(paths.results_csv(folder)) for folder in dict.fromkeys(claim.folder for claim in claims)}
+    return [verdict_of(claim, task, tables[claim.folder], paths.profile) for claim in claims for task in claim.tasks]
+
+
+def write_verdicts(paths: Paths) -> list[dict]:
+    """Compute all verdicts and write verdicts.json; returns them."""
+    verdicts = all_verdicts(paths)
+    paths.verdicts.parent.mkdir(parents=True, exist_ok=True)
+    paths.verdicts.write_text(json.dumps(verdicts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return verdicts
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Write verdicts.json and print the count of each verdict."""
+    paths = Paths(arguments.profile)
+    verdicts = write_verdicts(paths)
+    counts = ", ".join(f"{sum(entry['verdict'] == verdict for entry in verdicts)} {verdict}" for verdict in VERDICTS)
+    print(f"{paths.verdicts.relative_to(paths.root)}: {len(verdicts)} verdicts: {counts}")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--profile", default=default_profile(), help="name of a file in profiles/ (default: %(default)s)")
+    run_command(main, parser)
