@@ -226,7 +226,7 @@ def threshold_note(one: pd.DataFrame, suffix: str = "") -> str:
     return text + "\n(a smooth curve fits better)" if advantage.status.startswith("ok") and advantage.value < 0 else text
 
 
-def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A GitHub table; the first column is aligned left, the others right."""
-    lines = [list(header), ["---"] + ["---:"] * (len(header) - 1), *rows]
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]], is_text: bool = False) -> str:
+    """A GitHub table; the first column is aligned left, the others right unless the table is text."""
+    lines = [list(header), ["---"] + ["---" if is_text else "---:"] * (len(header) - 1), *rows]
     return "".join("| " + " | ".join(str(cell) for cell in line) + " |\n" for line in lines)

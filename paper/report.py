@@ -1,0 +1,99 @@
+"""`python -m paper.report [--profile P]`: the report and README's verdict table, assembled from committed results; no number in them is typed.
+
+report_source.md holds the text. A macro in double braces is replaced by what it names, and an unknown one is an error:
+  {{profile}}                               name of the profile
+  {{verdict_table}}                         one line per claim
+  {{verdict ID}}                            the verdict of one entry of verdicts.json, or the counts of a claim over its tasks
+  {{number FOLDER TASK STATISTIC [FACTOR [DECIMALS]]}}   value and interval of a statistic row
+  {{figure FOLDER}}, {{table FOLDER}}       a folder's picture, or its markdown table
+  {{details FOLDER}}                        every verdict judged from that folder, as a table
+"""
+
+import argparse
+import json
+import os
+import re
+from pathlib import Path
+
+from experiments.plotting import markdown_table, number
+from experiments.profiles import Paths, default_profile, run_command
+from paper.claims import load_claims
+from paper.verdict_table import counts, short, verdict_table
+from paper.verdicts import Statistics
+
+SOURCE = Path(__file__).with_name("report_source.md")
+MACRO = re.compile(r"\{\{([^{}]+)\}\}")
+
+
+class Report:
+    """The macros of one profile; `home` is the folder the report is written to (links are relative to it)."""
+
+    def __init__(self, paths: Paths, home: Path):
+        if not paths.verdicts.exists():
+            raise ValueError(f"{paths.verdicts.relative_to(paths.root)}: not found; run `python -m paper.verdicts --profile {paths.profile}` first")
+        self.paths, self.home, self.claims = paths, home, load_claims()
+        self.verdicts = json.loads(paths.verdicts.read_text(encoding="utf-8"))
+
+    def fill(self, text: str) -> str:
+        """The text with all macros replaced. ValueError names an unknown macro."""
+        return MACRO.sub(lambda match: self._macro(match[1].split()), text)
+
+    def _macro(self, words: list[str]) -> str:
+        macros = {"profile": lambda: self.paths.profile, "verdict_table": lambda: verdict_table(self.claims, self.verdicts, self._link), "verdict": self._verdict,
+                  "number": self._number, "figure": self._figure, "table": self._table, "details": self._details}
+        if words[0] not in macros:
+            raise ValueError(f"{SOURCE.name}: unknown macro {words[0]}; use one of {', '.join(macros)}")
+        return macros[words[0]](*words[1:])
+
+    def _relative(self, path: Path) -> str:
+        return Path(os.path.relpath(path, self.home)).as_posix()
+
+    def _link(self, folder: str) -> str:
+        return f"[{folder}]({self._relative(self.paths.figure(folder))})"
+
+    def _entries(self, name: str) -> list[dict]:
+        entries = [entry for entry in self.verdicts if name in (entry["id"], entry["id"].split(".")[0])]
+        if not entries:
+            raise ValueError(f"{SOURCE.name}: no verdict {name}; see the ids in {self.paths.verdicts.name}")
+        return entries
+
+    def _verdict(self, name: str) -> str:
+        return counts(self._entries(name))
+
+    def _number(self, folder: str, task: str, statistic: str, factor: str = "1", decimals: str = "2") -> str:
+        row = Statistics(self.paths.results_csv(folder)).row(task, statistic)
+        return number(row, float(factor), int(decimals))
+
+    def _figure(self, folder: str) -> str:
+        return f"![{folder}]({self._relative(self.paths.figure(folder))})"
+
+    def _table(self, folder: str) -> str:
+        return self.paths.figure(folder).with_suffix(".md").read_text(encoding="utf-8")
+
+    def _details(self, folder: str) -> str:
+        rows = [[entry["id"], "n/a" if entry["value"] is None else short(entry["value"]),
+                 "n/a" if entry["low"] is None else f"{short(entry['low'])} to {short(entry['high'])}", entry["criterion"], entry["verdict"]]
+                for entry in self.verdicts if entry["folder"] == folder]
+        return markdown_table(["verdict", "value", "95 % interval", "criterion", "result"], rows)
+
+
+def write_report(paths: Paths) -> list[Path]:
+    """Write report.md and verdict_table.md beside verdicts.json; returns the two files. The table's links start from the root, as README needs them."""
+    home = paths.verdicts.parent
+    report_path, table_path = home / "report.md", home / "verdict_table.md"
+    report_path.write_text(Report(paths, home).fill(SOURCE.read_text(encoding="utf-8")), encoding="utf-8")
+    table_path.write_text(Report(paths, paths.root).fill("{{verdict_table}}"), encoding="utf-8")
+    return [report_path, table_path]
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Write the report of a profile."""
+    paths = Paths(arguments.profile)
+    for path in write_report(paths):
+        print(path.relative_to(paths.root))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--profile", default=default_profile(), help="name of a file in profiles/ (default: %(default)s)")
+    run_command(main, parser)
