@@ -42,7 +42,13 @@ def atomic_write(path: Path, content: bytes) -> None:
 def write_tensors(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> None:
     """One safetensors file, atomically; same tensors and metadata give the same bytes."""
     content = save({name: tensor.detach().to("cpu").contiguous() for name, tensor in tensors.items()}, metadata=metadata)
-    atomic_write(Path(path), content)
+    # safetensors writes the metadata in an order that changes from call to call.
+    start = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:start])
+    header["__metadata__"] = dict(sorted(metadata.items()))
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    atomic_write(Path(path), len(text).to_bytes(8, "little") + text + content[start:])
 
 
 def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:

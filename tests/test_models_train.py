@@ -1,0 +1,193 @@
+"""models/train.py: golden losses, exact resume after kill -9 and Ctrl-C, branches of a trunk, and each fault as one line."""
+
+import dataclasses
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+import torch
+from markov_batches import VOCAB, markov_batches
+
+from models import checkpoint
+from models.config import GPTConfig, TrainConfig
+from models.train import train
+
+ROOT = Path(__file__).parent.parent
+SHAPE = GPTConfig(vocab_size=VOCAB, num_layers=2, d_model=24, num_heads=2, num_kv_heads=2, d_ff=40, max_sequence_length=24)
+B, T = 4, 24
+RUN = TrainConfig(
+    run="r", seed=3, data_seed=0, total_tokens=30 * B * T, batch_sequences=B, sequence_length=T, max_lr=2e-2, warmup_tokens=3 * B * T,
+    checkpoint_tokens=(5 * B * T, 10 * B * T), precision="fp32", resume_every_steps=4,
+)  # fmt: skip
+FINGERPRINT = "f" * 64
+BATCHES = markov_batches(B, T)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """An uninterrupted run: its folder, its record, the loss of each step."""
+    folder, losses = tmp_path_factory.mktemp("whole"), []
+    record = train(SHAPE, RUN, BATCHES, folder, FINGERPRINT, lambda progress: losses.append(progress.loss_nats))
+    return folder, record, losses
+
+
+def same_checkpoints(folder: Path, other: Path) -> bool:
+    files = sorted(path.name for path in (other / "checkpoints").iterdir())
+    return files == sorted(path.name for path in (folder / "checkpoints").iterdir()) and all(
+        (folder / "checkpoints" / name).read_bytes() == (other / "checkpoints" / name).read_bytes() for name in files
+    )
+
+
+def test_golden_losses(whole):
+    golden = json.loads((ROOT / "tests/golden/train_20_steps.json").read_text())
+    for step, (ours, expected) in enumerate(zip(whole[2][:20], golden["losses"], strict=True)):
+        assert ours == pytest.approx(expected, abs=2e-4), f"step {step + 1}: {ours}, golden {expected}"
+
+
+def test_thirty_steps_leave_what_the_contract_names(whole):
+    folder, record, losses = whole
+    assert losses[0] == pytest.approx(3.7, abs=0.3) and losses[-1] < 2.5
+    assert sorted(path.name for path in folder.iterdir()) == ["checkpoints", "run.json"]
+    assert sorted(path.stem for path in (folder / "checkpoints").iterdir()) == ["000000000480", "000000000960", "000000002880"]
+    saved = json.loads((folder / "run.json").read_text())
+    assert saved == dataclasses.asdict(record)
+    assert [point["step"] for point in saved["loss_curve"]] == [5, 10, 30]
+    assert saved["loss_curve"][0]["train_loss_nats"] == pytest.approx(sum(losses[:5]) / 5)
+    model, metadata = checkpoint.load(folder / "checkpoints/000000002880.safetensors", FINGERPRINT)
+    assert saved["weight_hash"] == metadata["weight_hash"] == checkpoint.weight_hash(model)
+    assert (saved["kernel_path"], saved["precision"], saved["tokens_seen"], saved["num_steps"]) == ("cpu", "fp32", 2880, 30)
+
+
+def test_bf16_tracks_fp32(whole, tmp_path):
+    losses = []
+    train(SHAPE, dataclasses.replace(RUN, precision="bf16"), BATCHES, tmp_path, FINGERPRINT, lambda progress: losses.append(progress.loss_nats))
+    assert max(abs(ours - fp32) for ours, fp32 in zip(losses, whole[2], strict=True)) < 0.03
+
+
+def test_finished_run_is_not_trained_again(whole):
+    folder, record, _ = whole
+    assert train(SHAPE, RUN, None, folder, FINGERPRINT) == record
+    with pytest.raises(ValueError, match="another config or tokenizer"):
+        train(SHAPE, dataclasses.replace(RUN, seed=4), None, folder, FINGERPRINT)
+
+
+CHILD = """
+    import dataclasses, sys, time, torch
+    sys.path[:0] = [{tests!r}]
+    torch.set_num_threads({threads})
+    from test_models_train import BATCHES, FINGERPRINT, RUN, SHAPE, train
+
+    def slow(progress):
+        print(progress.step, flush=True)
+        time.sleep(0.05)
+
+    train(SHAPE, RUN, BATCHES, {folder!r}, FINGERPRINT, slow)
+"""
+
+
+def test_kill_then_resume_gives_the_same_bytes(whole, tmp_path):
+    code = textwrap.dedent(CHILD).format(tests=str(ROOT / "tests"), folder=str(tmp_path), threads=torch.get_num_threads())
+    child = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)})
+    with child:
+        for line in child.stdout:
+            if int(line) == 14:
+                child.kill()
+                break
+    assert child.returncode == -signal.SIGKILL
+    steps = []
+    train(SHAPE, RUN, BATCHES, tmp_path, FINGERPRINT, lambda progress: steps.append(progress.step))
+    assert steps[0] == 13, "it must go on after the state of step 12"
+    assert same_checkpoints(tmp_path, whole[0])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
+def test_interrupt_saves_the_step_it_was_in(whole, tmp_path, number):
+    def interrupt(progress):
+        if progress.step == 6:
+            os.kill(os.getpid(), number)
+
+    with pytest.raises(KeyboardInterrupt, match="stopped at step 6"):
+        train(SHAPE, RUN, BATCHES, tmp_path, FINGERPRINT, interrupt)
+    steps = []
+    train(SHAPE, RUN, BATCHES, tmp_path, FINGERPRINT, lambda progress: steps.append(progress.step))
+    assert steps == list(range(7, 31)) and same_checkpoints(tmp_path, whole[0])
+
+
+def test_branches_share_one_trunk(tmp_path):
+    """A branch equals the run that was trained alone with the same budget, bit for bit."""
+    wsd = dataclasses.replace(RUN, schedule="wsd", decay_fraction=0.5, checkpoint_tokens=())
+    trunk = dataclasses.replace(wsd, run="trunk", state_tokens=(6 * B * T, 10 * B * T))
+    train(SHAPE, trunk, BATCHES, tmp_path / "trunk", FINGERPRINT)
+    for steps in (12, 20):
+        budget = dataclasses.replace(wsd, run=f"b{steps}", total_tokens=steps * B * T)
+        alone = train(SHAPE, budget, BATCHES, tmp_path / f"alone{steps}", FINGERPRINT)
+        state = tmp_path / "trunk/states" / f"{steps // 2 * B * T:012d}.safetensors"
+        seen = []
+        branch = train(SHAPE, budget, BATCHES, tmp_path / f"branch{steps}", FINGERPRINT, lambda progress: seen.append(progress.step), branch_from=state)
+        assert branch.weight_hash == alone.weight_hash and seen[0] == steps // 2 + 1
+    late = dataclasses.replace(wsd, total_tokens=10 * B * T)
+    with pytest.raises(ValueError, match="at or before step 5, the state is at 6"):
+        train(SHAPE, late, BATCHES, tmp_path / "late", FINGERPRINT, branch_from=tmp_path / "trunk/states/000000000576.safetensors")
+    with pytest.raises(ValueError, match="field max_lr was 0.02"):
+        train(SHAPE, dataclasses.replace(wsd, max_lr=0.01), BATCHES, tmp_path / "other", FINGERPRINT, branch_from=state)
+
+
+def test_loss_that_is_not_finite_stops_and_keeps_the_last_good_state(tmp_path):
+    with pytest.raises(ValueError, match=r"not finite at step 2; the last good state \(step 1\)") as caught:
+        train(SHAPE, dataclasses.replace(RUN, max_lr=1e38, warmup_tokens=0), BATCHES, tmp_path, FINGERPRINT)
+    assert "\n" not in str(caught.value)
+    tensors, header = checkpoint.read_tensors(tmp_path / "state.safetensors")
+    assert json.loads(header["counters"])["step"] == 1 and torch.isfinite(tensors["flat"]).all()
+
+
+def test_full_disk_then_rerun(whole, tmp_path, monkeypatch):
+    def no_space(descriptor):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def fill_disk(progress):
+        if progress.step == 9:
+            monkeypatch.setattr(os, "fsync", no_space)
+
+    with pytest.raises(OSError, match="disk is full while writing"):
+        train(SHAPE, RUN, BATCHES, tmp_path, FINGERPRINT, fill_disk)
+    monkeypatch.undo()
+    train(SHAPE, RUN, BATCHES, tmp_path, FINGERPRINT)
+    assert same_checkpoints(tmp_path, whole[0])
+
+
+def test_damaged_or_foreign_state_is_one_line(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        train(SHAPE, RUN, BATCHES, tmp_path, FINGERPRINT, lambda progress: os.kill(os.getpid(), signal.SIGINT))
+    state = tmp_path / "state.safetensors"
+    with pytest.raises(ValueError, match="field seed was 3, this run says 4"):
+        train(SHAPE, dataclasses.replace(RUN, seed=4), BATCHES, tmp_path, FINGERPRINT)
+    with pytest.raises(ValueError, match="field tokenizer_fingerprint"):
+        train(SHAPE, RUN, BATCHES, tmp_path, "0" * 64)
+    state.write_bytes(state.read_bytes()[:200])
+    with pytest.raises(ValueError, match="truncated or not a safetensors file"):
+        train(SHAPE, RUN, BATCHES, tmp_path, FINGERPRINT)
+
+
+@pytest.mark.parametrize(
+    ("batches", "message"),
+    [
+        (lambda start: iter([]), "ended before step 1"),
+        (markov_batches(B, T + 1), r"shape \(4, 26\), expected \(4, 25\)"),
+        (lambda start: (batch + 30 for batch in BATCHES(start)), "outside the vocabulary of 40"),
+    ],
+    ids=["ended", "shape", "vocabulary"],
+)
+def test_bad_batches_are_one_line(tmp_path, batches, message):
+    with pytest.raises(ValueError, match=message):
+        train(SHAPE, RUN, batches, tmp_path, FINGERPRINT)
+
+
+def test_sequence_longer_than_the_model(tmp_path):
+    with pytest.raises(ValueError, match="sequence_length 24 exceeds max_sequence_length 16"):
+        train(dataclasses.replace(SHAPE, max_sequence_length=16), RUN, BATCHES, tmp_path, FINGERPRINT)
