@@ -9,9 +9,9 @@ Each curve below gives F = log(-log PU) at log size x (centred). A step or circu
     circuits       the better of two circuits, softly: PU = sum w_i p_i with w = softmax(log p_i)   4   (Theorem 3: acceleration)
     richards       an asymmetric logistic in log size with ceiling 1         3   (smooth, no circuits in it)
 
-What the softmax of the paper acts on is not in the sources we have; log p is our reading (w_i = p_i / sum p). `steps` and `circuits` contain the
-plain law, so they always fit at least as well: only sizes held out of the fit can tell. All are fitted to the same counts with the same
-run noise tau, and scored by the predictive density of the held-out runs.
+What the softmax of the paper acts on is not in the sources we have; log p is our reading (w_i = p_i / sum p). `steps` and `circuits`
+contain the plain law, so they always fit at least as well: only sizes held out of the fit can tell. All are fitted to the same counts
+with the same run noise tau, and scored by the predictive density of the held-out runs.
 """
 
 from collections.abc import Callable
@@ -69,7 +69,9 @@ CURVES = {
     "circuits": Growth(
         4, _circuits, lambda a, b, s: [[a, b * k, a + d, b * m] for d in (0.0, 0.5) for k in (0.3, 1.0) for m in (1.0, 2.0, 4.0)], (1, 3)
     ),
-    "richards": Growth(3, _richards, lambda a, b, s: [[c, k * np.exp(a) / 3, d] for c in (0.5, 3.0) for k in (0.1, 0.5) for d in (0.0, 1.0)]),
+    "richards": Growth(
+        3, _richards, lambda a, b, s: [[c, k * np.exp(a) / 3, d] for c in (0.5, 3.0) for k in (0.1, 0.5) for d in (0.0, 1.0)]
+    ),
 }
 
 

@@ -31,7 +31,8 @@ def pearson(
 
 
 def _correlation(
-    statistic: Callable, runs: np.ndarray, loss_nats: np.ndarray, value: np.ndarray, method: str, num_replicates: int, seed: int, level: float
+    statistic: Callable, runs: np.ndarray, loss_nats: np.ndarray, value: np.ndarray, method: str, num_replicates: int, seed: int,
+    level: float,
 ) -> Estimate:
     runs, loss_nats, value = np.asarray(runs), np.asarray(loss_nats, float), np.asarray(value, float)
     if method not in ("jackknife", "bootstrap"):

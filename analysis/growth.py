@@ -27,11 +27,12 @@ def jump_share(
 ) -> Jump:
     """Largest share of one run's total gain that falls between two neighbouring checkpoints; value rises (negate a falling metric).
 
-    The largest of noisy differences is too large. So the statistic is simulated with item noise (normal, with
-    the binomial's variance at num_items or with standard_error [n]) along a path of monotone curves from an even rise, over a smoothed and the monotone fit, to one single step; the interval
-    holds the true shares of the curves under which the observed share is not surprising, the estimate is where it is the median.
-    Item noise is taken as independent between checkpoints, which overstates it where all share their items: a wide interval, not a
-    narrow one. status "not reached: no gain" when the gain is below 3 standard errors. ValueError unless one kind of noise is given.
+    The largest of noisy differences is too large. So the statistic is simulated with item noise (normal, with the binomial's variance at
+    num_items, or with standard_error [n]) along a path of monotone curves from an even rise, over a smoothed and the monotone fit, to one
+    single step. The interval holds the true shares of the curves under which the observed share is not surprising; the estimate is the one
+    where it is the median. Item noise is taken as independent between checkpoints, which overstates it where all share their items: a wide
+    interval, not a narrow one. status "not reached: no gain" when the gain is below 3 standard errors. ValueError unless one kind of
+    noise is given.
     """
     order = np.argsort(np.asarray(tokens_seen), kind="stable")
     loss, value = np.asarray(loss_nats, float)[order], np.asarray(value, float)[order]
@@ -108,8 +109,8 @@ def chance_span(
     """How much of the loss range one run spends within chance +- 2 SE, and what it gains afterwards.
 
     The onset is the one of onset_loss with bounds value - 2 SE (SE at chance: sqrt(c(1-c)/n); the value's own SE where c is 0 or 1).
-    Not reached: all that the run covers counts. loss_range (high, low) defaults to the run's own. status "failed: not at chance" when more checkpoints
-    before the onset lie outside +- 2 SE than noise explains (binomial, 1 %): the run was elsewhere, not at chance.
+    Not reached: all that the run covers counts. loss_range (high, low) defaults to the run's own. status "failed: not at chance" when more
+    checkpoints before the onset lie outside +- 2 SE than noise explains (binomial, 1 %): the run was elsewhere, not at chance.
     """
     order = np.argsort(np.asarray(tokens_seen), kind="stable")
     loss, value = np.asarray(loss_nats, float)[order], np.asarray(value, float)[order]

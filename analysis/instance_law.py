@@ -1,8 +1,8 @@
 """The task law item by item (paper P, 5.4, "IPU"): each item has its own log c and alpha; the data set's pass rate is their mean.
 
-The paper fits every item alone and, where an item has too few passes, borrows from its test loss. Here items borrow from each other: a normal
-distribution of (log c, alpha) over items is estimated with them (empirical Bayes, EM), so an item without a pass is placed by its zeros
-and by what items are like. A mean of pass rates is carried by the easy items; that is why it need not follow one task law.
+The paper fits every item alone and, where an item has too few passes, borrows from its test loss. Here items borrow from each other: a
+normal distribution of (log c, alpha) over items is estimated with them (empirical Bayes, EM), so an item without a pass is placed by its
+zeros and by what items are like. A mean of pass rates is carried by the easy items; that is why it need not follow one task law.
 """
 
 from dataclasses import dataclass, field
@@ -17,8 +17,8 @@ NUM_EM_STEPS = 15
 
 @dataclass(frozen=True)
 class InstanceLawFit:
-    """Per item [M]: log_c and alpha (posterior means) as theta [M, 2] = (F at the centre size, alpha), covariance [M, 2, 2]; their distribution
-    over items: mean [2], spread [2, 2]; noise: SD of F over runs within an item."""
+    """Posterior per item: theta [M, 2] = (F at the centre size, alpha), covariance [M, 2, 2]; their distribution over items: mean [2],
+    spread [2, 2]; noise: SD of F over runs within an item."""
 
     theta: np.ndarray = field(repr=False)
     covariance: np.ndarray = field(repr=False)
@@ -52,7 +52,7 @@ class InstanceLawFit:
 
 
 def fit_instance_law(num_parameters: np.ndarray, passes: np.ndarray, attempts: np.ndarray) -> InstanceLawFit:
-    """Fit all items at once: num_parameters [n] of the runs, passes and attempts [M, n] per item and run (zeros and censored rows included).
+    """Fit all items at once: num_parameters [n] of the runs, passes and attempts [M, n] per item and run, zeros and censored ones included.
 
     status "failed: ..." below 3 sizes, when fewer than 3 items have passes at 3 sizes (nothing to learn the distribution from), or when
     more than a tenth of the items do not converge.

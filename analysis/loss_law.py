@@ -48,9 +48,9 @@ def fit_loss_law(
 ) -> LossLawFit:
     """Eq. 4 on rows [n] of one token budget, by least squares with L_inf >= 0; intervals by parametric bootstrap.
 
-    Every alpha of a dense grid is tried with its best L_inf and N0, so there is no local optimum to be caught in. Noise is drawn
-    normal with n - 3 degrees of freedom (runs cannot be resampled: a size may have one). status "failed: ..." below 4 sizes, when size explains nothing (F test), or when alpha ends at an edge
-    of 0.01-4 (a law without visible curvature).
+    Every alpha of a dense grid is tried with its best L_inf and N0, so there is no local optimum to be caught in. Noise is drawn normal
+    with n - 3 degrees of freedom (runs cannot be resampled: a size may have one). status "failed: ..." below 4 sizes, when size explains
+    nothing (F test), or when alpha ends at an edge of 0.01-4 (a law without visible curvature).
     """
     size, loss = np.asarray(num_parameters, float), np.asarray(loss_nats, float)
     if len(np.unique(size)) < 4:

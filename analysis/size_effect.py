@@ -71,7 +71,8 @@ def residual_spread_ratio(
 ) -> Estimate:
     """Residual SD around one curve in log compute over that around one curve in loss, rows [n] (claim: above 1; compute does not suffice).
 
-    Both curves are splines of the same size, the larger of the two that leave-one-run-out prediction chooses. Percentile interval over runs.
+    Both curves are splines of the same size, the larger of the two that leave-one-run-out prediction chooses. Percentile interval over
+    runs.
     """
     runs, loss, value = np.asarray(runs), np.asarray(loss_nats, float), np.asarray(value, float)
     log_compute = _log(compute_flops)

@@ -68,8 +68,7 @@ def mid_p_stopped(passes: np.ndarray, attempts: np.ndarray, num_target: int, lev
 def upper_tail(passes: np.ndarray, attempts: np.ndarray, num_target: int, p: np.ndarray, is_mid: bool = False) -> np.ndarray:
     """P(an outcome at least as much in favour of a high p | p); is_mid counts half of the observed outcome's own probability.
 
-    A p is inside the exact interval when this is >= tail and the same for 1 - (this - P(outcome)); inside the mid-P one when the mid value lies
-    in [tail, 1 - tail].
+    p is inside the mid-P interval when the mid value lies in [tail, 1 - tail].
     """
     passes, attempts, reached = _checked(passes, attempts, num_target)
     (a, b), (c, d) = _tail_shapes(passes, attempts, reached)
@@ -106,7 +105,8 @@ def pooled_pass_rate(passes: np.ndarray, attempts: np.ndarray, num_target: int, 
     low = stats.gamma.ppf(tail, mean**2 / variance, scale=variance / mean) if variance > 0 else (0.0 if mean < 1 else 1.0)
     high = stats.gamma.ppf(1 - tail, (mean + step) ** 2 / (variance + step**2), scale=(variance + step**2) / (mean + step))
     censored = int(np.sum(~reached))
-    return Estimate(mean, float(low), float(min(high, 1.0)), f"ok: {censored} of {len(passes)} items censored at the cap" if censored else "ok")
+    status = f"ok: {censored} of {len(passes)} items censored at the cap" if censored else "ok"
+    return Estimate(mean, float(low), float(min(high, 1.0)), status)
 
 
 def _checked(passes, attempts, num_target):

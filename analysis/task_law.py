@@ -50,7 +50,7 @@ class TaskLawFit:
     draws: np.ndarray = field(repr=False)
 
     def predict(self, num_parameters: float, answer_length: float = 1.0, seed: int = 0, level: float = 0.95) -> Estimate:
-        """Pass rate of a new run of this size, with a prediction interval (parameters and run effect; not the sampling of its own attempts)."""
+        """Pass rate of a new run of this size; the interval holds parameters and run effect, not the sampling of its own attempts."""
         if not self.status.startswith("ok"):
             return failed(self.status)
         point = [x.estimate for x in (self.log_c, self.alpha, self.length_exponent)]
@@ -106,7 +106,7 @@ def _no_law(reason: str) -> TaskLawFit:
 
 @dataclass(frozen=True)
 class Curvature:
-    """Second-order term of F in log N (per squared factor e of size): below 0 concave (accelerated emergence, paper P, Def. 1), above 0 convex."""
+    """Coefficient of (log N)^2 in F: below 0 concave (accelerated emergence, paper P, Def. 1), above 0 convex."""
 
     quadratic: Estimate
     p_value: float

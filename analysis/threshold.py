@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, stats
 
-from analysis.curves import SHAPES, CurveFit, deviance, eta_candidates, fit_curve, item_floor
+from analysis.curves import SHAPES, CurveFit, eta_candidates, fit_curve, item_floor
 from analysis.intervals import Estimate, from_replicates, run_counts
 
 # A rise must be this unlikely under "always at chance" before a threshold is reported.

@@ -5,7 +5,12 @@ import pytest
 
 from analysis.intervals import Estimate
 from analysis.loss_law import (
-    fit_joint_law, fit_loss_law, loss_at_size, observed_size_threshold, size_at_loss, size_threshold,
+    fit_joint_law,
+    fit_loss_law,
+    loss_at_size,
+    observed_size_threshold,
+    size_at_loss,
+    size_threshold,
 )
 
 SIZES = 5e4 * 2.0 ** np.arange(6)

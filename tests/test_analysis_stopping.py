@@ -5,7 +5,14 @@ import pytest
 from scipy import stats
 
 from analysis.stopping import (
-    exact_stopped, mid_p_stopped, pooled_pass_rate, ratio_estimate, simulate_stopped, unbiased_estimate, unbiased_variance, upper_tail,
+    exact_stopped,
+    mid_p_stopped,
+    pooled_pass_rate,
+    ratio_estimate,
+    simulate_stopped,
+    unbiased_estimate,
+    unbiased_variance,
+    upper_tail,
 )
 
 REPLICATES = 10_000
