@@ -190,6 +190,6 @@ def test_all_third_party_imports_are_pinned():
     renamed = {"yaml": "pyyaml", "lm_eval": "lm-eval", "llvmlite": "numba", "flash_attn": "flash-attn"}
     rooms = [path for path in sources() if path.relative_to(ROOT).parts[0] in MAY_IMPORT.keys() - {"benchmarks"} | {"tests"}]
     used = set().union(*(imported_rooms(path.read_text(encoding="utf-8")) for path in rooms))
-    ours = MAY_IMPORT.keys() | {"tests", "conftest"}
+    ours = MAY_IMPORT.keys() | {"tests"} | {path.stem for path in sources() if path.parent.name == "tests"}
     outside = {renamed.get(name, name) for name in used if name not in sys.stdlib_module_names and name not in ours}
     assert outside <= named
