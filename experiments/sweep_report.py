@@ -3,6 +3,7 @@
 import json
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from experiments.pipeline_stages import experiment_stems
@@ -32,25 +33,37 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3g}"
 
 
+def _numbers(row: dict) -> str:
+    return f"{_number(row['value'])} [{_number(row['low'])}, {_number(row['high'])}]"
+
+
+def summary(rows: list[dict]) -> list[tuple[str, str, str]]:
+    """One line per claim, in order: claim, criterion, and per verdict the tasks that got it (with numbers where the claim has one row only)."""
+    claims: dict[tuple[str, str], list[dict]] = {}
+    for row in rows:
+        claims.setdefault((row["claim"], f"{row['statistic']} {row['criterion']}"), []).append(row)
+    lines = []
+    for (claim, criterion), members in claims.items():
+        verdicts: dict[str, list[str]] = {}
+        for row in members:
+            verdicts.setdefault(row["verdict"], []).append(row.get("task", row["id"]) if len(members) > 1 else _numbers(row))
+        shown = (f"[{STYLES.get(verdict, 'default')}]{verdict}[/]: {escape(', '.join(names))}" for verdict, names in verdicts.items())
+        lines.append((claim, criterion, "\n".join(shown)))
+    return lines
+
+
 def print_report(profile: str) -> int:
-    """Print figures and verdicts of a profile; exit code 0 whatever the verdicts are."""
+    """Print the figures and the verdict of each claim of a profile; exit code 0 whatever the verdicts are."""
     load_profile(profile)
     paths, console = Paths(profile), Console()
-    table = Table(title=f"Verdicts, profile {profile}")
-    for column in ("claim", "statistic", "value [95 % interval]", "criterion", "verdict"):
-        table.add_column(column, overflow="fold")
-    for row in read_verdicts(paths):
-        style = STYLES.get(row["verdict"], "")
-        table.add_row(
-            row["claim"],
-            row["statistic"],
-            f"{_number(row['value'])} [{_number(row['low'])}, {_number(row['high'])}]",
-            str(row["criterion"]),
-            f"[{style}]{row['verdict']}[/]" if style else row["verdict"],
-        )
-    console.print(table)
+    console.print(f"Figures and tables of profile {profile}, each made from the results.csv of the same name in experiments/:", highlight=False)
     for stem in experiment_stems():
-        figure = paths.figure(stem)
-        if figure.exists():
-            console.print(f"{figure.relative_to(paths.root)}   {paths.results_csv(stem).relative_to(paths.root)}", highlight=False)
+        if (figure := paths.figure(stem)).exists():
+            console.print(f"  {figure.relative_to(paths.root)}", highlight=False)
+    table = Table(title=f"Verdicts, profile {profile}; numbers and intervals in {paths.verdicts.relative_to(paths.root)}", show_lines=True)
+    for column, ratio in (("claim", 5), ("criterion", 3), ("verdict", 5)):
+        table.add_column(column, overflow="fold", ratio=ratio)
+    for line in summary(read_verdicts(paths)):
+        table.add_row(*line)
+    console.print(table, highlight=False)
     return 0

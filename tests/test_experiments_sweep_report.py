@@ -6,7 +6,7 @@ import pytest
 
 from experiments import sweep_report
 from experiments.profiles import Paths
-from experiments.sweep_report import VERDICT_FIELDS, print_report, read_verdicts
+from experiments.sweep_report import VERDICT_FIELDS, print_report, read_verdicts, summary
 
 ROW = {
     "id": "c1",
@@ -39,8 +39,18 @@ def test_report_shows_verdicts_and_figures(paths, capsys):
     paths.figure(stem).write_bytes(b"")
     assert print_report("smoke") == 0
     printed = capsys.readouterr().out
-    assert "abilities follow the loss" in printed and "-0.988 [-0.99, -]" in printed and "replicated" in printed
+    assert "abilities follow the loss" in printed and "at most -0.9" in printed and "replicated: -0.988 [-0.99, -]" in printed
     assert f"results/smoke/figures/{stem}.png" in printed and printed.count(".png") == 1
+
+
+def test_a_claim_on_several_tasks_is_one_line():
+    rows = [
+        ROW | {"id": f"c1.{task}", "task": task, "verdict": verdict}
+        for task, verdict in (("exam", "not reached"), ("maths", "replicated"), ("reading", "replicated"))
+    ]
+    ((claim, criterion, verdicts),) = summary(rows)
+    assert claim == ROW["claim"] and criterion == "spearman at most -0.9"
+    assert verdicts.splitlines() == ["[yellow]not reached[/]: exam", "[green]replicated[/]: maths, reading"]
 
 
 def test_no_verdicts_yet(paths):
