@@ -23,7 +23,6 @@ TWELVE = ENGLISH + CHINESE
 SMOOTH = ENGLISH[:4] + CHINESE[:4]
 THRESHOLD = ("exam", "maths", "exam_zh", "maths_zh")
 BIGBENCH = ("unscramble", "modified_arithmetic", "ipa_transliterate")
-FLOOR_STANDARD_ERRORS = 2.0  # "at chance" is chance plus this many standard errors of a guesser (claims.yaml)
 
 SCORE_COLUMNS = (
     "run", "size", "series", "seed", "tokens_seen", "num_parameters", "num_nonembedding_parameters", "compute_flops", "loss_nats", "loss_nats_en", "loss_nats_zh",
@@ -76,14 +75,6 @@ def final_checkpoints(rows: pd.DataFrame) -> pd.DataFrame:
 def chance_of(task: str, metric: str) -> float:
     """What a guesser scores: the declared chance for accuracy, exact match and the probability of the right choice; 1 - 1/k for the Brier score of k even choices."""
     return 1.0 - TASKS[task].chance if metric == "brier_score" else TASKS[task].chance
-
-
-def floor_of(task: str, num_items: float | np.ndarray) -> float | np.ndarray:
-    """The highest score still called chance: chance plus two standard errors of a guesser over that many items.
-
-    One-sided: an open-form task starts at 0, below a guesser who knows the answer's form, and that is no ability either."""
-    chance = TASKS[task].chance
-    return chance + FLOOR_STANDARD_ERRORS * np.sqrt(chance * (1 - chance) / num_items)
 
 
 def checkpoint_rows(rows: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,94 @@
+"""Reading scores and writing results.csv: checks, selections, chance levels and a round trip."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.intervals import Estimate, failed
+from experiments import score_table
+from tasks import TASKS
+from tests.planted_scores import Plant, scores_table
+
+PLANT = Plant(seeds=(0,), num_checkpoints=4)
+
+
+@pytest.fixture(scope="module")
+def scores() -> pd.DataFrame:
+    return scores_table(PLANT, tasks=("exam", "recall"))
+
+
+def test_scores_come_back_from_disk(tmp_path, scores):
+    scores.to_parquet(tmp_path / "scores.parquet")
+    assert len(score_table.load_scores(tmp_path / "scores.parquet")) == len(scores)
+
+
+@pytest.mark.parametrize(("damage", "message"), [
+    (lambda table: table.drop(columns="loss_nats"), "column loss_nats is missing"),
+    (lambda table: table.iloc[:0], "holds no rows"),
+    (lambda table: table.assign(value=np.nan), "column value holds nan"),
+])
+def test_damaged_scores_are_refused_in_one_line(tmp_path, scores, damage, message):
+    damage(scores).to_parquet(tmp_path / "scores.parquet")
+    with pytest.raises(ValueError, match=message) as caught:
+        score_table.load_scores(tmp_path / "scores.parquet")
+    assert "scores.parquet" in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_absent_and_foreign_files_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="not found; run `dvc repro`"):
+        score_table.load_scores(tmp_path / "scores.parquet")
+    (tmp_path / "scores.parquet").write_text("not a table")
+    with pytest.raises(ValueError, match="not readable as parquet"):
+        score_table.load_scores(tmp_path / "scores.parquet")
+
+
+def test_select_takes_the_tasks_own_metric_in_the_order_asked_for(scores):
+    rows = score_table.select(scores, ("recall", "exam"))
+    assert list(dict.fromkeys(zip(rows.task, rows.metric))) == [("recall", "exact_match"), ("exam", "accuracy")]
+    assert set(score_table.select(scores, ("exam",), series="long").series) == {"long"}
+
+
+def test_select_names_what_is_absent(scores):
+    with pytest.raises(ValueError, match="no row has task maths"):
+        score_table.select(scores, ("maths",))
+    with pytest.raises(ValueError, match="no run of the series long"):
+        score_table.select(scores[scores.series == "small"], ("exam",), series="long")
+
+
+def test_final_checkpoints_are_the_last_of_each_run(scores):
+    rows = score_table.select(scores, ("exam",))
+    finals = score_table.final_checkpoints(rows)
+    assert len(finals) == rows.run.nunique()
+    assert finals.set_index("run").tokens_seen.to_dict() == rows.groupby("run").tokens_seen.max().to_dict()
+
+
+def test_chance_of_each_metric():
+    assert score_table.chance_of("exam", "accuracy") == score_table.chance_of("exam", "correct_choice_prob") == 0.25
+    assert score_table.chance_of("exam", "brier_score") == 0.75  # paper L, section 3.2
+    assert score_table.chance_of("coreference", "brier_score") == 0.5
+
+
+def test_task_lists_are_the_papers():
+    assert set(score_table.TWELVE) == set(score_table.SMOOTH) | set(score_table.THRESHOLD)
+    assert len(score_table.TWELVE) == 12 and set(score_table.TWELVE) | set(score_table.BIGBENCH) <= set(TASKS)
+
+
+def test_results_round_trip_with_equal_bytes(tmp_path, scores):
+    rows = score_table.select(scores, ("exam",))
+    statistics = [score_table.statistic_row(rows, "exam", "number", Estimate(0.5, 0.25, 0.75)), score_table.statistic_row(rows, "exam", "none", failed("no data"))]
+    parts = [score_table.size_rows(scores), score_table.checkpoint_rows(rows), score_table.fit_rows("exam", "accuracy", np.array([2.0, 1.0]), np.array([0.2, 0.8])), statistics]
+    for name in ("a", "b"):
+        score_table.write_results(tmp_path / name / "results.csv", parts)
+    assert (tmp_path / "a/results.csv").read_bytes() == (tmp_path / "b/results.csv").read_bytes()
+    back = score_table.read_results(tmp_path / "a/results.csv")
+    assert list(back.columns[: len(score_table.RESULT_COLUMNS)]) == list(score_table.RESULT_COLUMNS)
+    number = back[back.metric == "number"].iloc[0]
+    assert (number.value, number.low, number.high, number.seed) == (0.5, 0.25, 0.75, "0")
+    assert back[back.metric == "none"].iloc[0].status == "failed: no data" and np.isnan(back[back.metric == "none"].value.iloc[0])
+    sizes = back[back.kind == "size"]
+    assert list(sizes["size"]) == ["0.05M", "0.1M", "0.2M", "0.4M", "0.8M", "1.6M"]
+
+
+def test_absent_results_name_the_folder(tmp_path):
+    with pytest.raises(ValueError, match="run the measure step of loss_x"):
+        score_table.read_results(tmp_path / "loss_x" / "results.csv")

@@ -1,0 +1,58 @@
+"""claims.yaml: every claim can be read, names real tasks and folders, and a damaged entry is refused in one line."""
+
+import pytest
+import yaml
+
+from experiments.profiles import ROOT
+from paper.claims import CLAIMS_FILE, Criterion, load_claims
+
+
+def damaged(tmp_path, **changes):
+    content = yaml.safe_load(CLAIMS_FILE.read_text(encoding="utf-8"))
+    content["claims"][0] |= changes
+    content["claims"][0] = {key: value for key, value in content["claims"][0].items() if value is not None}
+    path = tmp_path / "claims.yaml"
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return path
+
+
+def test_every_claim_names_a_folder_that_measures_it():
+    claims = load_claims()
+    assert len(claims) >= 20
+    for claim in claims:
+        assert (ROOT / "experiments" / claim.folder / "measure.py").exists(), claim.id
+
+
+def test_criteria_of_the_issue_stand_as_written():
+    criteria = {claim.id: claim.criterion for claim in load_claims()}
+    assert criteria["smooth_correlation"] == Criterion("at_most", -0.9)
+    assert criteria["smooth_no_jump"] == Criterion("at_most", 0.35)
+    assert criteria["threshold_flat"] == Criterion("at_least", 0.5)
+    assert criteria["threshold_gain"] == Criterion("at_least", 30.0)
+    assert criteria["shared_threshold"] == Criterion("at_most", 0.10)
+    assert criteria["loss_suffices"] == Criterion("at_most", 0.05)
+    assert criteria["continuous_brier"].reference == "onset_loss_accuracy"
+    assert criteria["compute_does_not_suffice"] == Criterion("at_least", 1.0)
+
+
+def test_the_real_file_keeps_its_first_claim_readable(tmp_path):
+    assert load_claims(damaged(tmp_path))[0].id == "smooth_correlation"
+
+
+@pytest.mark.parametrize(("changes", "message"), [
+    ({"statistic": None}, "claim smooth_correlation: field statistic is missing"),
+    ({"verdict": "replicated"}, "field verdict is unknown"),
+    ({"tasks": "smoth"}, "field tasks: no task group smoth"),
+    ({"tasks": ["reacall"]}, "field tasks: no task reacall"),
+    ({"criterion": {"at_most": 1, "at_least": 0}}, "field criterion has 2 operators"),
+    ({"criterion": {"below": 1}}, "field criterion has 0 operators"),
+    ({"id": "smooth_no_jump"}, "claim smooth_no_jump stands twice"),
+])
+def test_damaged_claims_are_refused_in_one_line(tmp_path, changes, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        load_claims(damaged(tmp_path, **changes))
+    assert str(caught.value).startswith("claims.yaml") and "\n" not in str(caught.value)
+
+
+def test_criterion_in_words():
+    assert str(Criterion("at_most", -0.9)) == "<= -0.9" and str(Criterion("within", 5.0)) == "within +-5"
