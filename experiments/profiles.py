@@ -111,9 +111,13 @@ class Evaluation(_Section):
 
 
 class Sweep(_Section):
-    """Execution only: nothing here changes a result."""
+    """Execution only: nothing here changes a result.
+
+    reuse_scores: a run whose scores are in git counts as finished, for ladders that take days and several machines; without
+    it every run is trained where `make reproduce` is called."""
 
     workers_per_gpu: Count
+    reuse_scores: bool
 
 
 class Cost(_Section):

@@ -79,7 +79,11 @@ def train_command(arguments: argparse.Namespace, with_evaluation: bool = False) 
     profile = load_profile(arguments.profile)
     ladder, data = open_ladder(profile)
     evaluation = evaluation_hash(data)
-    names = runs_to_train(ladder, scored_runs(ladder, evaluation))
+    reused = scored_runs(ladder, evaluation) if profile.sweep.reuse_scores else set()
+    if elsewhere := sum(not ladder.is_trained(name) for name in reused):
+        scores = ladder.paths.run_scores.relative_to(ladder.paths.root)
+        print(f"{elsewhere} runs were trained elsewhere and their scores are in {scores}; delete them there to train them here", flush=True)
+    names = runs_to_train(ladder, reused)
     ladder.paths.runs.mkdir(parents=True, exist_ok=True)
     workers, factor = num_workers(profile), 1.0
     if names:

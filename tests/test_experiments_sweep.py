@@ -27,7 +27,7 @@ def start(command, minutes=None):
     return sweep.main(argparse.Namespace(command=command, profile="tiny", minutes=minutes))
 
 
-def test_from_nothing_to_scores_and_a_second_start_does_nothing(paths, capsys):
+def test_from_nothing_to_scores_and_a_second_start_does_nothing(paths, capsys, monkeypatch):
     assert start("run") == 0
     printed = capsys.readouterr().out
     assert "training 3 runs of 3" in printed
@@ -39,9 +39,19 @@ def test_from_nothing_to_scores_and_a_second_start_does_nothing(paths, capsys):
     printed = capsys.readouterr().out
     assert "all 3 runs are finished" in printed and "evaluating 0 runs of 3" in printed
     assert (paths.scores.read_bytes(), paths.runs_table.read_bytes()) == before
+    scores = {path.name: path.read_bytes() for path in paths.run_scores.iterdir()}
     shutil.rmtree(paths.runs)
     shutil.rmtree(paths.items)
-    assert start("train") == 0 and start("evaluate") == 0, "another machine, which has the scores and not the checkpoints"
+    start("train", minutes=0.0)
+    assert "training 3 runs of 3" in capsys.readouterr().out, "a fresh clone trains, although the scores are in git"
+    shutil.rmtree(paths.runs)
+    paths.runs_table.write_bytes(before[1])
+    for name, content in scores.items():
+        (paths.run_scores / name).write_bytes(content)
+    shared = tiny_ladder.profile().model_copy(update={"sweep": tiny_ladder.profile().sweep.model_copy(update={"reuse_scores": True})})
+    monkeypatch.setattr(sweep, "load_profile", lambda name: shared)
+    assert start("train") == 0 and start("evaluate") == 0, "another machine goes on with a shared ladder"
+    assert "3 runs were trained elsewhere" in capsys.readouterr().out
     assert (paths.scores.read_bytes(), paths.runs_table.read_bytes()) == before
 
 
