@@ -9,7 +9,7 @@ fault of theirs (two right options, a wrong key, an answer that the prompt does 
 import json
 import re
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 from corpus.documents import MAX_NUMBER, Draw, pick
@@ -36,7 +36,7 @@ def _either(words) -> str:
     return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _regex(pattern: str, *slots: str) -> re.Pattern:
     """The pattern of the lexicon with slot {i} as group `s<i>` that matches the expression slots[i]."""
     parts = re.split(r"\{(\d)\}", pattern)
