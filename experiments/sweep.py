@@ -10,6 +10,7 @@ Finished runs are skipped and interrupted ones go on, bit for bit, so any of the
 
 import argparse
 import os
+import signal
 import sys
 import time
 
@@ -148,13 +149,18 @@ def conclude(outcome: Outcome, command: str) -> int:
 
 def main(arguments: argparse.Namespace) -> int:
     """Run one subcommand."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     # One thread per worker: two one-thread workers train more than one two-thread worker, and sums keep their order.
     os.environ["OMP_NUM_THREADS"] = "1"
     if arguments.command == "report":
         return print_report(arguments.profile)
-    if arguments.command == "evaluate":
-        return evaluate_command(arguments)
-    return train_command(arguments, with_evaluation=arguments.command == "run")
+    try:
+        if arguments.command == "evaluate":
+            return evaluate_command(arguments)
+        return train_command(arguments, with_evaluation=arguments.command == "run")
+    except KeyboardInterrupt:
+        return conclude(Outcome(is_stopped=True), f"python -m experiments.sweep {arguments.command} --profile {arguments.profile}")
 
 
 if __name__ == "__main__":

@@ -65,6 +65,8 @@ def machine_factor(profile: Profile, runs: list[Run], num_workers: int, preload:
     run = max(runs, key=lambda run: train_seconds(profile, run))
     jobs = [Job(f"probe {i}", 1.0, probe_run, (profile, run)) for i in range(num_workers)]
     outcome = run_jobs(jobs, num_workers, Progress("probe", {job.name: 1.0 for job in jobs}, is_quiet=True), preload)
+    if outcome.is_stopped:
+        raise KeyboardInterrupt
     if outcome.failed:
         raise ValueError(f"the probe of {run.size} failed: {next(iter(outcome.failed.values()))}")
     speeds = [float(text) for text in outcome.finished.values()]

@@ -68,6 +68,15 @@ def test_a_time_limit_stops_and_says_how_to_go_on(paths, capsys):
     assert "nothing is lost, go on with `python -m experiments.sweep train --profile tiny`" in capsys.readouterr().err
 
 
+def test_a_stop_during_the_estimate_is_told_in_one_line(paths, capsys, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sweep, "machine_factor", interrupted)
+    assert start("train") == EXIT_STOPPED
+    assert capsys.readouterr().err.splitlines() == ["stopped after 0 jobs; nothing is lost, go on with `python -m experiments.sweep train --profile tiny`"]
+
+
 def test_failures_are_told_one_line_each(capsys):
     assert sweep.conclude(Outcome(finished={"a": ""}, failed={"b": "b: no"}, skipped=["c"]), "go") == sweep.EXIT_FAILED
     assert capsys.readouterr().err.splitlines() == ["error: b: no", "1 failed, 1 left out, 1 finished and kept; go on with `go`"]
