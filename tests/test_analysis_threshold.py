@@ -26,7 +26,8 @@ def test_eta_coverage_over_runs(shape, exponent):
     assert all(eta.status == "ok" for eta in etas)
     assert np.mean([eta.low <= 2.0 <= eta.high for eta in etas]) >= 0.85
     assert abs(np.mean([eta.estimate for eta in etas]) - 2.0) < 0.03
-    assert np.mean([eta.high - eta.low for eta in etas]) < 0.35
+    # A 95 % interval is about four standard errors long (more with 9 runs), whatever its coverage happens to be here.
+    assert 3.4 < np.mean([eta.high - eta.low for eta in etas]) / np.std([eta.estimate for eta in etas]) < 8
 
 
 def test_one_run_uses_items_and_says_so():
