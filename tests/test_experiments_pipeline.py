@@ -74,3 +74,9 @@ def test_figures_need_scores(monkeypatch, tmp_path):
 def test_an_unknown_profile_is_refused():
     with pytest.raises(ProfileError, match="profiles/nowhere.yaml: no such profile"):
         make_data("nowhere")
+
+
+def test_pinned_data_can_be_compared_without_a_cache():
+    (out,) = yaml.safe_load((ROOT / "data.dvc").read_text(encoding="utf-8"))["outs"]
+    assert out["path"] == "data" and out["md5"].endswith(".dir")
+    assert out["cache"] is False, "dvc status would call rebuilt data 'not in cache' on a fresh clone"

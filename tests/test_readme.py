@@ -11,7 +11,8 @@ from experiments.profiles import ROOT, profile_names
 README = ROOT / "README.md"
 PLANNED_BY_MAKE = {"setup", "reproduce", "figures", "verify", "test", "bench"}
 # Run as they stand elsewhere: `dvc repro` is what `make reproduce PROFILE=smoke` runs, and git clone is how the reader came here.
-ONLY_CHECKED = ("dvc", "git", "cd")
+ONLY_CHECKED = ("dvc", "git", "cd", ".")
+ACTIVATE = ". .venv/bin/activate"
 
 
 def commands() -> list[str]:
@@ -26,6 +27,11 @@ def test_readme_shows_the_commands_a_reader_needs():
     listed = commands()
     assert {"make reproduce", "make test"} <= set(listed)
     assert len(README.read_text(encoding="utf-8").splitlines()) < 200
+
+
+def test_python_and_dvc_are_ours_when_they_are_called():
+    bare = [place for place, command in enumerate(commands()) if command.split()[0] in ("python", "dvc")]
+    assert not bare or ACTIVATE in commands()[: bare[0]], f"say `{ACTIVATE}` before `{commands()[bare[0]]}`: a fresh shell has neither"
 
 
 @pytest.mark.parametrize("command", commands())
