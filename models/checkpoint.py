@@ -95,7 +95,7 @@ def load(path: str | Path, expected_fingerprint: str | None = None) -> tuple[GPT
     """
     tensors, header = read_tensors(Path(path))
     if header.get("format") != FORMAT:
-        raise ValueError(f"{path}: a safetensors file but no checkpoint of this project (header field format is {header.get('format')!r}); point to a checkpoints/ file")
+        raise ValueError(f"{path}: a safetensors file but no checkpoint of this project (header field format is {header.get('format')!r}); choose another")
     if expected_fingerprint is not None and header["tokenizer_fingerprint"] != expected_fingerprint:
         raise ValueError(
             f"{path}: trained with tokenizer {header['tokenizer_fingerprint'][:12]}, but the tokenizer given is {expected_fingerprint[:12]}; "

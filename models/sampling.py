@@ -28,7 +28,8 @@ def greedy(model: GPT, prompts: list[list[int]], max_new_tokens: int, stop_ids: 
             raise ValueError(f"prompt {index} is empty; begin it with the document token")
         if len(prompt) + max_new_tokens > model.config.max_sequence_length:
             raise ValueError(
-                f"prompt {index} has {len(prompt)} tokens, with {max_new_tokens} new ones more than max_sequence_length {model.config.max_sequence_length}; shorten it"
+                f"prompt {index} has {len(prompt)} tokens, with {max_new_tokens} new ones more than max_sequence_length "
+                f"{model.config.max_sequence_length}; shorten it"
             )
     if max_new_tokens < 1:
         return [[] for _ in prompts]

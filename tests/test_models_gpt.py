@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from models.config import GPTConfig
-from models.gpt import INIT_GAIN, GPT, rotate, rotary_tables
+from models.gpt import GPT, INIT_GAIN, rotary_tables, rotate
 
 SHAPE = GPTConfig(vocab_size=50, num_layers=2, d_model=32, num_heads=4, num_kv_heads=2, d_ff=40, max_sequence_length=16)
 

@@ -1,0 +1,200 @@
+"""Tokens per second of training on two CPU cores: our trainer against nanoGPT, transformers.Trainer and litgpt.
+
+    python -m benchmarks.train_cpu --nanogpt PATH [--litgpt-python PATH] [--compile none|all] [--tools ...]
+
+Every tool trains a model of the same depth, width and heads on the same batches, through its own loop, in two processes that live as long as
+the benchmark. Per size each peer is first tuned as its user would: fp32 or bf16, two processes of one thread side by side or one process of two
+threads, then torch.compile on the better of these; its fastest variant counts. Then all tools take turns, so that other load on the machine falls on all alike.
+Ours needs no tuning: two processes of one thread, precision "auto". Row "ladder" is the same number of tokens at each size, one after the other.
+Speeds are tokens per CPU second of a thread, summed over the threads: wall time on a quiet machine (also given), and still comparable on a busy
+one. Losses are those of the same steps on the same data. Writes benchmarks/results/train_cpu.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.train_cpu_worker import BATCH_SEQUENCES, SEQUENCE_LENGTH
+
+ROOT = Path(__file__).resolve().parent
+# The ladder of the cpu profile at its ends and middle, and one step beyond; feed-forward widths give nanoGPT's 4 d^2 + 8 d^2 per layer.
+SIZES = {
+    "0.05M": {"num_layers": 3, "d_model": 40, "num_heads": 2, "num_kv_heads": 2, "d_ff": 108},
+    "0.2M": {"num_layers": 4, "d_model": 64, "num_heads": 4, "num_kv_heads": 4, "d_ff": 176},
+    "0.8M": {"num_layers": 6, "d_model": 112, "num_heads": 7, "num_kv_heads": 7, "d_ff": 288},
+    "3M": {"num_layers": 8, "d_model": 176, "num_heads": 11, "num_kv_heads": 11, "d_ff": 472},
+}
+PEERS = ("nanogpt", "transformers", "litgpt")
+TUNING_STEPS, NUM_ROUNDS = 2, 3
+LAYOUTS = {"side-by-side": {"threads": 1, "processes": 2}, "two-threads": {"threads": 2, "processes": 1}}
+
+
+@dataclass
+class Timing:
+    """Tokens per second of all processes of a tool, by CPU time and by wall time, and the losses of the first process."""
+
+    per_cpu_second: float
+    per_wall_second: float
+    losses: list[float]
+
+
+class Tool:
+    """Two worker processes of one tool, of which a variant uses one or both."""
+
+    def __init__(self, name: str, python: str, environment: dict[str, str]):
+        self.name = name
+        command = [python, "-W", "ignore", str(ROOT / "train_cpu_worker.py"), name]
+        self.log = Path(tempfile.gettempdir()) / f"train_cpu_{name}.log"
+        with open(self.log, "w", encoding="utf-8") as log:
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": log, "text": True}
+            self.processes = [subprocess.Popen(command, env=os.environ | environment, **pipes) for _ in range(2)]
+        self.active = self.processes
+
+    def _ask(self, order: dict) -> list[dict]:
+        for process in self.active:
+            process.stdin.write(json.dumps(order) + "\n")
+            process.stdin.flush()
+        lines = [process.stdout.readline() for process in self.active]
+        if not all(lines):
+            raise SystemExit(f"train_cpu: {self.name} stopped; its messages are in {self.log}")
+        return [json.loads(line) for line in lines]
+
+    def build(self, size: str, variant: dict) -> list[float]:
+        """A fresh model; returns the loss of its first, untimed step (which also compiles)."""
+        self.active, self.threads = self.processes[: variant["processes"]], variant["threads"]
+        return self._ask({"do": "model", "shape": SIZES[size], **variant})[0]["losses"]
+
+    def time_steps(self, num_steps: int) -> Timing:
+        """Steps of all active processes at once."""
+        started = time.perf_counter()
+        answers = self._ask({"do": "steps", "n": num_steps})
+        tokens = num_steps * BATCH_SEQUENCES * SEQUENCE_LENGTH
+        wall = tokens * len(answers) / (time.perf_counter() - started)
+        return Timing(sum(tokens * self.threads / answer["cpu_seconds"] for answer in answers), wall, answers[0]["losses"])
+
+    def close(self) -> None:
+        for process in self.processes:
+            process.stdin.close()
+            process.wait()
+
+
+def tune(tool: Tool, size: str, options: argparse.Namespace) -> tuple[dict, list[dict]]:
+    """The fastest variant of a peer at one size, and what each variant reached in a short trial."""
+    if tool.name == "ours":
+        return {"precision": "auto", "compile": False, **LAYOUTS["side-by-side"]}, []
+    trials = []
+
+    def attempt(precision: str, layout: dict, is_compiled: bool) -> None:
+        variant = {"precision": precision, "compile": is_compiled, **layout}
+        tool.build(size, variant)
+        trials.append(variant | {"tokens_per_second": round(tool.time_steps(TUNING_STEPS).per_cpu_second)})
+
+    for precision in ("fp32", "bf16"):
+        for name in options.layouts:
+            attempt(precision, LAYOUTS[name], False)
+    if options.compile == "all":
+        best = max(trials, key=lambda trial: trial["tokens_per_second"])
+        attempt(best["precision"], {key: best[key] for key in ("threads", "processes")}, True)
+    best = max(trials, key=lambda trial: trial["tokens_per_second"])
+    return {key: value for key, value in best.items() if key != "tokens_per_second"}, trials
+
+
+def measure_size(tools: list[Tool], size: str, options: argparse.Namespace) -> list[dict]:
+    """One row per tool."""
+    chosen, trials, timings, losses = {}, {}, {}, {}
+    for tool in tools:
+        chosen[tool.name], trials[tool.name] = tune(tool, size, options)
+        losses[tool.name], timings[tool.name] = tool.build(size, chosen[tool.name]), []
+    for _ in range(NUM_ROUNDS):
+        for tool in tools:
+            timings[tool.name].append(tool.time_steps(options.steps))
+    rows = []
+    for tool in tools:
+        rounds = [timing.per_cpu_second for timing in timings[tool.name]]
+        curve = losses[tool.name] + [loss for timing in timings[tool.name] for loss in timing.losses]
+        rows.append({
+            "size": size, "parameters": num_parameters(size), "tool": tool.name, "tokens_per_second": round(statistics.median(rounds)),
+            "rounds": [round(speed) for speed in rounds], "wall_rounds": [round(timing.per_wall_second) for timing in timings[tool.name]],
+            "variant": chosen[tool.name], "trials": trials[tool.name], "steps": len(curve), "first_loss_nats": round(curve[0], 4),
+            "last_loss_nats": round(statistics.mean(curve[-options.steps :]), 4),
+        })  # fmt: skip
+        row = rows[-1]
+        print(f"{size:6} {tool.name:13} {row['tokens_per_second']:8,} tokens/s  loss {row['last_loss_nats']:.3f}  {row['variant']}", flush=True)
+    return rows
+
+
+def num_parameters(size: str) -> int:
+    """Non-embedding parameters of the LLaMA shape (nanoGPT's differ by under 2 %)."""
+    from models.config import GPTConfig
+
+    return GPTConfig(vocab_size=1, max_sequence_length=SEQUENCE_LENGTH, **SIZES[size]).num_nonembedding_parameters
+
+
+def ladder_rows(rows: list[dict], sizes: list[str]) -> list[dict]:
+    """Equal tokens at every size, one size after the other: the harmonic mean of the speeds."""
+    tools = dict.fromkeys(row["tool"] for row in rows)
+    out = []
+    for tool in tools:
+        seconds = sum(1 / row["tokens_per_second"] for row in rows if row["tool"] == tool)
+        out.append({"size": "ladder", "parameters": sum(num_parameters(size) for size in sizes), "tool": tool, "tokens_per_second": round(len(sizes) / seconds)})
+    return out
+
+
+def add_ratios(rows: list[dict]) -> None:
+    """ratio_to_best_peer within each size: of us to the best of the others, of a peer to the best of the peers."""
+    for row in rows:
+        peers = [other["tokens_per_second"] for other in rows if other["size"] == row["size"] and other["tool"] != "ours"]
+        row["ratio_to_best_peer"] = round(row["tokens_per_second"] / max(peers), 2)
+
+
+def machine() -> dict:
+    import torch
+
+    model = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo", encoding="utf-8") if line.startswith("model name")), platform.machine())
+    return {"cpu": model, "cores": os.cpu_count(), "capability": torch.backends.cpu.get_cpu_capability(), "torch": torch.__version__,
+            "load_before": round(os.getloadavg()[0], 2)}  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--nanogpt", default=os.environ.get("NANOGPT"), help="checkout of nanoGPT: git clone https://github.com/karpathy/nanoGPT")
+    parser.add_argument("--litgpt-python", default=os.environ.get("LITGPT_PYTHON", sys.executable), help="Python of an environment with litgpt")
+    parser.add_argument("--tools", nargs="+", default=["ours", *PEERS], choices=["ours", *PEERS])
+    parser.add_argument("--sizes", nargs="+", default=list(SIZES), choices=list(SIZES))
+    parser.add_argument("--compile", default="all", choices=["none", "all"], help="also try torch.compile for the peers (needs a C++ compiler)")
+    parser.add_argument("--layouts", nargs="+", default=list(LAYOUTS), choices=list(LAYOUTS), help="leave out two-threads on a busy machine")
+    parser.add_argument("--steps", type=int, default=8, help="steps of a round; each tool has three rounds per size")
+    parser.add_argument("--output", type=Path, default=ROOT / "results/train_cpu.json")
+    options = parser.parse_args()
+    if "nanogpt" in options.tools and not (options.nanogpt and (Path(options.nanogpt) / "model.py").exists()):
+        raise SystemExit("train_cpu: no nanoGPT; run `git clone https://github.com/karpathy/nanoGPT` and pass --nanogpt PATH")
+    about = machine()
+    environment = {"OMP_NUM_THREADS": "2", "NANOGPT": options.nanogpt or ""}
+    tools = [Tool(name, options.litgpt_python if name == "litgpt" else sys.executable, environment) for name in options.tools]
+    rows = []
+    for size in options.sizes:
+        rows += measure_size(tools, size, options)
+    for tool in tools:
+        tool.close()
+    rows += ladder_rows(rows, options.sizes)
+    if len(tools) > 1 and "ours" in options.tools:
+        add_ratios(rows)
+    about["load_after"] = round(os.getloadavg()[0], 2)
+    shape = {"batch_sequences": BATCH_SEQUENCES, "sequence_length": SEQUENCE_LENGTH, "layouts": options.layouts, "compile": options.compile}
+    options.output.write_text(json.dumps({"machine": about, **shape, "rows": rows}, indent=1) + "\n")
+    for row in rows[-len(tools) :]:
+        print(f"ladder {row['tool']:13} {row['tokens_per_second']:8,} tokens/s  ratio to best peer {row.get('ratio_to_best_peer')}")
+
+
+if __name__ == "__main__":
+    main()
