@@ -93,7 +93,7 @@ def run_jobs(
     deadline: time.monotonic() at which all workers are stopped, as they are on Ctrl-C and SIGTERM."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([*preload])
-    waiting = sorted(jobs, key=lambda job: -job.cost)
+    waiting = longest_first([*jobs])
     starts = {job.name: 0 for job in waiting}
     free, workers, outcome = list(range(num_workers))[::-1], [], Outcome()
     previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -118,6 +118,18 @@ def run_jobs(
         _stop(workers)
         signal.signal(signal.SIGTERM, previous)
     return outcome
+
+
+def longest_first(jobs: list[Job]) -> list[Job]:
+    """Jobs by the cost of the costliest chain that begins with each: a parent counts with what must wait for it."""
+    chains: dict[str, float] = {}
+
+    def chain(job: Job) -> float:
+        if job.name not in chains:
+            chains[job.name] = job.cost + max((chain(other) for other in jobs if job.name in other.needs), default=0.0)
+        return chains[job.name]
+
+    return sorted(jobs, key=chain, reverse=True)
 
 
 def _skip_orphans(waiting: list[Job], outcome: Outcome, progress: Progress) -> None:

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from experiments.sweep_pool import Job, run_jobs
+from experiments.sweep_pool import Job, longest_first, run_jobs
 from experiments.sweep_progress import Progress
 from tests import pool_jobs
 
@@ -40,6 +40,16 @@ def test_all_jobs_run_longest_first_and_needs_are_kept(tmp_path):
     assert finished == ["trunk", "branch", "short"]
     assert outcome.finished == dict.fromkeys(finished, "slot 0") and not outcome.failed and not outcome.is_stopped
     assert all((tmp_path / name).exists() for name in finished)
+
+
+def test_a_parent_counts_with_what_waits_for_it():
+    jobs = [
+        Job("alone", 8.0, pool_jobs.write, ""),
+        Job("trunk", 5.0, pool_jobs.write, ""),
+        Job("branch", 4.0, pool_jobs.write, "", ("trunk",)),
+        Job("twig", 1.0, pool_jobs.write, ""),
+    ]
+    assert [job.name for job in longest_first(jobs)] == ["trunk", "alone", "branch", "twig"]
 
 
 def test_a_killed_worker_is_named_and_its_job_started_once_more(tmp_path):
