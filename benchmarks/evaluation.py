@@ -1,12 +1,13 @@
-"""Items per second of evaluation/ against lm-evaluation-harness: same checkpoint, same items, one thread each, and the scores must agree.
+"""Items per second of evaluation/ against lm-evaluation-harness: same checkpoints, same items, one thread each, and the scores must agree.
 
     python -m benchmarks.evaluation [--peer-python PATH]
 
-Trains the profile's 0.8M model for a few steps (an untrained one would never end an answer), exports it to transformers' format and the items to local
-YAML tasks, then lets both sides score five tasks in turn: choices of one token, choices of several tokens, short answers, chains of thought.
-Timed on both sides: from items in memory to scores in memory, tokenization included, loading excluded. Writes benchmarks/results/evaluation.json.
-The harness runs with each batch size of PEER_BATCH_SIZES; its best one counts. CPU seconds are compared: one thread each, so they equal wall time on a
-quiet machine and still compare on a busy one. `--peer-python`: Python of an environment with lm-eval and accelerate, by default this one.
+Trains the smallest and a large model of the profile for a few steps (untrained ones would never end an answer), exports them to transformers' format and
+the items to local YAML tasks, then lets both sides score five tasks in turn: choices of one token, choices of several tokens, short answers, chains of
+thought. Timed on both sides: from items in memory to scores in memory, tokenization included; row "all" has the sums, row "all, with loading" adds reading
+the checkpoint and, for the harness, its tasks, as a sweep over checkpoints does again and again. Writes benchmarks/results/evaluation.json.
+CPU seconds are compared: one thread each, so they equal wall time on a quiet machine and still compare on a busy one.
+`--peer-python`: Python of an environment with lm-eval and accelerate, by default this one.
 """
 
 import argparse
@@ -32,6 +33,7 @@ from corpus.mixture import Mixture
 from corpus.stream import TokenStream, batches
 from corpus.tokenizer import BOS, BOS_ID, PieceEncoder, fingerprint, train
 from corpus.world import make_world
+from evaluation.forward import pack_linears
 from evaluation.scoring import score_items
 from experiments.profiles import load_profile
 from models import checkpoint, huggingface
@@ -43,27 +45,41 @@ from tasks.base import Item, make_items
 
 ROOT = Path(__file__).resolve().parent
 TASK_NAMES = ("exam", "reading", "endings", "recall", "maths")
-PROFILE, SIZE, TRAIN_TOKENS, NUM_ITEMS = "cpu", "0.8M", 200_000, 100
-PEER_BATCH_SIZES = (64,)
+PROFILE, SIZES, TRAIN_TOKENS, NUM_ITEMS = "cpu", ("0.05M", "0.8M"), 200_000, 100
+PEER_BATCH_SIZE = 64  # not swept: 64 prompts of some 80 tokens already make its products large, as ours are
 REPEATS = 2
 TOLERANCE_NATS = 1e-3  # fp32 sums in another order, over up to 22 tokens
 
 
-def trained_model(folder: Path) -> tuple[GPT, Tokenizer, dict[str, list[Item]]]:
-    """The size's model after TRAIN_TOKENS tokens, its tokenizer, and NUM_ITEMS items of each task."""
-    profile = load_profile(PROFILE)
-    world = make_world(profile.corpus.world_seed)
-    tokenizer = train(tokenizer_texts(world))
-    encoder = PieceEncoder(tokenizer)
-    source = TokenStream(world, Mixture(profile.corpus.mixture, world, encoder), encoder, seed=0)
-    shared, shape = profile.training, profile.sizes[SIZE]
-    fields = {name: getattr(shape, name) for name in ("num_layers", "d_model", "num_heads", "num_kv_heads", "d_ff")}
-    config = GPTConfig(vocab_size=tokenizer.get_vocab_size(), max_sequence_length=shared.sequence_length, **fields)
-    record = TrainConfig(run="benchmark", seed=0, data_seed=0, total_tokens=TRAIN_TOKENS, batch_sequences=shared.batch_sequences,
-                         sequence_length=shared.sequence_length, max_lr=shape.max_lr, warmup_tokens=20_000, checkpoint_tokens=(TRAIN_TOKENS,))
-    train_model(config, record, lambda step: batches(source, shared.batch_sequences, shared.sequence_length, step), folder, fingerprint(tokenizer))
-    model, _ = checkpoint.load(sorted((folder / "checkpoints").iterdir())[-1], fingerprint(tokenizer))
-    return model, tokenizer, {name: make_items(TASKS[name], world, NUM_ITEMS) for name in TASK_NAMES}
+class Bench:
+    """The world, tokenizer and items that all sizes share."""
+
+    def __init__(self):
+        self.profile = load_profile(PROFILE)
+        self.world = make_world(self.profile.corpus.world_seed)
+        self.tokenizer = train(tokenizer_texts(self.world))
+        self.items = {name: make_items(TASKS[name], self.world, NUM_ITEMS) for name in TASK_NAMES}
+
+    def trained(self, size: str, folder: Path) -> Path:
+        """Checkpoint of a size after TRAIN_TOKENS tokens."""
+        encoder = PieceEncoder(self.tokenizer)
+        source = TokenStream(self.world, Mixture(self.profile.corpus.mixture, self.world, encoder), encoder, seed=0)
+        shared, shape = self.profile.training, self.profile.sizes[size]
+        fields = {name: getattr(shape, name) for name in ("num_layers", "d_model", "num_heads", "num_kv_heads", "d_ff")}
+        config = GPTConfig(vocab_size=self.tokenizer.get_vocab_size(), max_sequence_length=shared.sequence_length, **fields)
+        record = TrainConfig(run="benchmark", seed=0, data_seed=0, total_tokens=TRAIN_TOKENS, batch_sequences=shared.batch_sequences,
+                             sequence_length=shared.sequence_length, max_lr=shape.max_lr, warmup_tokens=20_000, checkpoint_tokens=(TRAIN_TOKENS,))
+        train_model(config, record, lambda step: batches(source, shared.batch_sequences, shared.sequence_length, step), folder, fingerprint(self.tokenizer))
+        return sorted((folder / "checkpoints").iterdir())[-1]
+
+    def measure(self, size: str, folder: Path, peer_python: str) -> list[dict]:
+        """Rows of one size; `folder` is empty."""
+        path = self.trained(size, folder / "run")
+        model, _ = checkpoint.load(path)
+        export(folder, model, self.tokenizer, self.items)
+        score_ours(path, self.tokenizer, {name: rows[:8] for name, rows in self.items.items()})  # first calls load the libraries' kernels
+        rounds = [(score_ours(path, self.tokenizer, self.items), score_peer(folder, peer_python)) for _ in range(REPEATS)]
+        return [{"size": size, "parameters": model.config.num_parameters, **row} for row in summarize(rounds)]
 
 
 def export(folder: Path, model: GPT, tokenizer: Tokenizer, items: dict[str, list[Item]]) -> None:
@@ -89,26 +105,30 @@ def export(folder: Path, model: GPT, tokenizer: Tokenizer, items: dict[str, list
         (folder / "tasks" / f"{name}.yaml").write_text(yaml.safe_dump(config, allow_unicode=True), encoding="utf-8")
 
 
-def score_ours(model: GPT, tokenizer: Tokenizer, items: dict[str, list[Item]]) -> dict[str, dict]:
+def score_ours(path: Path, tokenizer: Tokenizer, items: dict[str, list[Item]]) -> dict:
     """Seconds and tables of one pass over the tasks."""
-    out = {}
+    cpu = time.process_time()
+    model = pack_linears(checkpoint.load(path)[0])
+    out = {"load_cpu_seconds": time.process_time() - cpu, "tasks": {}}
     for name, rows in items.items():
-        wall, cpu = time.perf_counter(), time.process_time()
+        cpu = time.process_time()
         table = score_items(model, tokenizer, rows, TASKS[name])
-        out[name] = {"wall_seconds": time.perf_counter() - wall, "cpu_seconds": time.process_time() - cpu, "table": table}
+        out["tasks"][name] = {"cpu_seconds": time.process_time() - cpu, "table": table}
     return out
 
 
-def score_peer(folder: Path, python: str, batch_size: int) -> dict:
+def score_peer(folder: Path, python: str) -> dict:
     """The same by the harness, in its own process."""
-    subprocess.run([python, str(ROOT / "evaluation_peer.py"), str(folder), str(batch_size)], check=True, stdout=subprocess.DEVNULL)
+    # -P and another working directory: transformers looks for the published package `kernels`, and must not find a file or room of that name here.
+    command = [python, "-P", str(ROOT / "evaluation_peer.py"), str(folder), str(PEER_BATCH_SIZE)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=folder)
     return json.loads((folder / "peer.json").read_text())
 
 
-def differences(ours: dict[str, dict], peer: dict) -> dict[str, dict]:
+def differences(ours: dict, peer: dict) -> dict[str, dict]:
     """Per task the largest difference of a choice's log-likelihood in nats, and how many generations differ. AssertionError where the scores disagree."""
     out = {}
-    for name, mine in ours.items():
+    for name, mine in ours["tasks"].items():
         table, responses = mine["table"], peer["tasks"][name]["responses"]
         if TASKS[name].answer_form == "choice":
             theirs = [[response[0][0] for response in row] for row in responses]
@@ -122,19 +142,17 @@ def differences(ours: dict[str, dict], peer: dict) -> dict[str, dict]:
     return out
 
 
-def summarize(rounds: list[tuple[dict, dict[int, dict]]]) -> list[dict]:
-    """One row per task and one for all: best of the repeats, the harness at its best batch size."""
-    rows, total_ours, total_peer = [], 0.0, 0.0
-    for name in TASK_NAMES:
-        ours = min(mine[name]["cpu_seconds"] for mine, _ in rounds)
-        by_batch = {size: min(peers[size]["tasks"][name]["cpu_seconds"] for _, peers in rounds) for size in PEER_BATCH_SIZES}
-        best = min(by_batch, key=by_batch.get)
-        total_ours, total_peer = total_ours + ours, total_peer + by_batch[best]
-        rows.append({"task": name, "num_items": NUM_ITEMS, "items_per_second": NUM_ITEMS / ours, "peer_items_per_second": NUM_ITEMS / by_batch[best],
-                     "ratio": by_batch[best] / ours, "peer_batch_size": best, **differences(rounds[0][0], rounds[0][1][best])[name]})
-    num_items = NUM_ITEMS * len(TASK_NAMES)
-    rows.append({"task": "all", "num_items": num_items, "items_per_second": num_items / total_ours, "peer_items_per_second": num_items / total_peer,
-                 "ratio": total_peer / total_ours})
+def summarize(rounds: list[tuple[dict, dict]]) -> list[dict]:
+    """One row per task, one for all, one for all with loading: best of the repeats. The scores of the first round are compared."""
+    gaps = differences(*rounds[0])
+    seconds = {name: [min(side["tasks"][name]["cpu_seconds"] for side in sides) for sides in zip(*rounds, strict=True)] for name in TASK_NAMES}
+    seconds["all"] = [sum(seconds[name][side] for name in TASK_NAMES) for side in (0, 1)]
+    seconds["all, with loading"] = [seconds["all"][i] + min(side["load_cpu_seconds"] for side in sides) for i, sides in enumerate(zip(*rounds, strict=True))]
+    rows = []
+    for name, (ours, peer) in seconds.items():
+        num_items = NUM_ITEMS if name in TASK_NAMES else NUM_ITEMS * len(TASK_NAMES)
+        rates = {"items_per_second": num_items / ours, "peer_items_per_second": num_items / peer, "ratio": peer / ours}
+        rows.append({"task": name, "num_items": num_items, **rates, **gaps.get(name, {})})
     return rows
 
 
@@ -145,23 +163,25 @@ def main() -> None:
     arguments = parser.parse_args()
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     torch.set_num_threads(1)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        model, tokenizer, items = trained_model(folder / "run")
-        export(folder, model, tokenizer, items)
-        score_ours(model, tokenizer, {name: rows[:8] for name, rows in items.items()})  # first calls load the libraries' kernels
-        rounds = []
-        for _ in range(REPEATS):
-            mine = score_ours(model, tokenizer, items)
-            rounds.append((mine, {size: score_peer(folder, arguments.peer_python, size) for size in PEER_BATCH_SIZES}))
-    machine = {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count(), "threads": 1, "python": platform.python_version(),
-               "torch": torch.__version__, "transformers": transformers.__version__, "lm_eval": rounds[0][1][PEER_BATCH_SIZES[0]]["version"]}
-    rows = summarize(rounds)
+    bench, rows = Bench(), []
+    for size in SIZES:
+        with tempfile.TemporaryDirectory() as folder:
+            rows += bench.measure(size, Path(folder), arguments.peer_python)
+    versions = {"torch": torch.__version__, "transformers": transformers.__version__}
+    machine = {"processor": processor(), "cores": os.cpu_count(), "threads": 1, "python": platform.python_version(), **versions}
+    out = {"machine": machine, "peer": "lm-evaluation-harness", "time": "CPU seconds, best of repeats", "repeats": REPEATS,
+           "peer_batch_size": PEER_BATCH_SIZE, "train_tokens": TRAIN_TOKENS, "rows": rows}
     (ROOT / "results").mkdir(exist_ok=True)
-    (ROOT / "results" / "evaluation.json").write_text(json.dumps({"machine": machine, "size": SIZE, "parameters": model.config.num_parameters,
-                                                                  "time": "CPU seconds, best of repeats", "repeats": REPEATS, "rows": rows}, indent=1) + "\n")
+    (ROOT / "results" / "evaluation.json").write_text(json.dumps(out, indent=1) + "\n")
     for row in rows:
-        print(f"{row['task']:10s} {row['items_per_second']:8.0f} items/s, harness {row['peer_items_per_second']:7.1f}, ratio {row['ratio']:5.1f}")
+        rates = f"{row['items_per_second']:6.0f} items/s, harness {row['peer_items_per_second']:6.0f}, ratio {row['ratio']:5.1f}"
+        print(f"{row['size']:6s} {row['task']:18s} {rates}")
+
+
+def processor() -> str:
+    """The processor's name where the system tells it."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
 if __name__ == "__main__":

@@ -21,20 +21,29 @@ from lm_eval.tasks import TaskManager  # noqa: E402
 
 
 def main() -> None:
-    """Load model and tasks, then time `evaluator.evaluate` alone, task by task."""
+    """Time loading (once warm) and, task by task, `evaluator.evaluate` alone."""
     folder, batch_size = Path(sys.argv[1]), int(sys.argv[2])
     torch.set_num_threads(1)
-    model = HFLM(pretrained=str(folder / "model"), device="cpu", dtype="float32", batch_size=batch_size, add_bos_token=True)
-    manager = TaskManager(include_path=str(folder / "tasks"), include_defaults=False)
-    out = {"version": lm_eval.__version__, "batch_size": batch_size, "tasks": {}}
-    for path in sorted((folder / "tasks").glob("*.yaml")):
-        tasks = manager.load([path.stem])
+    names = sorted(path.stem for path in (folder / "tasks").glob("*.yaml"))
+    load(folder, batch_size, names)  # imports and caches
+    cpu = time.process_time()
+    model, tasks_by_name = load(folder, batch_size, names)
+    out = {"version": lm_eval.__version__, "batch_size": batch_size, "load_cpu_seconds": time.process_time() - cpu, "tasks": {}}
+    for name in names:
+        tasks = tasks_by_name[name]
         wall, cpu = time.perf_counter(), time.process_time()
         found = evaluator.evaluate(model, tasks, bootstrap_iters=0, log_samples=True)
         seconds = {"wall_seconds": time.perf_counter() - wall, "cpu_seconds": time.process_time() - cpu}
-        samples = sorted(found["samples"][path.stem], key=lambda sample: sample["doc_id"])
-        out["tasks"][path.stem] = {**seconds, "responses": [sample["resps"] for sample in samples], "score": [sample_score(sample) for sample in samples]}
+        samples = sorted(found["samples"][name], key=lambda sample: sample["doc_id"])
+        out["tasks"][name] = {**seconds, "responses": [sample["resps"] for sample in samples], "score": [sample_score(sample) for sample in samples]}
     (folder / "peer.json").write_text(json.dumps(out))
+
+
+def load(folder: Path, batch_size: int, names: list[str]) -> tuple[HFLM, dict]:
+    """Model and tasks, as the harness loads them for every checkpoint."""
+    model = HFLM(pretrained=str(folder / "model"), device="cpu", dtype="float32", batch_size=batch_size, add_bos_token=True)
+    manager = TaskManager(include_path=str(folder / "tasks"), include_defaults=False)
+    return model, {name: manager.load([name]) for name in names}
 
 
 def sample_score(sample: dict) -> float:

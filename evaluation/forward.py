@@ -35,7 +35,9 @@ class PackedLinear(nn.Module):
 
 
 def pack_linears(model: GPT) -> GPT:
-    """A copy of `model` for inference; on a CPU with oneDNN its linear layers are packed, elsewhere they stay as they are."""
+    """A copy of `model` for inference; on a CPU with oneDNN its linear layers are packed, elsewhere they stay as they are. Packed ones are returned as is."""
+    if isinstance(model.head, PackedLinear):
+        return model
     packed = copy.deepcopy(model).requires_grad_(False).eval()
     if model.embedding.weight.device.type != "cpu" or not torch.backends.mkldnn.is_available():
         return packed

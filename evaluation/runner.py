@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 
 from corpus.stream import LANGUAGE_CODES, ValidationSet
 from corpus.tokenizer import fingerprint
-from evaluation import metrics
+from evaluation import forward, metrics
 from evaluation.scoring import BATCH_TOKENS, score_items, validation_losses
 from models import checkpoint
 from tasks.base import Item, Task
@@ -49,7 +49,7 @@ def evaluate_checkpoint(
         raise ValueError(f"labels: unknown field {unknown[0]!r}; known are {', '.join(LABELS)}")
     chosen = {name: _checked_items(name, items_by_task, num_items) for name in tasks}
     model, header = checkpoint.load(checkpoint_path, fingerprint(tokenizer))
-    config = model.config
+    config, model = model.config, forward.pack_linears(model)  # once for all tasks
     try:
         losses = summarize_losses(validation_losses(model, validation.tokens, batch_tokens), validation)
         tables = {name: score_items(model, tokenizer, chosen[name], task, batch_tokens) for name, task in tasks.items()}
