@@ -79,6 +79,11 @@ def _pretended_loss(compute: float) -> float:
     return float(np.clip(6.0 - 0.45 * (np.log10(compute) - 9.5) * 2.2, 1.0, 6.0))
 
 
+def _slope(loss: float) -> float:
+    """A smooth rise along the whole loss range."""
+    return 1 / (1 + np.exp((loss - 2.4) / 0.55))
+
+
 def _expected(plant: Plant, task, loss: float, params: float, series: str, earlier: float = 0.0) -> float:
     """Probability of a right answer."""
     doublings = np.log2(params / SIZES["0.4M"])
@@ -87,11 +92,11 @@ def _expected(plant: Plant, task, loss: float, params: float, series: str, earli
         return task.chance
     if task.name in THRESHOLD_TASKS:
         onset = plant.onset + earlier + plant.onset_by_size * doublings + plant.onset_by_task * (THRESHOLD_TASKS.index(task.name) % 4)
-        rise = (5.0 - loss) / 4.0 if plant.gradual else (onset - loss) / 0.75
+        rise = _slope(loss) if plant.gradual else (onset - loss) / 0.75
     elif plant.stepwise:
         rise = float(loss < 2.0)
     else:
-        rise = 1 / (1 + np.exp((loss - 2.4) / 0.55))
+        rise = _slope(loss)
     share = np.clip(rise + plant.size_effect * doublings * (rise > 0), 0, 1)
     expected = task.chance + (top - task.chance) * share
     return float(np.clip(expected + plant.small_shift * (series == "small"), 0, 1))

@@ -4,11 +4,14 @@ The loss threshold comes from the long runs, the law from the final checkpoints 
 three different sets of numbers. The law is the joint one (Hoffmann et al. 2022), read off at each token budget, since that is Eq. 4 with all budgets together.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
 from analysis.intervals import Estimate, failed
 from analysis.loss_law import JointLawFit, LossLawFit, fit_joint_law, observed_size_threshold, size_threshold
+from analysis.threshold import HingeFit
 from experiments.profiles import Paths
 from experiments.score_table import THRESHOLD, checkpoint_rows, final_checkpoints, select, size_rows, statistic_row
 from experiments.stage import measure_main
@@ -19,6 +22,8 @@ STEM = "loss_eq5_size_threshold"
 MIN_SIZES = 3  # sizes a token budget needs before an observed threshold says anything
 NUM_LAW_REPLICATES = 100  # each one is an optimisation in five parameters
 NUM_LAW_POINTS = 40
+NUM_LAG_POINTS = 400
+Z_95 = 1.96  # a run counts as above chance when its 95 % interval over items is
 MAX_DOUBLINGS = 6.0  # predictions further than this from the ladder are not told apart
 
 
@@ -34,7 +39,9 @@ def measure(scores: pd.DataFrame, paths: Paths) -> list:
         one = long[long.task == task]
         fit, statistics = hinge(one, task, TASKS[task].metric)
         parts.append([left_chance(one, task), statistics[0]])
-        parts.append(compare(small[small.task == task], task, laws, fit.eta, fit.draws))
+        shift = detection_lag(fit, one, task)
+        eta = replace(fit.eta, estimate=fit.eta.estimate - shift, low=fit.eta.low - shift, high=fit.eta.high - shift)
+        parts.append(compare(small[small.task == task], task, laws, eta, fit.draws - shift))
     return parts
 
 
@@ -47,6 +54,17 @@ def law_rows(finals: pd.DataFrame, law: JointLawFit, laws: dict[int, LossLawFit]
             rows += [{"kind": "fit", "task": "all", "metric": "loss_law", "tokens_seen": tokens, "num_parameters": size, "loss_nats": loss}
                      for size, loss in zip(sizes, fixed.predict(sizes))]
     return rows
+
+
+def detection_lag(fit: HingeFit, rows: pd.DataFrame, task: str) -> float:
+    """How far below the threshold the loss must fall, in nats, before a run is seen to stand above chance: the fitted curve then clears the item noise of a guesser.
+
+    Without it the prediction would be of the first trace of an ability, and the observation of a significant one."""
+    chance, num_items = TASKS[task].chance, rows.num_items.median()
+    clear = chance + Z_95 * np.sqrt(max(chance * (1 - chance), 1 / num_items) / num_items)
+    below = np.linspace(fit.eta.estimate, rows.loss_nats.min(), NUM_LAG_POINTS)
+    seen = below[fit.predict(below, chance) > clear]
+    return float(fit.eta.estimate - seen.max()) if len(seen) else 0.0
 
 
 def compare(finals: pd.DataFrame, task: str, laws: dict[int, LossLawFit], eta: Estimate, draws: np.ndarray) -> list[dict]:

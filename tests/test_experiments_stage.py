@@ -1,0 +1,76 @@
+"""Every experiment folder end to end on planted scores: measure, plot, bytes, and a ladder too small to conclude anything from."""
+
+import ast
+import importlib
+
+import pandas as pd
+import pytest
+
+from experiments.profiles import ROOT, Paths
+from experiments.score_table import RESULT_COLUMNS
+from experiments.stage import measure_stage, plot_stage
+from tests.planted_scores import Plant, scores_table
+
+STEMS = sorted(path.parent.name for path in (ROOT / "experiments").glob("loss_*/measure.py"))
+PROFILE = "smoke"  # the corpus and the ladder that tables 3, 4 and 5 read; the scores are planted
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory) -> Paths:
+    """A results folder with scores of one seed."""
+    paths = Paths(PROFILE, tmp_path_factory.mktemp("planted"))
+    paths.results.mkdir(parents=True)
+    scores_table(Plant(seeds=(0,), num_checkpoints=8)).to_parquet(paths.scores)
+    return paths
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory) -> Paths:
+    """Two long and four small runs of three checkpoints, ten items, nothing learnt."""
+    paths = Paths(PROFILE, tmp_path_factory.mktemp("tiny"))
+    paths.results.mkdir(parents=True)
+    scores = scores_table(Plant(seeds=(0,), num_checkpoints=3, num_items=10, onset=0.5))
+    kept = [f"long_{size}_10M_s0" for size in ("0.2M", "0.8M")] + [f"small_{size}_{tokens}M_s0" for size in ("0.05M", "0.1M") for tokens in (1, 2)]
+    scores[scores.run.isin(kept)].to_parquet(paths.scores)
+    return paths
+
+
+def run(paths: Paths, stem: str) -> tuple[pd.DataFrame, list]:
+    measure, plot = (importlib.import_module(f"experiments.{stem}.{part}") for part in ("measure", "plot"))
+    assert measure.STEM == plot.STEM == stem
+    return measure_stage(paths, stem, measure.measure), plot_stage(paths, stem, plot.draw, getattr(plot, "table", None))
+
+
+def test_all_folders_of_the_issue_are_there():
+    assert len(STEMS) == 11
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_folder_measures_and_plots_and_plots_again_to_the_same_bytes(planted, stem):
+    table, files = run(planted, stem)
+    assert list(table.columns[: len(RESULT_COLUMNS)]) == list(RESULT_COLUMNS)
+    before = [path.read_bytes() for path in files]
+    plot = importlib.import_module(f"experiments.{stem}.plot")
+    assert [path.read_bytes() for path in plot_stage(planted, stem, plot.draw, getattr(plot, "table", None))] == before
+    assert all(path.is_relative_to(planted.results) for path in files), "another profile's files were touched"
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_folder_survives_a_ladder_that_learns_nothing(tiny, stem):
+    table, _ = run(tiny, stem)
+    statistics = table[table.kind == "statistic"]
+    assert not (statistics.status.isna() | (statistics.status == "")).any()
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_plot_computes_nothing(stem):
+    source = (ROOT / "experiments" / stem / "plot.py").read_text(encoding="utf-8")
+    modules = {alias.name for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Import) for alias in node.names}
+    modules |= {node.module for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ImportFrom)}
+    assert not [name for name in modules if name.split(".")[0] in ("analysis", "scipy", "corpus", "evaluation", "models")]
+
+
+def test_absent_scores_are_one_clear_line(tmp_path):
+    measure = importlib.import_module("experiments.loss_fig6_compute.measure")
+    with pytest.raises(ValueError, match="scores.parquet: not found; run `dvc repro`"):
+        measure_stage(Paths(PROFILE, tmp_path), measure.STEM, measure.measure)
