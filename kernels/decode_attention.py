@@ -103,8 +103,8 @@ def _merge_kernel(
     out = tl.zeros([BLOCK_M, BLOCK_K], tl.float32)
     total = tl.zeros([BLOCK_M], tl.float32)
     largest = tl.full([BLOCK_M], float("-inf"), tl.float32)
-    for part in range(0, num_parts):
-        partial = part * total_rows + rows
+    partial = rows
+    for _ in range(0, num_parts):
         lse = tl.load(partial_lse_ptr + partial, mask=row_mask, other=float("-inf"))
         values = tl.load(partial_ptr + partial[:, None] * size + columns[None, :], mask=mask, other=0.0)
         new_largest = tl.maximum(largest, lse)
@@ -113,6 +113,7 @@ def _merge_kernel(
         out = out * decay[:, None] + values * weight[:, None]
         total = total * decay + weight
         largest = new_largest
+        partial += total_rows
     # A row without any key gets a NaN output, as in the reference, rather than a number that looks right.
     out = out / total[:, None]
     tl.store(out_ptr + rows[:, None] * size + columns[None, :], out.to(out_ptr.dtype.element_ty), mask=mask)

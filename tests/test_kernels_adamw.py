@@ -16,7 +16,7 @@ def state(num_runs, num_weights):
 
 
 def scalars(num_runs, step=3):
-    clip, lr = (0.5 + torch.rand(2, num_runs)).to(DEVICE)
+    clip, lr = (0.5 + torch.rand(2, num_runs, generator=torch.Generator().manual_seed(step))).to(DEVICE)
     return clip, lr * 1e-2, torch.full((num_runs,), step, device=DEVICE)
 
 

@@ -93,7 +93,7 @@ def test_check_sees_masks_shifted_by_one():
     with pytest.raises(AssertionError):
         check(qkv(5, 5, 1, 1, 8), op=one_key_too_many)
     with pytest.raises(AssertionError):
-        check(qkv(5, 5, 1, 1, 8), torch.tensor([[0, 0, 1, 1, 1]]), op=lambda q, k, v, ids, scale: ours(q, k, v, ids.roll(1), scale))
+        check(qkv(5, 5, 1, 1, 8), torch.tensor([[0, 0, 1, 1, 1]]).to(DEVICE), op=lambda q, k, v, ids, scale: ours(q, k, v, ids.roll(1), scale))
 
 
 def test_gradcheck():
