@@ -22,7 +22,7 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from experiments.pipeline import pipeline_file, pipeline_text
+from experiments.pipeline import make_figures, pipeline_file, pipeline_text
 from experiments.profiles import ROOT, Paths, profile_names, run_command
 
 SHOWN_DIGITS = 8
@@ -94,7 +94,10 @@ class Checker:
         return {path.relative_to(paths.root).as_posix() for path in (paths.data, paths.runs, paths.items)}
 
     def _check_stage(self, profile: str, name: str, stage: dict, locked: dict, absent_allowed: set[str]) -> None:
-        rerun = f"run `make reproduce PROFILE={profile}` (or `dvc commit`, where the golden losses prove a change of code neutral)"
+        rerun = (
+            f"run `make reproduce PROFILE={profile}` (or `python -m experiments.verify --accept {profile}`, where the golden losses "
+            "prove a change of code neutral)"
+        )
         self.compare(f"{profile}: {name}: cmd", locked.get("cmd"), stage["cmd"], rerun)
         self.compare(f"{profile}: {name}: deps", sorted(dep["path"] for dep in locked.get("deps", [])), sorted(stage.get("deps", [])), rerun)
         for file, values in locked.get("params", {}).items():
@@ -169,9 +172,29 @@ def verify(root: Path = ROOT) -> Checker:
     return checker
 
 
-def main(_: argparse.Namespace) -> int:
+def accept_code(profile: str, root: Path = ROOT) -> None:
+    """Write today's hashes of code into dvc.lock after a change that alters no result; what is absent keeps its hash.
+
+    `dvc commit` does the same where checkpoints lie, and refuses where they do not. ValueError where a result in git is not the
+    one of the lock: make the figures anew first, and accept only if they come out as they were."""
+    from dvc.repo import Repo
+
+    checker = Checker(root)
+    checker.check_profile(profile)
+    if changed := [line for line in checker.mismatches if ": out " in line or ": params " in line]:
+        raise ValueError(f"not a change of code alone: {changed[0]}")
+    with Repo(str(root)) as repo, repo.lock:
+        for stage in repo.stage.collect(str(root / pipeline_file(profile).relative_to(ROOT))):
+            stage.save_deps(allow_missing=True)
+            stage.dump(update_pipeline=False)
+
+
+def main(arguments: argparse.Namespace) -> int:
     """Print what was found; exit code 1 where something does not belong together."""
     start = time.monotonic()
+    if arguments.accept:
+        make_figures(arguments.accept)
+        accept_code(arguments.accept)
     checker = verify()
     for line in checker.mismatches:
         print(f"mismatch: {line}")
@@ -181,4 +204,11 @@ def main(_: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    run_command(main, argparse.ArgumentParser(prog="python -m experiments.verify", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter))
+    parser = argparse.ArgumentParser(prog="python -m experiments.verify", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--accept",
+        metavar="PROFILE",
+        help="after a change of code that the golden losses prove neutral: make the figures anew, and where they come out the "
+        "same, write today's hashes of code into the profile's dvc.lock",
+    )
+    run_command(main, parser)

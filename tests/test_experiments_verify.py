@@ -1,5 +1,6 @@
 """`make verify` against DVC itself: the same hashes, silence where all belongs together, a named mismatch for every changed byte."""
 
+import argparse
 import os
 import shutil
 import subprocess
@@ -11,7 +12,7 @@ import yaml
 
 from experiments import verify as module
 from experiments.profiles import default_profile
-from experiments.verify import Checker, hash_path, ignored_names, verify
+from experiments.verify import Checker, accept_code, hash_path, ignored_names, verify
 
 PROFILE = default_profile()
 RESULTS = f"results/{PROFILE}"
@@ -180,7 +181,26 @@ def test_a_repository_without_results_does_not_pass(root):
 
 def test_exit_code_says_it(root, monkeypatch, capsys):
     monkeypatch.setattr(module, "verify", lambda: verify(root))
-    assert module.main(None) == 1
+    assert module.main(argparse.Namespace(accept=None)) == 1
     assert "mismatch: " in capsys.readouterr().out
     monkeypatch.setattr(module, "verify", lambda: Checker(root, num_compared=3))
-    assert module.main(None) == 0
+    assert module.main(argparse.Namespace(accept=None)) == 0
+
+
+def test_a_neutral_change_of_code_is_accepted_without_the_checkpoints(root):
+    before = yaml.safe_load((root / "dvc.lock").read_text())["stages"]
+    append("room/deep/b.py")(root)
+    shutil.rmtree(root / RESULTS / "runs")
+    shutil.rmtree(root / "data")
+    accept_code(PROFILE, root)
+    assert mismatches(root) == []
+    after = yaml.safe_load((root / "dvc.lock").read_text())["stages"]
+    assert after["train"]["outs"] == before["train"]["outs"] and after["train"]["deps"] != before["train"]["deps"]
+    assert after["evaluate"] == before["evaluate"]
+
+
+@pytest.mark.parametrize("case", ["result", "result gone", "param", "checkpoint"])
+def test_a_change_of_results_or_params_is_not_accepted(root, case):
+    CHANGES[case][0](root)
+    with pytest.raises(ValueError, match="not a change of code alone"):
+        accept_code(PROFILE, root)
