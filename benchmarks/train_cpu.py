@@ -27,16 +27,16 @@ from pathlib import Path
 from benchmarks.train_cpu_worker import BATCH_SEQUENCES, SEQUENCE_LENGTH
 
 ROOT = Path(__file__).resolve().parent
-# The ladder of the cpu profile at its ends and middle, and one step beyond; feed-forward widths give nanoGPT's 4 d^2 + 8 d^2 per layer.
+# Four of the cpu profile's sizes, with its batch; the feed-forward widths give about as many parameters as nanoGPT's 8 d^2 per layer.
 SIZES = {
-    "0.05M": {"num_layers": 3, "d_model": 40, "num_heads": 2, "num_kv_heads": 2, "d_ff": 108},
+    "0.05M": {"num_layers": 4, "d_model": 32, "num_heads": 2, "num_kv_heads": 2, "d_ff": 96},
     "0.2M": {"num_layers": 4, "d_model": 64, "num_heads": 4, "num_kv_heads": 4, "d_ff": 176},
     "0.8M": {"num_layers": 6, "d_model": 112, "num_heads": 7, "num_kv_heads": 7, "d_ff": 288},
-    "3M": {"num_layers": 8, "d_model": 176, "num_heads": 11, "num_kv_heads": 11, "d_ff": 472},
+    "3M": {"num_layers": 8, "d_model": 176, "num_heads": 11, "num_kv_heads": 11, "d_ff": 480},
 }
 PEERS = ("nanogpt", "transformers", "litgpt")
 TUNING_STEPS, NUM_ROUNDS = 2, 3
-LAYOUTS = {"side-by-side": {"threads": 1, "processes": 2}, "two-threads": {"threads": 2, "processes": 1}}
+LAYOUTS = {"side-by-side": {"threads": 1, "processes": 2}, "two-threads": {"threads": 2, "processes": 1}, "one-worker": {"threads": 1, "processes": 1}}
 
 
 @dataclass
@@ -49,83 +49,89 @@ class Timing:
 
 
 class Tool:
-    """Two worker processes of one tool, of which a variant uses one or both."""
+    """The worker processes of one tool, of which a variant uses one or both."""
 
-    def __init__(self, name: str, python: str, environment: dict[str, str]):
+    def __init__(self, name: str, python: str, environment: dict[str, str], num_processes: int):
         self.name = name
         command = [python, "-W", "ignore", str(ROOT / "train_cpu_worker.py"), name]
         self.log = Path(tempfile.gettempdir()) / f"train_cpu_{name}.log"
         with open(self.log, "w", encoding="utf-8") as log:
             pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": log, "text": True}
-            self.processes = [subprocess.Popen(command, env=os.environ | environment, **pipes) for _ in range(2)]
-        self.active = self.processes
+            self.processes = [subprocess.Popen(command, env=os.environ | environment, **pipes) for _ in range(num_processes)]
+        self.active, self.threads, self.started, self.num_steps = self.processes, 1, 0.0, 1
 
-    def _ask(self, order: dict) -> list[dict]:
+    def send(self, order: dict) -> None:
+        """Gives an order to the processes of the present variant (a model order names a new variant)."""
+        if order["do"] == "model":
+            self.active, self.threads = self.processes[: order["processes"]], order["threads"]
+        self.started, self.num_steps = time.perf_counter(), order.get("n", 1)
         for process in self.active:
             process.stdin.write(json.dumps(order) + "\n")
             process.stdin.flush()
+
+    def receive(self) -> Timing:
+        """Waits for the order's end."""
         lines = [process.stdout.readline() for process in self.active]
         if not all(lines):
             raise SystemExit(f"train_cpu: {self.name} stopped; its messages are in {self.log}")
-        return [json.loads(line) for line in lines]
-
-    def build(self, size: str, variant: dict) -> list[float]:
-        """A fresh model; returns the loss of its first, untimed step (which also compiles)."""
-        self.active, self.threads = self.processes[: variant["processes"]], variant["threads"]
-        return self._ask({"do": "model", "shape": SIZES[size], **variant})[0]["losses"]
-
-    def time_steps(self, num_steps: int) -> Timing:
-        """Steps of all active processes at once."""
-        started = time.perf_counter()
-        answers = self._ask({"do": "steps", "n": num_steps})
-        tokens = num_steps * BATCH_SEQUENCES * SEQUENCE_LENGTH
-        wall = tokens * len(answers) / (time.perf_counter() - started)
+        answers = [json.loads(line) for line in lines]
+        tokens = self.num_steps * BATCH_SEQUENCES * SEQUENCE_LENGTH
+        wall = tokens * len(answers) / (time.perf_counter() - self.started)
         return Timing(sum(tokens * self.threads / answer["cpu_seconds"] for answer in answers), wall, answers[0]["losses"])
 
     def close(self) -> None:
+        """Ends the processes."""
         for process in self.processes:
             process.stdin.close()
             process.wait()
 
 
-def tune(tool: Tool, size: str, options: argparse.Namespace) -> tuple[dict, list[dict]]:
-    """The fastest variant of a peer at one size, and what each variant reached in a short trial."""
-    if tool.name == "ours":
-        return {"precision": "auto", "compile": False, **LAYOUTS["side-by-side"]}, []
-    trials = []
+def ask(orders: dict[Tool, dict], together: bool) -> dict[Tool, Timing]:
+    """Lets the tools carry out their orders, in turn or (where other load starves a single process) all at once."""
+    if not together:
+        return {tool: timing for tool, order in orders.items() for timing in [(tool.send(order), tool.receive())[1]]}
+    for tool, order in orders.items():
+        tool.send(order)
+    return {tool: tool.receive() for tool in orders}
 
-    def attempt(precision: str, layout: dict, is_compiled: bool) -> None:
-        variant = {"precision": precision, "compile": is_compiled, **layout}
-        tool.build(size, variant)
-        trials.append(variant | {"tokens_per_second": round(tool.time_steps(TUNING_STEPS).per_cpu_second)})
+
+def tune(peers: list[Tool], size: str, options: argparse.Namespace) -> tuple[dict[Tool, dict], dict[Tool, list[dict]]]:
+    """Of each peer the fastest variant at one size, and what every variant reached in a short trial."""
+    trials: dict[Tool, list[dict]] = {peer: [] for peer in peers}
+
+    def attempt(variants: dict[Tool, dict]) -> None:
+        ask({peer: {"do": "model", "shape": SIZES[size], **variant} for peer, variant in variants.items()}, options.together)
+        for peer, timing in ask({peer: {"do": "steps", "n": TUNING_STEPS} for peer in peers}, options.together).items():
+            trials[peer].append(variants[peer] | {"tokens_per_second": round(timing.per_cpu_second)})
+
+    def best() -> dict[Tool, dict]:
+        fastest = {peer: max(trials[peer], key=lambda trial: trial["tokens_per_second"]) for peer in peers}
+        return {peer: {key: value for key, value in trial.items() if key != "tokens_per_second"} for peer, trial in fastest.items()}
 
     for precision in ("fp32", "bf16"):
         for name in options.layouts:
-            attempt(precision, LAYOUTS[name], False)
+            attempt(dict.fromkeys(peers, {"precision": precision, "compile": False, **LAYOUTS[name]}))
     if options.compile == "all":
-        best = max(trials, key=lambda trial: trial["tokens_per_second"])
-        attempt(best["precision"], {key: best[key] for key in ("threads", "processes")}, True)
-    best = max(trials, key=lambda trial: trial["tokens_per_second"])
-    return {key: value for key, value in best.items() if key != "tokens_per_second"}, trials
+        attempt({peer: variant | {"compile": True} for peer, variant in best().items()})
+    return best(), trials
 
 
 def measure_size(tools: list[Tool], size: str, options: argparse.Namespace) -> list[dict]:
     """One row per tool."""
-    chosen, trials, timings, losses = {}, {}, {}, {}
-    for tool in tools:
-        chosen[tool.name], trials[tool.name] = tune(tool, size, options)
-        losses[tool.name], timings[tool.name] = tool.build(size, chosen[tool.name]), []
-    for _ in range(NUM_ROUNDS):
-        for tool in tools:
-            timings[tool.name].append(tool.time_steps(options.steps))
+    peers = [tool for tool in tools if tool.name != "ours"]
+    chosen, trials = tune(peers, size, options)
+    variants = {tool: chosen.get(tool, {"precision": "auto", "compile": False, **LAYOUTS[options.layouts[0]]}) for tool in tools}
+    first = ask({tool: {"do": "model", "shape": SIZES[size], **variant} for tool, variant in variants.items()}, options.together)
+    rounds = [ask({tool: {"do": "steps", "n": options.steps} for tool in tools}, options.together) for _ in range(NUM_ROUNDS)]
     rows = []
     for tool in tools:
-        rounds = [timing.per_cpu_second for timing in timings[tool.name]]
-        curve = losses[tool.name] + [loss for timing in timings[tool.name] for loss in timing.losses]
+        timings = [answers[tool] for answers in rounds]
+        speeds = [timing.per_cpu_second for timing in timings]
+        curve = first[tool].losses + [loss for timing in timings for loss in timing.losses]
         rows.append({
-            "size": size, "parameters": num_parameters(size), "tool": tool.name, "tokens_per_second": round(statistics.median(rounds)),
-            "rounds": [round(speed) for speed in rounds], "wall_rounds": [round(timing.per_wall_second) for timing in timings[tool.name]],
-            "variant": chosen[tool.name], "trials": trials[tool.name], "steps": len(curve), "first_loss_nats": round(curve[0], 4),
+            "size": size, "parameters": num_parameters(size), "tool": tool.name, "tokens_per_second": round(statistics.median(speeds)),
+            "rounds": [round(speed) for speed in speeds], "wall_rounds": [round(timing.per_wall_second) for timing in timings],
+            "variant": variants[tool], "trials": trials.get(tool, []), "steps": len(curve), "first_loss_nats": round(curve[0], 4),
             "last_loss_nats": round(statistics.mean(curve[-options.steps :]), 4),
         })  # fmt: skip
         row = rows[-1]
@@ -134,7 +140,7 @@ def measure_size(tools: list[Tool], size: str, options: argparse.Namespace) -> l
 
 
 def num_parameters(size: str) -> int:
-    """Non-embedding parameters of the LLaMA shape (nanoGPT's differ by under 2 %)."""
+    """Non-embedding parameters of the LLaMA shape (nanoGPT's differ by a few per cent)."""
     from models.config import GPTConfig
 
     return GPTConfig(vocab_size=1, max_sequence_length=SEQUENCE_LENGTH, **SIZES[size]).num_nonembedding_parameters
@@ -146,7 +152,8 @@ def ladder_rows(rows: list[dict], sizes: list[str]) -> list[dict]:
     out = []
     for tool in tools:
         seconds = sum(1 / row["tokens_per_second"] for row in rows if row["tool"] == tool)
-        out.append({"size": "ladder", "parameters": sum(num_parameters(size) for size in sizes), "tool": tool, "tokens_per_second": round(len(sizes) / seconds)})
+        parameters = sum(num_parameters(size) for size in sizes)
+        out.append({"size": "ladder", "parameters": parameters, "tool": tool, "tokens_per_second": round(len(sizes) / seconds)})
     return out
 
 
@@ -158,6 +165,7 @@ def add_ratios(rows: list[dict]) -> None:
 
 
 def machine() -> dict:
+    """What the numbers were taken on, and how busy it was."""
     import torch
 
     model = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo", encoding="utf-8") if line.startswith("model name")), platform.machine())
@@ -166,13 +174,15 @@ def machine() -> dict:
 
 
 def main() -> None:
+    """Runs the comparison and writes the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--nanogpt", default=os.environ.get("NANOGPT"), help="checkout of nanoGPT: git clone https://github.com/karpathy/nanoGPT")
     parser.add_argument("--litgpt-python", default=os.environ.get("LITGPT_PYTHON", sys.executable), help="Python of an environment with litgpt")
     parser.add_argument("--tools", nargs="+", default=["ours", *PEERS], choices=["ours", *PEERS])
     parser.add_argument("--sizes", nargs="+", default=list(SIZES), choices=list(SIZES))
     parser.add_argument("--compile", default="all", choices=["none", "all"], help="also try torch.compile for the peers (needs a C++ compiler)")
-    parser.add_argument("--layouts", nargs="+", default=list(LAYOUTS), choices=list(LAYOUTS), help="leave out two-threads on a busy machine")
+    parser.add_argument("--layouts", nargs="+", default=["side-by-side", "two-threads"], choices=list(LAYOUTS), help="ours takes the first")
+    parser.add_argument("--together", action="store_true", help="all tools at once instead of in turn: for a machine that is busy anyway")
     parser.add_argument("--steps", type=int, default=8, help="steps of a round; each tool has three rounds per size")
     parser.add_argument("--output", type=Path, default=ROOT / "results/train_cpu.json")
     options = parser.parse_args()
@@ -180,7 +190,9 @@ def main() -> None:
         raise SystemExit("train_cpu: no nanoGPT; run `git clone https://github.com/karpathy/nanoGPT` and pass --nanogpt PATH")
     about = machine()
     environment = {"OMP_NUM_THREADS": "2", "NANOGPT": options.nanogpt or ""}
-    tools = [Tool(name, options.litgpt_python if name == "litgpt" else sys.executable, environment) for name in options.tools]
+    num_processes = max(LAYOUTS[name]["processes"] for name in options.layouts)
+    pythons = {name: options.litgpt_python if name == "litgpt" else sys.executable for name in options.tools}
+    tools = [Tool(name, python, environment, num_processes) for name, python in pythons.items()]
     rows = []
     for size in options.sizes:
         rows += measure_size(tools, size, options)
@@ -191,6 +203,7 @@ def main() -> None:
         add_ratios(rows)
     about["load_after"] = round(os.getloadavg()[0], 2)
     shape = {"batch_sequences": BATCH_SEQUENCES, "sequence_length": SEQUENCE_LENGTH, "layouts": options.layouts, "compile": options.compile}
+    shape["together"] = options.together
     options.output.write_text(json.dumps({"machine": about, **shape, "rows": rows}, indent=1) + "\n")
     for row in rows[-len(tools) :]:
         print(f"ladder {row['tool']:13} {row['tokens_per_second']:8,} tokens/s  ratio to best peer {row.get('ratio_to_best_peer')}")

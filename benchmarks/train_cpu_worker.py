@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-VOCAB_SIZE, BATCH_SEQUENCES, SEQUENCE_LENGTH = 1024, 8, 256
+VOCAB_SIZE, BATCH_SEQUENCES, SEQUENCE_LENGTH = 1024, 8, 128
 NUM_BATCHES, NUM_STEPS, WARMUP_STEPS, MAX_LR = 64, 1000, 10, 3e-3
 FOLLOWERS = 8
 
@@ -40,6 +40,7 @@ class Session:
         self.order: dict = {}
 
     def answer(self, **fields) -> None:
+        """One JSON line to the driver."""
         self.answers.write(json.dumps(fields) + "\n")
         self.answers.flush()
 

@@ -60,6 +60,7 @@ class GPTConfig:
 
     @property
     def head_size(self) -> int:
+        """Width of one head, K."""
         return self.d_model // self.num_heads
 
     @property
@@ -72,6 +73,7 @@ class GPTConfig:
 
     @property
     def num_parameters(self) -> int:
+        """All parameters: embedding and head are separate matrices."""
         return self.num_nonembedding_parameters + 2 * self.vocab_size * self.d_model
 
     @property
@@ -82,10 +84,12 @@ class GPTConfig:
         return 6 * matrix_parameters + 12 * self.num_layers * self.d_model * self.max_sequence_length
 
     def to_dict(self) -> dict:
+        """Plain data, as stored in headers and run.json."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, values: dict) -> GPTConfig:
+        """The record of plain data; ValueError names an unknown or missing field."""
         return _from_dict(cls, values)
 
 
@@ -136,6 +140,7 @@ class TrainConfig:
 
     @property
     def tokens_per_step(self) -> int:
+        """Targets that one update learns from."""
         return self.batch_sequences * self.sequence_length
 
     @property
@@ -148,8 +153,10 @@ class TrainConfig:
         return min(self.num_steps, max(0, round(tokens / self.tokens_per_step)))
 
     def to_dict(self) -> dict:
+        """Plain data, as stored in headers and run.json."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, values: dict) -> TrainConfig:
+        """The record of plain data; ValueError names an unknown or missing field."""
         return _from_dict(cls, values)

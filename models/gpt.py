@@ -46,6 +46,7 @@ class Norm(nn.RMSNorm):
     """RMSNorm over the last axis (arXiv 1910.07467)."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """x of any leading shape, normed and scaled."""
         return rms_norm(x, self.weight, self.eps) if x.is_cuda else super().forward(x)
 
 
@@ -77,6 +78,7 @@ class Block(nn.Module):
         return self.down(swiglu(gate, up) if gate.is_cuda else F.silu(gate) * up)
 
     def forward(self, x_BTD: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
+        """x [B, T, D] after both branches; tables [T, K/2]."""
         q, k, v = self.split_qkv(x_BTD, cos, sin)
         if q.is_cuda:
             attended, _ = attention(q, k, v)

@@ -81,6 +81,7 @@ class _Counters:
         self.loss_curve: list[dict] = []
 
     def mean_loss(self) -> float:
+        """Mean loss since the last checkpoint; NaN before the first step."""
         return self.loss_sum / self.loss_count if self.loss_count else math.nan
 
 
