@@ -1,7 +1,7 @@
 """Words and sentence patterns of the two languages; data only.
 
-A pattern holds slots {0}, {1} ... English words carry their leading space (" baker"), so that one word is one
-token wherever it stands; Chinese words carry none. A pattern is cut only at pre-token borders (tokenizer.py).
+A pattern holds slots {0}, {1} ... English words carry their leading space (" baker"), so that a word has the same
+tokens wherever it stands (most words are one); Chinese words carry none. A pattern is cut only at pre-token borders (tokenizer.py).
 Numbers are written " 17" in both languages, so that arithmetic is shared between them, as it is on real pages.
 """
 
