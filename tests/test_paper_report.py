@@ -1,0 +1,64 @@
+"""The report holds no typed number: macros are filled from results, unknown ones are errors, links lead somewhere."""
+
+import json
+import re
+
+import pytest
+
+from experiments.profiles import Paths
+from experiments.score_table import write_results
+from paper.claims import load_claims
+from paper.report import MACRO, SOURCE, Report, write_report
+
+
+@pytest.fixture
+def paths(tmp_path) -> Paths:
+    """A results folder with one made-up statistic per claim and empty pictures."""
+    paths = Paths("smoke", tmp_path)
+    folders = {claim.folder for claim in load_claims()} | {"loss_tab1_tasks", "loss_tab3_corpus", "loss_tab45_hyperparameters"}
+    verdicts = []
+    for folder in folders:
+        statistics = [{"kind": "statistic", "task": task, "metric": name, "seed": "0", "value": 1.25, "low": 1.0, "high": 1.5, "status": "ok"}
+                      for task in ("exam", "exam_zh", "maths", "maths_zh") for name in ("onset_loss",)]
+        write_results(paths.results_csv(folder), [statistics])
+        paths.figure(folder).parent.mkdir(parents=True, exist_ok=True)
+        paths.figure(folder).touch()
+        paths.figure(folder).with_suffix(".md").write_text(f"table of {folder}\n")
+    for claim in load_claims():
+        for task in claim.tasks:
+            verdicts.append({"id": f"{claim.id}.{task}" if task != "all" else claim.id, "value": 0.5, "low": 0.25, "high": 0.75, "criterion": str(claim.criterion),
+                             "verdict": "not replicated", "folder": claim.folder})
+    paths.verdicts.write_text(json.dumps(verdicts))
+    return paths
+
+
+def test_report_is_filled_and_its_pictures_exist(paths):
+    report, table = write_report(paths)
+    text = report.read_text(encoding="utf-8")
+    assert not MACRO.search(text)
+    assert "leave chance at a loss of 1.25 [1.00, 1.50] nats" in " ".join(text.split())
+    pictures = re.findall(r"!\[[^]]*\]\(([^)]+)\)", text)
+    assert len(pictures) == 11 and all((report.parent / picture).exists() for picture in pictures)
+    links = re.findall(r"\]\(([^)]+)\)", table.read_text(encoding="utf-8"))
+    assert links and all((paths.root / link).exists() for link in links), "README stands at the root"
+
+
+def test_no_number_of_a_result_is_typed_into_the_source():
+    text = MACRO.sub("", SOURCE.read_text(encoding="utf-8"))
+    typed = set(re.findall(r"\d+\.\d+", text)) - {"2403.15796", "2.2"}  # the paper's number on arXiv and its threshold
+    assert not typed
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    ("{{nunber x}}", "unknown macro nunber"),
+    ("{{verdict no_such_claim}}", "no verdict no_such_claim"),
+    ("{{number loss_fig1_model_sizes exam no_such}}", "no statistic no_such for task exam"),
+])
+def test_a_macro_that_names_nothing_is_an_error(paths, text, message):
+    with pytest.raises(ValueError, match=message):
+        Report(paths, paths.root).fill(text)
+
+
+def test_verdicts_come_first(tmp_path):
+    with pytest.raises(ValueError, match="run `python -m paper.verdicts --profile smoke` first"):
+        Report(Paths("smoke", tmp_path), tmp_path)
