@@ -102,16 +102,17 @@ def greedy_from_cache(model: GPT, first_R: torch.Tensor, rows: list[Cache], max_
     out: list[list[int]] = [[] for _ in rows]
     lengths_R = torch.tensor([row[0][0].shape[0] for row in rows], device=first_R.device)
     buffers = _stack_caches(rows, int(lengths_R.max()) + max_new_tokens - 1)
-    owners_R, token_R = torch.arange(len(rows), device=first_R.device), first_R
+    owners_R, token_R, is_running_R = torch.arange(len(rows), device=first_R.device), first_R, torch.ones_like(first_R, dtype=torch.bool)
     for step in range(max_new_tokens):
-        is_running_R = token_R != stop_id
+        is_running_R = is_running_R & (token_R != stop_id)
         for owner, token in zip(owners_R[is_running_R].tolist(), token_R[is_running_R].tolist(), strict=True):
             out[owner].append(token)
-        if step == max_new_tokens - 1 or not is_running_R.any():
+        num_running = int(is_running_R.sum())
+        if step == max_new_tokens - 1 or num_running == 0:
             return out
-        if not is_running_R.all():
+        if num_running <= len(owners_R) // 2:  # dropping a row copies all caches, so only when many are done
             kept = is_running_R.nonzero()[:, 0]
-            owners_R, token_R, lengths_R = owners_R[kept], token_R[kept], lengths_R[kept]
+            owners_R, token_R, lengths_R, is_running_R = owners_R[kept], token_R[kept], lengths_R[kept], is_running_R[kept]
             buffers = [(keys[kept], values[kept]) for keys, values in buffers]
         token_R = _decode_step(model, token_R, lengths_R + step, buffers)
     return out
