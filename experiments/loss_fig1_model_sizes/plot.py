@@ -35,9 +35,10 @@ def draw(results: pd.DataFrame) -> Figure:
 def _summary(one: pd.DataFrame, task: str) -> str:
     """The threshold, or the largest jump, as a note in the panel."""
     statistics = one[one.kind == "statistic"].set_index("metric")
-    if task not in THRESHOLD:
-        return f"largest jump {plotting.number(statistics.loc['largest_jump_share'], 100, 0)} % of the gain"
-    return plotting.threshold_note(one)
+    if task in THRESHOLD:
+        return plotting.threshold_note(one)
+    jump = statistics.loc["largest_jump_share"]
+    return f"largest jump {plotting.number(jump, 100, 0)} % of the gain" if jump.status.startswith("ok") else "no gain beyond item noise"
 
 
 if __name__ == "__main__":
