@@ -1,6 +1,6 @@
 """Tokens per second of training on two CPU cores: our trainer against nanoGPT, transformers.Trainer and litgpt.
 
-    python -m benchmarks.train_cpu --nanogpt PATH [--litgpt-python PATH] [--compile none|all] [--tools ...]
+    python -m benchmarks.train_cpu --nanogpt PATH [--peer-python PATH] [--compile none|all] [--tools ...]
 
 Every tool trains a model of the same depth, width and heads on the same batches, through its own loop, in two processes that live as long as
 the benchmark. Per size each peer is first tuned as its user would: fp32 or bf16, two processes of one thread side by side or one process of two
@@ -177,7 +177,7 @@ def main() -> None:
     """Runs the comparison and writes the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--nanogpt", default=os.environ.get("NANOGPT"), help="checkout of nanoGPT: git clone https://github.com/karpathy/nanoGPT")
-    parser.add_argument("--litgpt-python", default=os.environ.get("LITGPT_PYTHON", sys.executable), help="Python of an environment with litgpt")
+    parser.add_argument("--peer-python", default=sys.executable, help="Python of an environment with transformers, accelerate, litgpt and this torch")
     parser.add_argument("--tools", nargs="+", default=["ours", *PEERS], choices=["ours", *PEERS])
     parser.add_argument("--sizes", nargs="+", default=list(SIZES), choices=list(SIZES))
     parser.add_argument("--compile", default="all", choices=["none", "all"], help="also try torch.compile for the peers (needs a C++ compiler)")
@@ -191,7 +191,7 @@ def main() -> None:
     about = machine()
     environment = {"OMP_NUM_THREADS": "2", "NANOGPT": options.nanogpt or ""}
     num_processes = max(LAYOUTS[name]["processes"] for name in options.layouts)
-    pythons = {name: options.litgpt_python if name == "litgpt" else sys.executable for name in options.tools}
+    pythons = {name: sys.executable if name == "ours" else options.peer_python for name in options.tools}
     tools = [Tool(name, python, environment, num_processes) for name, python in pythons.items()]
     rows = []
     for size in options.sizes:
