@@ -49,6 +49,14 @@ def test_a_norm_that_is_not_finite_changes_nothing():
     assert torch.equal(flat.flat, before)
 
 
+@pytest.mark.parametrize(("norm", "kept"), [(0.4, 0.4), (0.6, 0.5), (8.0, 0.5)])
+def test_gradient_is_clipped_to_its_norm(norm, kept):
+    flat = FlatAdamW(GPT(SHAPE), RUN)
+    flat.grad.normal_().mul_(norm / flat.grad.norm())
+    assert math.isclose(flat.step(1e-3), norm, rel_tol=1e-5)
+    assert math.isclose(float(flat.grad.norm()), kept, rel_tol=1e-5)
+
+
 def test_state_of_another_model_is_one_line():
     other = FlatAdamW(GPT(dataclasses.replace(SHAPE, d_ff=32)), RUN)
     with pytest.raises(ValueError, match="field flat is missing or of another size"):
