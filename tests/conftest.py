@@ -1,6 +1,7 @@
 """Markers, and one thread per test process: the suite runs two processes on two cores, and sums keep their order."""
 
 import os
+import signal
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before anything imports torch
 os.environ.setdefault("DVC_NO_ANALYTICS", "1")
@@ -12,6 +13,9 @@ MARKERS = {
 
 
 def pytest_configure(config):
-    """Register the markers, so that a misspelt one is an error under --strict-markers."""
+    """Register the markers, so that a misspelt one is an error under --strict-markers; make Ctrl-C heard.
+
+    A shell that starts a job in the background has it ignore SIGINT, and children inherit that: the tests of Ctrl-C would wait for ever."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for name, meaning in MARKERS.items():
         config.addinivalue_line("markers", f"{name}: {meaning}")
