@@ -19,20 +19,20 @@ EFFECT_BOUND = 0.05  # a difference of five points over the whole ladder of size
 
 def size_statistics(rows: pd.DataFrame, task: str) -> list[dict]:
     """Statistic rows `partial_r2` of log size given the loss, and `size_effect_points`: smallest to largest size at equal loss, in points."""
-    effect = size_effect(rows.run, rows.loss_nats, rows.num_nonembedding_parameters, rows.value, bound=EFFECT_BOUND, num_replicates=NUM_REPLICATES)
+    effect = size_effect(rows.lineage, rows.loss_nats, rows.num_nonembedding_parameters, rows.value, bound=EFFECT_BOUND, num_replicates=NUM_REPLICATES)
     points = statistic_row(rows, task, "size_effect_points", effect.effect, len(rows))
     return [statistic_row(rows, task, "partial_r2", effect.partial_r2, len(rows)), points | {name: 100 * points[name] for name in ("value", "low", "high")}]
 
 
 def compute_ratio(rows: pd.DataFrame, task: str) -> dict:
     """Statistic row `spread_ratio`: residual spread against compute over that against loss."""
-    ratio = residual_spread_ratio(rows.run, rows.loss_nats, rows.compute_flops, rows.value, num_replicates=NUM_REPLICATES)
+    ratio = residual_spread_ratio(rows.lineage, rows.loss_nats, rows.compute_flops, rows.value, num_replicates=NUM_REPLICATES)
     return statistic_row(rows, task, "spread_ratio", ratio, len(rows))
 
 
 def mixed_loss_ratio(rows: pd.DataFrame, task: str, language: str) -> dict:
     """Statistic row `mixed_loss_ratio`: residual spread against the loss of the whole mixture over that against the loss of the task's language."""
-    ratio = residual_spread_ratio(rows.run, rows[f"loss_nats_{language}"], rows.loss_nats, rows.value, num_replicates=NUM_REPLICATES)
+    ratio = residual_spread_ratio(rows.lineage, rows[f"loss_nats_{language}"], rows.loss_nats, rows.value, num_replicates=NUM_REPLICATES)
     return statistic_row(rows, task, "mixed_loss_ratio", ratio, len(rows))
 
 
@@ -57,7 +57,7 @@ def curve_distance(rows: pd.DataFrame, task: str, chance: float) -> tuple[dict, 
         return statistic_row(rows, task, "curve_distance_share", failed(f"{len(inside)} final checkpoints within the long runs' losses, gain {gain:.2f}")), drawn
     both = pd.concat([long, inside])
     estimate = bootstrap_runs(
-        lambda is_long, loss, value, items: _distance(is_long, loss, value, items, chance), both.run.to_numpy(), (both.series == "long").to_numpy(),
+        lambda is_long, loss, value, items: _distance(is_long, loss, value, items, chance), both.lineage.to_numpy(), (both.series == "long").to_numpy(),
         both.loss_nats.to_numpy(), both.value.to_numpy(), both.num_items.to_numpy(), num_replicates=NUM_CURVE_REPLICATES, strata=both.series.to_numpy())
     row = statistic_row(rows, task, "curve_distance_share", estimate, len(inside))
     if left_out := len(small) - len(inside):
@@ -90,5 +90,5 @@ def intermediate_ratio(rows: pd.DataFrame, task: str) -> dict:
         final = np.mean(squares[finals])
         return float(np.sqrt(np.mean(squares[~finals]) / final)) if final > 0 else np.nan
 
-    estimate = bootstrap_runs(ratio, near.run.to_numpy(), squared, is_final, num_replicates=NUM_REPLICATES)
+    estimate = bootstrap_runs(ratio, near.lineage.to_numpy(), squared, is_final, num_replicates=NUM_REPLICATES)
     return statistic_row(rows, task, "spread_ratio", estimate, len(near))

@@ -50,6 +50,18 @@ def load_scores(path: Path) -> pd.DataFrame:
     return scores
 
 
+def add_lineage(scores: pd.DataFrame, runs_table: Path) -> pd.DataFrame:
+    """Scores with a column `lineage`: the run whose training a run shares, itself where it was trained from the start. Budgets that branch from one trunk
+    (schedule wsd) share most of their training, so intervals over runs draw whole lineages. ValueError names the table where it is absent or lacks a run."""
+    if not runs_table.exists():
+        raise ValueError(f"{runs_table}: not found; restore it with git or `dvc repro`")
+    runs = pd.read_csv(runs_table, usecols=["run", "parent"], dtype=str)
+    lineage = runs.parent.fillna(runs.run).set_axis(runs.run)
+    if absent := sorted(set(scores.run) - set(lineage.index)):
+        raise ValueError(f"{runs_table}: has no row of run {absent[0]}, which {len(absent)} scored runs need; restore it with git or `dvc repro`")
+    return scores.assign(lineage=scores.run.map(lineage))
+
+
 def select(scores: pd.DataFrame, tasks: Iterable[str], metric: str | None = None, series: str | None = None) -> pd.DataFrame:
     """Rows of the tasks (in the given order) under `metric`, by default each task's own, of one series or of all. ValueError names an absent task or series."""
     parts = []

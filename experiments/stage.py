@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from experiments.plotting import house_style, save
 from experiments.profiles import Paths, default_profile, run_command
-from experiments.score_table import load_scores, read_results, write_results
+from experiments.score_table import add_lineage, load_scores, read_results, write_results
 
 Measure = Callable[[pd.DataFrame, Paths], list[pd.DataFrame | list[dict]]]
 Draw = Callable[[pd.DataFrame], Figure]
@@ -18,7 +18,7 @@ Table = Callable[[pd.DataFrame], str]
 
 def measure_stage(paths: Paths, stem: str, measure: Measure) -> pd.DataFrame:
     """Run one folder's measure on the profile's scores and write its results.csv; returns the table."""
-    return write_results(paths.results_csv(stem), measure(load_scores(paths.scores), paths))
+    return write_results(paths.results_csv(stem), measure(add_lineage(load_scores(paths.scores), paths.runs_table), paths))
 
 
 def plot_stage(paths: Paths, stem: str, draw: Draw, table: Table | None = None) -> list[Path]:

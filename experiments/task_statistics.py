@@ -9,7 +9,7 @@ import pandas as pd
 from analysis.growth import chance_span, jump_share
 from analysis.intervals import Estimate, failed
 from analysis.onset import onset_by_run
-from analysis.threshold import HingeFit, compare_shapes, fit_hinge
+from analysis.threshold import HingeFit, ShapeComparison, compare_shapes, fit_hinge
 from experiments.score_table import chance_of, fit_rows, statistic_row
 from tasks import TASKS
 
@@ -84,24 +84,33 @@ def largest_jump(rows: pd.DataFrame, task: str, num_replicates: int = 500) -> di
 
 def hinge(rows: pd.DataFrame, task: str, metric: str, shape: str | None = None) -> tuple[HingeFit, list[dict]]:
     """Fit the hinge of Eq. 3 to all rows of the task. Returns the fit and the statistic rows `onset_loss`, and `hinge_advantage` where the metric is a share of
-    items: AICc of the best smooth curve minus that of the best hinge. The hinge's shape is the best one of the comparison unless `shape` names it.
+    items: AICc of the best smooth curve minus that of the best hinge. The hinge's shape is the closest one (closest_hinge) unless `shape` names it.
 
     The Brier score is turned round before the fit, and counts only below that of an even guess (paper L, Appendix C)."""
     is_share = metric in ("accuracy", "exact_match")
     value, chance = above_chance(rows, task) if is_share else rows.value.to_numpy(), chance_of(task, metric)
     if metric == "brier_score":
         value, chance = -np.minimum(value, chance), -chance
-    runs, loss, items = rows.run.to_numpy(), rows.loss_nats.to_numpy(), rows.num_items.to_numpy() if is_share else None
+    runs, loss, items = rows.lineage.to_numpy(), rows.loss_nats.to_numpy(), rows.num_items.to_numpy() if is_share else None
     statistics = []
     if shape is None:
         comparison = compare_shapes(runs, loss, value, chance, items)
         advantage = comparison.hinge_advantage_aicc
         estimate = Estimate(advantage, advantage - UNDECIDED_AICC, advantage + UNDECIDED_AICC, f"ok: best shape {comparison.best}")
         statistics.append(statistic_row(rows, task, "hinge_advantage", estimate if comparison.status == "ok" else failed(comparison.status)))
-        usable = comparison.table[comparison.table.is_hinge & (comparison.table.status == "ok")] if len(comparison.table) else comparison.table
-        shape = usable["shape"].iloc[0] if len(usable) else "hinge_linear"
+        shape = closest_hinge(comparison)
     fit = fit_hinge(runs, loss, value, chance, items, shape=shape)
     return fit, [statistic_row(rows, task, "onset_loss", fit.eta), *statistics]
+
+
+def closest_hinge(comparison: ShapeComparison) -> str:
+    """The hinge whose eta is quoted: lowest deviance over variance inflation plus twice its parameters. AICc, which ranks hinges against smooth curves, is not
+    used: with few runs its penalty leaves only the straight line, whose eta is far off where a task saturates."""
+    table = comparison.table
+    hinges = table[table.is_hinge & np.isfinite(table.deviance)] if len(table) else table
+    if hinges.empty:
+        return "hinge_linear"
+    return str(hinges["shape"].iloc[int(np.argmin(hinges.deviance / comparison.variance_inflation + 2 * hinges.num_params))])
 
 
 def hinge_curve(fit: HingeFit, rows: pd.DataFrame, task: str, metric: str) -> pd.DataFrame:

@@ -65,7 +65,7 @@ def scores_table(plant: Plant = Plant(), tasks: tuple[str, ...] = tuple(TASKS), 
         loss = np.minimum(clean + rng.normal(0, 0.004, len(seen)), FIRST_LOSS)
         for tokens_seen, nats in zip(seen, loss):
             compute = 6.0 * params * tokens_seen
-            point = {"run": run, "size": size, "series": series, "seed": seed, "tokens_seen": int(tokens_seen),
+            point = {"run": run, "lineage": run, "size": size, "series": series, "seed": seed, "tokens_seen": int(tokens_seen),
                      "num_parameters": int(params + 1e5), "num_nonembedding_parameters": int(params), "compute_flops": compute,
                      "loss_nats": nats, "loss_nats_en": nats * 0.96 + rng.normal(0, 0.003), "loss_nats_zh": nats * 1.16 + rng.normal(0, 0.003),
                      "bits_per_byte": nats / 2.2, "bits_per_byte_en": nats / 2.3, "bits_per_byte_zh": nats / 1.8, "weight_hash": f"{run}-{tokens_seen}"}
@@ -127,7 +127,6 @@ def _mean(task: str, metric: str, value: float, error: float, items: int) -> dic
     return {"task": task, "metric": metric, "value": value, "low": value - 1.96 * error, "high": value + 1.96 * error, "num_items": items}
 
 
-def write_scores(path: Path, plant: Plant = Plant()) -> None:
-    """Write the whole table as parquet, folders made."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scores_table(plant).to_parquet(path)
+def runs_table(scores: pd.DataFrame) -> pd.DataFrame:
+    """The columns of runs.csv that name each run's parent; here none has one."""
+    return pd.DataFrame({"run": scores.run.unique(), "parent": ""})

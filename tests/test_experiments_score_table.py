@@ -7,7 +7,7 @@ import pytest
 from analysis.intervals import Estimate, failed
 from experiments import score_table
 from tasks import TASKS
-from tests.planted_scores import Plant, scores_table
+from tests.planted_scores import Plant, runs_table, scores_table
 
 PLANT = Plant(seeds=(0,), num_checkpoints=4)
 
@@ -32,6 +32,22 @@ def test_damaged_scores_are_refused_in_one_line(tmp_path, scores, damage, messag
     with pytest.raises(ValueError, match=message) as caught:
         score_table.load_scores(tmp_path / "scores.parquet")
     assert "scores.parquet" in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_branch_belongs_to_its_trunk(tmp_path, scores):
+    runs = runs_table(scores)
+    trunk, branch = runs.run[:2]
+    runs.loc[runs.run == branch, "parent"] = trunk
+    runs.to_csv(tmp_path / "runs.csv", index=False)
+    with_lineage = score_table.add_lineage(scores, tmp_path / "runs.csv")
+    assert set(with_lineage.lineage[with_lineage.run.isin([trunk, branch])]) == {trunk}
+    assert with_lineage.lineage.nunique() == scores.run.nunique() - 1
+
+
+def test_a_run_without_a_row_is_named(tmp_path, scores):
+    runs_table(scores).iloc[1:].to_csv(tmp_path / "runs.csv", index=False)
+    with pytest.raises(ValueError, match=f"runs.csv: has no row of run {scores.run[0]}"):
+        score_table.add_lineage(scores, tmp_path / "runs.csv")
 
 
 def test_absent_and_foreign_files_are_refused(tmp_path):

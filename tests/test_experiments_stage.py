@@ -9,7 +9,7 @@ import pytest
 from experiments.profiles import ROOT, Paths
 from experiments.score_table import RESULT_COLUMNS
 from experiments.stage import measure_stage, plot_stage
-from tests.planted_scores import Plant, scores_table
+from tests.planted_scores import Plant, runs_table, scores_table
 
 STEMS = sorted(path.parent.name for path in (ROOT / "experiments").glob("loss_*/measure.py"))
 PROFILE = "smoke"  # the corpus and the ladder that tables 3, 4 and 5 read; the scores are planted
@@ -20,7 +20,9 @@ def planted(tmp_path_factory) -> Paths:
     """A results folder with scores of one seed."""
     paths = Paths(PROFILE, tmp_path_factory.mktemp("planted"))
     paths.results.mkdir(parents=True)
-    scores_table(Plant(seeds=(0,), num_checkpoints=8)).to_parquet(paths.scores)
+    scores = scores_table(Plant(seeds=(0,), num_checkpoints=8))
+    scores.to_parquet(paths.scores)
+    runs_table(scores).to_csv(paths.runs_table, index=False)
     return paths
 
 
@@ -32,6 +34,7 @@ def tiny(tmp_path_factory) -> Paths:
     scores = scores_table(Plant(seeds=(0,), num_checkpoints=3, num_items=10, onset=0.5))
     kept = [f"long_{size}_10M_s0" for size in ("0.2M", "0.8M")] + [f"small_{size}_{tokens}M_s0" for size in ("0.05M", "0.1M") for tokens in (1, 2)]
     scores[scores.run.isin(kept)].to_parquet(paths.scores)
+    runs_table(scores).to_csv(paths.runs_table, index=False)
     return paths
 
 

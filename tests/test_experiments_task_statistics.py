@@ -76,3 +76,13 @@ def test_one_checkpoint_per_run_leaves_chance_only_with_two_runs(exam):
     last = exam[exam.tokens_seen == exam.tokens_seen.max()]
     assert task_statistics.left_chance_at_the_end(last, "exam")["value"] == 1
     assert task_statistics.left_chance_at_the_end(last.iloc[:1], "exam")["value"] == 0
+
+
+def test_a_task_that_saturates_keeps_its_onset_with_three_runs():
+    loss = np.tile(np.geomspace(1.7, 0.7, 22), 3) + np.repeat([0.0, 0.008, -0.008], 22)
+    rng = np.random.default_rng(0)
+    passes = rng.binomial(150, np.clip(0.25 + 0.75 * (1.16 - loss) / 0.16, 0.25, 1.0))
+    rows = pd.DataFrame({"run": np.repeat(["a", "b", "c"], 22), "lineage": np.repeat(["a", "b", "c"], 22), "loss_nats": loss,
+                         "value": passes / 150, "num_items": 150, "seed": 0})
+    fit, _ = task_statistics.hinge(rows, "exam_cloze", "accuracy")
+    assert fit.eta.estimate == pytest.approx(1.16, abs=0.05)

@@ -31,7 +31,7 @@ def measure(scores: pd.DataFrame, paths: Paths) -> list:
     """Loss law, predicted and observed size thresholds per task and token budget (paper L, Equations 3 to 5)."""
     long, small = select(scores, THRESHOLD, series="long"), final_checkpoints(select(scores, THRESHOLD, series="small"))
     once = small[small.task == THRESHOLD[0]]
-    law = fit_joint_law(once.run, once.num_nonembedding_parameters, once.tokens_seen, once.loss_nats, num_replicates=NUM_LAW_REPLICATES)
+    law = fit_joint_law(once.lineage, once.num_nonembedding_parameters, once.tokens_seen, once.loss_nats, num_replicates=NUM_LAW_REPLICATES)
     budgets = [tokens for tokens, part in once.groupby("tokens_seen") if part["size"].nunique() >= MIN_SIZES]
     laws = {tokens: law.at_tokens(float(tokens)) for tokens in budgets}
     parts: list = [size_rows(scores), checkpoint_rows(once).assign(num_parameters=once.num_nonembedding_parameters.to_numpy()), law_rows(once, law, laws)]

@@ -21,7 +21,7 @@ def measure(scores: pd.DataFrame, paths: Paths) -> list:
         one = rows[rows.task == task]
         statistics.append(left_chance(one, task))
         for name, correlation in (("spearman", spearman), ("pearson", pearson)):
-            estimate = correlation(one.run, one.loss_nats, one.value, num_replicates=NUM_REPLICATES)
+            estimate = correlation(one.lineage, one.loss_nats, one.value, num_replicates=NUM_REPLICATES)
             statistics.append(statistic_row(one, task, name, estimate, len(one)))
     table = load_published("table2_correlations")
     return [checkpoint_rows(rows), statistics, *(published_rows(table[table.statistic == name], name) for name in ("spearman", "pearson"))]
