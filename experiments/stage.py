@@ -12,13 +12,24 @@ from experiments.profiles import Paths, default_profile, run_command
 from experiments.score_table import add_lineage, load_scores, read_results, write_results
 
 Measure = Callable[[pd.DataFrame, Paths], list[pd.DataFrame | list[dict]]]
+Load = Callable[[Paths], pd.DataFrame]
 Draw = Callable[[pd.DataFrame], Figure]
 Table = Callable[[pd.DataFrame], str]
 
 
-def measure_stage(paths: Paths, stem: str, measure: Measure) -> pd.DataFrame:
-    """Run one folder's measure on the profile's scores and write its results.csv; returns the table."""
-    return write_results(paths.results_csv(stem), measure(add_lineage(load_scores(paths.scores), paths.runs_table), paths))
+def ladder_scores(paths: Paths) -> pd.DataFrame:
+    """The scores of the ladder with the lineage of each run: what the folders of paper L measure."""
+    return add_lineage(load_scores(paths.scores), paths.runs_table)
+
+
+def no_table(paths: Paths) -> pd.DataFrame:
+    """For a folder that measures no model."""
+    return pd.DataFrame()
+
+
+def measure_stage(paths: Paths, stem: str, measure: Measure, load: Load = ladder_scores) -> pd.DataFrame:
+    """Run one folder's measure on the profile's table and write its results.csv; returns the table."""
+    return write_results(paths.results_csv(stem), measure(load(paths), paths))
 
 
 def plot_stage(paths: Paths, stem: str, draw: Draw, table: Table | None = None) -> list[Path]:
@@ -34,11 +45,11 @@ def plot_stage(paths: Paths, stem: str, draw: Draw, table: Table | None = None) 
     return [figure_path, table_path]
 
 
-def measure_main(stem: str, measure: Measure) -> None:
+def measure_main(stem: str, measure: Measure, load: Load = ladder_scores) -> None:
     """`python -m experiments.<stem>.measure --profile P`."""
     def main(arguments: argparse.Namespace) -> None:
         paths = Paths(arguments.profile)
-        table = measure_stage(paths, stem, measure)
+        table = measure_stage(paths, stem, measure, load)
         print(f"{_shown(paths, paths.results_csv(stem))}: {len(table)} rows, {(table.kind == 'statistic').sum()} statistics")
     run_command(main, _parser(measure.__doc__))
 
