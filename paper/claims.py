@@ -5,12 +5,15 @@ from pathlib import Path
 
 import yaml
 
+from experiments.pass_table import ALL_TASKS
 from tasks import TASKS
 
 CLAIMS_FILE = Path(__file__).with_name("claims.yaml")
 OPERATORS = ("at_most", "at_least", "within", "inside")
 FIELDS = {"id", "source", "claim", "folder", "statistic", "unit", "tasks", "criterion"}
-OPTIONAL_FIELDS = {"paper_value", "on_most"}
+OPTIONAL_FIELDS = {"paper", "paper_value", "on_most"}
+PAPERS = ("L", "P")
+TASK_NAMES = tuple(dict.fromkeys((*TASKS, *ALL_TASKS)))
 
 
 @dataclass(frozen=True)
@@ -46,11 +49,11 @@ class Claim:
     on_most: bool = False
 
 
-def load_claims(path: Path = CLAIMS_FILE, paper: str = "L") -> list[Claim]:
-    """All claims of one paper, in the order of the file. ValueError in one line naming file, claim, field and mend."""
+def load_claims(path: Path = CLAIMS_FILE) -> list[Claim]:
+    """All claims of both papers, in the order of the file. ValueError in one line naming file, claim, field and mend."""
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     groups = content["task_groups"]
-    claims = [_claim(path.name, entry, groups, paper) for entry in content["claims"]]
+    claims = [_claim(path.name, entry, groups) for entry in content["claims"]]
     seen: set[str] = set()
     for claim in claims:
         if claim.id in seen:
@@ -59,7 +62,7 @@ def load_claims(path: Path = CLAIMS_FILE, paper: str = "L") -> list[Claim]:
     return claims
 
 
-def _claim(file: str, entry: dict, groups: dict[str, list[str]], paper: str) -> Claim:
+def _claim(file: str, entry: dict, groups: dict[str, list[str]]) -> Claim:
     name = f"{file}: claim {entry.get('id', '(without id)')}"
     if absent := FIELDS - set(entry):
         raise ValueError(f"{name}: field {min(absent)} is missing; add it")
@@ -68,9 +71,12 @@ def _claim(file: str, entry: dict, groups: dict[str, list[str]], paper: str) -> 
     if isinstance(entry["tasks"], str) and entry["tasks"] not in groups:
         raise ValueError(f"{name}: field tasks: no task group {entry['tasks']}; choose one of {', '.join(groups)}")
     tasks = groups[entry["tasks"]] if isinstance(entry["tasks"], str) else entry["tasks"]
-    if strange := [task for task in tasks if task != "all" and task not in TASKS]:
-        raise ValueError(f"{name}: field tasks: no task {strange[0]}; choose one of {', '.join(TASKS)}")
-    fields = {field: entry[field] for field in entry if field not in ("tasks", "criterion")}
+    if strange := [task for task in tasks if task != "all" and task not in TASK_NAMES]:
+        raise ValueError(f"{name}: field tasks: no task {strange[0]}; choose one of {', '.join(TASK_NAMES)}")
+    paper = entry.get("paper", PAPERS[0])
+    if paper not in PAPERS:
+        raise ValueError(f"{name}: field paper is {paper!r}; choose one of {', '.join(PAPERS)}")
+    fields = {field: entry[field] for field in entry if field not in ("paper", "tasks", "criterion")}
     return Claim(paper=paper, tasks=tuple(tasks), criterion=_criterion(name, entry["criterion"]), **fields)
 
 

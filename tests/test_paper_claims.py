@@ -56,3 +56,17 @@ def test_damaged_claims_are_refused_in_one_line(tmp_path, changes, message):
 
 def test_criterion_in_words():
     assert str(Criterion("at_most", -0.9)) == "<= -0.9" and str(Criterion("within", 5.0)) == "within +-5"
+
+
+def test_claims_carry_their_paper_and_a_third_paper_is_refused(tmp_path):
+    papers = {claim.id: claim.paper for claim in load_claims()}
+    assert papers["smooth_correlation"] == "L" and papers["task_law_held_out"] == "P"
+    with pytest.raises(ValueError, match="field paper is 'Q'; choose one of L, P"):
+        load_claims(damaged(tmp_path, paper="Q"))
+
+
+def test_claims_of_paper_p_can_fail():
+    """A bound that lies inside what the statistic can take: neither verdict is foregone."""
+    criteria = {claim.id: claim.criterion for claim in load_claims() if claim.paper == "P"}
+    assert criteria["task_law_held_out"] == Criterion("within", 0.25) and criteria["prediction_instance"] == Criterion("within", 20.0)
+    assert criteria["pass_resolution"] == Criterion("at_least", 1.0) and criteria["decoding_most_pass"] == Criterion("at_least", 0.5)
