@@ -12,7 +12,7 @@ CLAIMS_FILE = Path(__file__).with_name("claims.yaml")
 OPERATORS = ("at_most", "at_least", "within", "inside")
 FIELDS = {"id", "source", "claim", "folder", "statistic", "unit", "tasks", "criterion"}
 OPTIONAL_FIELDS = {"paper", "paper_value", "on_most"}
-PAPERS = ("L", "P")
+PAPERS = ("L", "P", "ext")  # ext: beyond the papers
 TASK_NAMES = tuple(dict.fromkeys((*TASKS, *ALL_TASKS)))
 
 
