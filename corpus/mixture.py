@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import accumulate
 
-from corpus import documents, exercises, quizzes
+from corpus import dates, documents, exercises, films, patterns, programs_text, quizzes
 from corpus.lexicon import LANGUAGES, Language
 from corpus.tokenizer import PieceEncoder
 from corpus.world import World
@@ -46,12 +46,20 @@ KINDS: dict[str, Kind] = {
     "puzzle": Kind(exercises.puzzle, "CommonCrawl", ("en",)),
     "dictionary_page": Kind(exercises.dictionary_page, "CommonCrawl", ("en",)),
     "modified_page": Kind(exercises.modified_page, "CommonCrawl", ("en",)),
+    "program_page": Kind(programs_text.program_page, "Code", ("en",)),
+    "film_page": Kind(films.film_page, "CommonCrawl", ("en",)),
+    "calendar_page": Kind(dates.calendar_page, "CommonCrawl", ("en",)),
+    "pattern_page": Kind(patterns.pattern_page, "StackExchange", ("en",)),
 }
 
-# Token shares of English in percent; Chinese has the same without the kinds it lacks.
+# Token shares of English in percent; Chinese has the same without the kinds it lacks. v1 is paper L's, the others the two series of paper P.
 MIXTURES: dict[str, dict[str, float]] = {
     "v1": {"biography": 10, "faq": 4, "directory": 10, "code_listing": 8, "legend": 8, "guessing_game": 8, "exam_sheet": 16, "comprehension": 8,
            "story": 5, "dispute": 6, "homework": 12, "drill": 6, "puzzle": 2, "dictionary_page": 1, "modified_page": 1},
+    "prose": {"biography": 8, "faq": 4, "directory": 6, "code_listing": 3, "comprehension": 5, "story": 8, "homework": 14, "drill": 5,
+              "program_page": 12, "film_page": 12, "calendar_page": 11, "pattern_page": 12},
+    "code": {"biography": 2, "faq": 1, "directory": 8, "code_listing": 12, "comprehension": 2, "story": 2, "homework": 8, "drill": 8,
+             "program_page": 30, "film_page": 5, "calendar_page": 7, "pattern_page": 15},
 }
 
 class Mixture:
@@ -74,6 +82,11 @@ class Mixture:
         """One document as pieces, and its language code."""
         write, language = self._choices[min(bisect(self._cumulative, draw()), len(self._choices) - 1)]
         return write(draw, world, language, split), language.code
+
+
+def kinds_of(*names: str) -> list[str]:
+    """The kinds that any of these mixtures draws, in the order of KINDS."""
+    return [kind for kind in KINDS if any(MIXTURES[name].get(kind, 0) > 0 for name in names)]
 
 
 def token_shares(name: str) -> dict[tuple[str, str], float]:

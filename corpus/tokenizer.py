@@ -7,6 +7,7 @@ has ids and decodes to itself.
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -33,14 +34,37 @@ def train(texts: Iterable[str], vocabulary_size: int = MAX_VOCABULARY) -> Tokeni
     trained = Tokenizer(models.BPE())
     trained.pre_tokenizer = _pre_tokenizer()
     trained.train_from_iterator(texts, trainers.BpeTrainer(vocab_size=vocabulary_size, special_tokens=[BOS, *_BYTES], show_progress=False))
+    return _assemble(*_vocabulary_and_merges(trained))
+
+
+def train_whole_words(texts: Iterable[str], vocabulary_size: int = MAX_VOCABULARY) -> Tokenizer:
+    """Like `train`, but every place behind the bytes and the ASCII characters goes to the most frequent tokens of the texts themselves.
+
+    BPE reaches a word through tokens that stand in no text once the word is complete. Here merges are learned in a vocabulary
+    several times as large and those stepping stones are dropped, so that more words are one token; a pre-token of the
+    vocabulary is then taken whole. (The tokenizer of paper P; that of paper L was frozen before.)"""
+    texts = list(texts)
+    trained = Tokenizer(models.BPE())
+    trained.pre_tokenizer = _pre_tokenizer()
+    trained.train_from_iterator(texts, trainers.BpeTrainer(vocab_size=4 * vocabulary_size, special_tokens=[BOS, *_BYTES], show_progress=False))
+    learned, merges = _vocabulary_and_merges(trained)
+    counts = Counter(token for text in texts for token in trained.encode(text).tokens)
+    characters = sorted(token for token in learned if len(token) == 1 and token.isascii())
+    by_frequency = sorted(counts, key=lambda token: (-counts[token], token))
+    kept = list(dict.fromkeys([BOS, *_BYTES, *characters, *by_frequency]))[:vocabulary_size]
+    vocabulary = {token: index for index, token in enumerate(kept)}
+    usable = [pair for pair in merges if {*pair, "".join(pair)} <= vocabulary.keys()]
+    return _assemble(vocabulary, usable, ignore_merges=True)
+
+
+def _vocabulary_and_merges(trained: Tokenizer) -> tuple[dict[str, int], list[tuple[str, str]]]:
     state = json.loads(trained.to_str())["model"]
-    merges = [tuple(merge) if isinstance(merge, list) else tuple(merge.split(" ")) for merge in state["merges"]]
-    return _assemble(state["vocab"], merges)
+    return state["vocab"], [tuple(merge) if isinstance(merge, list) else tuple(merge.split(" ")) for merge in state["merges"]]
 
 
-def _assemble(vocabulary: dict[str, int], merges: list[tuple[str, str]]) -> Tokenizer:
+def _assemble(vocabulary: dict[str, int], merges: list[tuple[str, str]], ignore_merges: bool = False) -> Tokenizer:
     """A tokenizer without added tokens: `<0x41>` written in a text stays text, only unknown characters become bytes."""
-    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=merges, byte_fallback=True))
+    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=merges, byte_fallback=True, ignore_merges=ignore_merges))
     tokenizer.pre_tokenizer = _pre_tokenizer()
     tokenizer.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Fuse()])
     return tokenizer

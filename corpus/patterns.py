@@ -1,0 +1,174 @@
+"""Pattern pages: lists of Input and Output lines that follow one rule, which only the examples show.
+
+The rules are natural ones: dates from one usual form into another, sums, copying, turning lists round, taking one of them,
+setting them between signs. What the unnatural in-context tasks ask (dates between exclamation marks, triples of five-digit
+numbers, letters turned round, a minus sign that adds) never occurs, only its kin; asked dates and sums are held out too.
+Dates and numbers in a row carry no space, letters and words do, so that a part has the same token on both lines.
+"""
+
+from collections.abc import Callable
+from datetime import date
+
+from corpus.dates import draw_date
+from corpus.documents import Draw, pick, sample
+from corpus.lexicon import ENGLISH, Language
+from corpus.world import TRAIN, World, belongs
+
+PAIR_STOP = "\n"
+MIN_SHOTS, MAX_SHOTS = 4, 6
+LETTERS = tuple(f" {letter}" for letter in "abcdefghijklmnopqrstuvwxyz")
+SIGNS = tuple("!#*~+=&")
+MIN_OPERAND, MAX_OPERAND = 10, 49  # two digits, and every sum is one of 79 numbers of two digits
+FIVE_DIGITS = 100_000
+WORDS = (*ENGLISH.objects, *ENGLISH.attributes[2].values, *ENGLISH.attributes[3].values)
+
+SPELLED_FIVE = tuple("""
+about above actor adult after again agent agree alarm album alone along among anger apple apply arena argue armor aside award bacon badge baker basic
+beach beard begin below bench birth black blade blame blank blast blend bless blind block blood board boost bound brain brand brave bread break brick bride
+brief bring broad brown brush build burst buyer cabin cable camel canal candy cargo carry catch cause chain chair chalk charm chart chase cheap check cheek
+chess chest child choir claim class clean clear cliff climb clock close cloth cloud coach coast color comic count court cover crack craft crash cream crime
+crowd crown curve cycle daily dance death delay depth diary dirty doubt dozen draft drama dream dress drink drive eager eagle early earth eight elder empty
+enemy enjoy enter equal error event every exact exist extra faith false fancy fault favor feast fence fever field fifth fight final first flame flesh float
+flood floor flour fluid focus force forty found frame fresh front frost fruit funny ghost giant given glass globe glory glove grace grade grain grand grant
+grape grass grave great green greet grief group guard guess guest guide habit happy harsh heart heavy honey honor horse hotel house human humor ideal image
+index inner issue ivory jelly jewel joint judge juice knife knock label labor large later laugh layer learn lemon light limit liver local logic loose
+lorry lover lower loyal lucky lunch magic major march match maybe mayor medal mercy merry metal might minor model money month moral motor mount mouse mouth
+movie music nerve never night noble noise north novel nurse ocean offer often olive onion opera orbit order other ought outer owner paint panel paper party
+patch peace peach pearl phone piano piece pilot pitch place plain plane plant plate point pound power press price pride prime print prize proof proud pupil
+""".split())
+PairMaker = Callable[[Draw, str], tuple[list[str], list[str]]]
+
+
+def joined(parts: list[str], separator: str = ",") -> list[str]:
+    """Parts with the separator between them."""
+    pieces: list[str] = []
+    for position, part in enumerate(parts):
+        pieces += [separator, part] if position else [part]
+    return pieces
+
+
+def pair(asked: list[str], answer: list[str]) -> list[str]:
+    """`Input: a, b\\nOutput: b, a\\n`"""
+    return ["Input", ":", *asked, PAIR_STOP, "Output", ":", *answer, PAIR_STOP]
+
+
+def spelled(word: str) -> list[str]:
+    """The letters of a word, each as it stands in a list."""
+    return [f" {letter}" for letter in word]
+
+
+def draw_pattern_date(draw: Draw, split: str) -> date:
+    """A date of the asked split."""
+    while True:
+        day = draw_date(draw)
+        if belongs(split, ord("u"), day.year, day.month, day.day):
+            return day
+
+
+def draw_operands(draw: Draw, split: str) -> tuple[int, int]:
+    """Two numbers of two digits; which two, in either order, is of the asked split."""
+    while True:
+        a, b = (MIN_OPERAND + int(draw() * (MAX_OPERAND - MIN_OPERAND + 1)) for _ in range(2))
+        if belongs(split, ord("+"), min(a, b), max(a, b)):
+            return a, b
+
+
+def date_parts(day: date) -> list[str]:
+    """Year, month and day as they are written: `1981`, `03`, `15`."""
+    return [f"{day.year}", f"{day.month:02d}", f"{day.day:02d}"]
+
+
+def sum_pieces(a: int, sign: str, b: int) -> list[str]:
+    """` 15 + 14`"""
+    return [f" {a}", f" {sign}", f" {b}"]
+
+
+# List rules: parts of the input to pieces of the output.
+_LIST_RULES: tuple[Callable[[list[str]], list[str]], ...] = (
+    lambda parts: joined(parts),
+    lambda parts: joined(parts[::-1]),
+    lambda parts: joined(parts[::-1]),  # twice: what is turned round is the nearest kin of two tasks
+    lambda parts: joined(parts[1:] + parts[:1]),
+    lambda parts: joined(parts[-1:] + parts[:-1]),
+    lambda parts: parts[:1],
+    lambda parts: parts[-1:],
+    lambda parts: joined(parts[1:]),
+)
+# Spelled words: copying and parts, never turned round.
+_LETTER_RULES = (_LIST_RULES[0], _LIST_RULES[0], _LIST_RULES[3], _LIST_RULES[5], _LIST_RULES[6], _LIST_RULES[7])
+# Natural forms of a date: order of (year, month, day) and separator.
+_DATE_FORMS = (((1, 2, 0), "/"), ((1, 2, 0), "/"), ((2, 1, 0), "."), ((2, 1, 0), "-"), ((0, 1, 2), "/"), ((0, 1, 2), "."), ((0,), "/"), ((1, 2), "/"))
+
+
+def _words_rule(draw: Draw) -> PairMaker:
+    rule, count = pick(draw, _LIST_RULES), 3 + int(draw() * 3)
+
+    def make(draw: Draw, split: str):
+        parts = [WORDS[i] for i in sample(draw, count, len(WORDS))]
+        return joined(parts), rule(parts)
+
+    return make
+
+
+def _numbers_rule(draw: Draw) -> PairMaker:
+    rule, count = pick(draw, _LIST_RULES), 3 + int(draw() * 3)
+
+    def make(draw: Draw, split: str):
+        parts = [f" {i}" for i in sample(draw, count, MAX_OPERAND + 1)]
+        return joined(parts), rule(parts)
+
+    return make
+
+
+def _letters_rule(draw: Draw) -> PairMaker:
+    rule = pick(draw, _LETTER_RULES)
+
+    def make(draw: Draw, split: str):
+        parts = spelled(pick(draw, SPELLED_FIVE))
+        return joined(parts), rule(parts)
+
+    return make
+
+
+def _dates_rule(draw: Draw) -> PairMaker:
+    order, separator = pick(draw, _DATE_FORMS)
+
+    def make(draw: Draw, split: str):
+        parts = date_parts(draw_pattern_date(draw, split))
+        return joined(parts, "-"), joined([parts[i] for i in order], separator)
+
+    return make
+
+
+def _sums_rule(draw: Draw) -> PairMaker:
+    is_sum = draw() < 0.75
+
+    def make(draw: Draw, split: str):
+        a, b = draw_operands(draw, split)
+        return (sum_pieces(a, "+", b), [f" {a + b}"]) if is_sum else (sum_pieces(a + b, "-", b), [f" {a}"])
+
+    return make
+
+
+def _signs_rule(draw: Draw) -> PairMaker:
+    """Pairs of numbers of two digits: exchanged, joined otherwise, or set between signs; or one long number copied so."""
+    sign, is_exchanged, is_fenced, is_long = pick(draw, SIGNS), draw() < 0.5, draw() < 0.5, draw() < 0.3
+
+    def make(draw: Draw, split: str):
+        parts = [f"{int(draw() * FIVE_DIGITS):05d}"] if is_long else [f"{i:02d}" for i in sample(draw, 2, MAX_OPERAND + 1)]
+        shown = joined(parts[::-1] if is_exchanged else parts, sign)
+        return joined(parts, "-"), [sign, *shown, sign] if is_fenced else shown
+
+    return make
+
+
+_RULES = (_words_rule, _numbers_rule, _letters_rule, _dates_rule, _dates_rule, _sums_rule, _sums_rule, _signs_rule)
+
+
+def pattern_page(draw: Draw, world: World, language: Language, split: str = TRAIN) -> list[str]:
+    """Puzzle page: examples of one rule."""
+    make = pick(draw, _RULES)(draw)
+    pieces: list[str] = []
+    for _ in range(MIN_SHOTS + int(draw() * (MAX_SHOTS - MIN_SHOTS + 1))):
+        pieces += pair(*make(draw, split))
+    return pieces
