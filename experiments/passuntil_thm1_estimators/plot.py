@@ -34,7 +34,8 @@ def draw(results: pd.DataFrame) -> Figure:
     worst = results[results.metric == "simulation_z"].iloc[0].value
     plotting.footnote(figure, (
         "Points: 10 000 simulated replicates with their 95 % interval; lines: the exact expectation over all outcomes "
-        f"(largest deviation {worst:.1f} standard errors). Hollow: fewer than 5 passes expected before the cap. Grey band: 94 to 96 %. Triangles at the lower edge lie below it."))
+        f"(largest deviation {worst:.1f} standard errors). Hollow: fewer than 5 passes expected before the cap. "
+        "Grey band: 94 to 96 %. Triangles at the lower edge lie below it."))
     return figure
 
 
