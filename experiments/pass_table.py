@@ -88,7 +88,7 @@ def series_names(table: pd.DataFrame) -> list[str]:
 
 
 def select_passes(passes: pd.DataFrame, task: str, series: str | None = None, method: str = "shared", temperature: float = 1.0) -> pd.DataFrame:
-    """Rows of one task under one method at one temperature (top_p 1), of one series or of all, ordered by size, seed and item.
+    """Rows of one task under one method at one temperature (top_p 1), of one series or of all, ordered by series, size, seed and item.
 
     ValueError where there are none."""
     chosen = passes[(passes.task == task) & (passes.method == method) & np.isclose(passes.temperature, temperature) & np.isclose(passes.top_p, 1.0)]
@@ -97,7 +97,8 @@ def select_passes(passes: pd.DataFrame, task: str, series: str | None = None, me
     if chosen.empty:
         where = f" of series {series}" if series else ""
         raise ValueError(f"pass_rates: no row{where} has task {task}, method {method} and temperature {temperature:g}; measure the runs on that task")
-    return chosen.sort_values(["series", "num_nonembedding_parameters", "seed", "item_id"]).reset_index(drop=True)
+    rank = chosen.series.map({name: place for place, name in enumerate(series_names(passes))})
+    return chosen.iloc[np.lexsort((chosen.item_id, chosen.seed, chosen.num_nonembedding_parameters, rank))].reset_index(drop=True)
 
 
 def has_method(passes: pd.DataFrame, task: str, method: str) -> bool:
@@ -127,9 +128,9 @@ def exact_rates(rows: pd.DataFrame) -> np.ndarray:
 
 def pooled_rates(rows: pd.DataFrame) -> pd.DataFrame:
     """Mean pass rate over the items of a task, one row per run: value with the sampling interval low, high of these very items, `passes` and `attempts` of a
-    binomial with that mean and variance (for the task law), num_items, num_censored, num_attempts, num_evaluated; ordered by series, size and seed."""
+    binomial with that mean and variance (for the task law), num_items, num_censored, num_attempts, num_evaluated; in the order of `rows`."""
     target, pooled = target_of(rows), []
-    for _, run in rows.groupby(["series", "num_nonembedding_parameters", "run"], sort=True):
+    for _, run in rows.groupby("run", sort=False):
         passes, attempts = run.passes.to_numpy(), run.attempts.to_numpy()
         estimate = pooled_pass_rate(passes, attempts, target)
         variance = float(np.sum(unbiased_variance(passes, attempts, target))) / len(run) ** 2
