@@ -64,6 +64,13 @@ def f_axis(ax: Axes, low: float, high: float) -> None:
     ax.yaxis.set_minor_formatter(NullFormatter())
 
 
+def f_limits(points: pd.DataFrame) -> tuple[float, float]:
+    """Range of an f_axis that panels share: the measured pass rates (upper ends where nothing passed) with room below, and above for a note."""
+    seen = np.r_[points.value[points.value > 0], points.high[(points.value == 0) & (points.high > 0)], 0.1]
+    f = np.log(-np.log(np.clip([seen.min(), seen.max()], 1e-12, 0.995)))
+    return float(np.exp(-np.exp(f[0] + 0.2))), float(np.exp(-np.exp(f[1] - 0.9)))
+
+
 def _minus_f(rate):
     return -np.log(-np.log(np.clip(rate, SMALLEST_SHOWN, LARGEST_SHOWN)))
 
