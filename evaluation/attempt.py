@@ -1,0 +1,165 @@
+"""What an attempt is: how its tokens are drawn, where it ends, and how it is judged token by token.
+
+An attempt is sampled from the context until its text holds the stop (the attempt is what stands before it) or max_new_tokens are spent: then it
+fails, except where there is no stop, where the whole text counts. A token without bytes (document start, end of text) ends it too, likewise.
+A judge sorts prefixes into passed, open and dead; dead are those that no continuation can make pass, by the checker or because they are no UTF-8.
+"""
+
+from __future__ import annotations
+
+import bisect
+import codecs
+import math
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from tasks.checkers import Checker
+
+DEAD, OPEN, PASSED = 0, 1, 2
+# Judgements kept by text, so that no text is judged twice; forgotten all at once when so many are held (about 200 MB).
+MAX_REMEMBERED = 1_000_000
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How attempts are drawn. ValueError for a temperature of 0 or below, a top_p outside (0, 1], max_new_tokens below 1."""
+
+    max_new_tokens: int
+    stop: str
+    temperature: float = 1.0
+    top_p: float = 1.0
+
+    def __post_init__(self):
+        if not (math.isfinite(self.temperature) and self.temperature > 0):
+            raise ValueError(f"Decoding: temperature is {self.temperature}; give a positive number (for the likeliest answer use beam search of width 1)")
+        if not 0 < self.top_p <= 1:
+            raise ValueError(f"Decoding: top_p is {self.top_p}; give a number above 0 and at most 1")
+        if self.max_new_tokens < 1:
+            raise ValueError(f"Decoding: max_new_tokens is {self.max_new_tokens}; give at least 1")
+
+
+def log_weights(log_probabilities_nV: np.ndarray, decoding: Decoding) -> np.ndarray:
+    """Natural logs [n, V] of the probabilities that tokens are drawn with, temperature and top-p applied; -inf where top-p cuts a token off.
+
+    Top-p keeps the likeliest tokens up to the first that brings their sum to top_p (Holtzman et al. 2020); of equal ones the lower id goes first.
+    ValueError where a row holds NaN or no probability at all."""
+    highest_n1 = log_probabilities_nV.max(1, keepdims=True)
+    if not np.isfinite(highest_n1).all():
+        raise ValueError("log-probabilities of the next token are NaN or infinite: the weights are damaged or their training diverged; "
+                         "delete the checkpoint and rerun the training")
+    if decoding.temperature == 1 and decoding.top_p == 1:
+        return log_probabilities_nV
+    scaled_nV = _normalized((log_probabilities_nV - highest_n1) / decoding.temperature)
+    if decoding.top_p == 1:
+        return scaled_nV
+    order_nV = np.argsort(-scaled_nV, axis=1, kind="stable")
+    sorted_nV = np.exp(np.take_along_axis(scaled_nV, order_nV, 1))
+    is_cut_nV = np.cumsum(sorted_nV, axis=1) - sorted_nV >= decoding.top_p
+    kept_nV = scaled_nV.copy()
+    np.put_along_axis(kept_nV, order_nV, np.where(is_cut_nV, -np.inf, np.take_along_axis(scaled_nV, order_nV, 1)), 1)
+    return _normalized(kept_nV)
+
+
+def _normalized(logs_nV: np.ndarray) -> np.ndarray:
+    highest_n1 = logs_nV.max(1, keepdims=True)
+    return logs_nV - (highest_n1 + np.log(np.exp(logs_nV - highest_n1).sum(1, keepdims=True)))
+
+
+class Judge:
+    """Sorts prefixes of the attempts at one item; every distinct text is judged once."""
+
+    def __init__(self, checker: Checker, pieces: list[bytes], decoding: Decoding, prunes: bool = True):
+        """Without `prunes` a prefix stays open until it ends, as in plain sampling."""
+        self.pieces = pieces
+        self._checker, self._prunes = checker, prunes
+        self._stop, self._max_new_tokens = decoding.stop.encode(), decoding.max_new_tokens
+        self._passes: dict[bytes, bool] = {}
+        self._viable: dict[bytes, bool] = {}
+        accepted = checker.accepted() if prunes else None
+        self._targets = None if accepted is None else sorted({text.encode() + self._stop for text in accepted})
+        if accepted is not None:
+            self._candidates: dict[tuple[bytes, bool], tuple[np.ndarray, np.ndarray]] = {}
+            self._ids_of_piece: dict[bytes, list[int]] = defaultdict(list)
+            for index, piece in enumerate(pieces):
+                self._ids_of_piece[piece].append(index)
+            self._sorted_pieces = sorted(self._ids_of_piece)
+
+    @property
+    def lists_texts(self) -> bool:
+        """True where the accepted texts are listed, so that `candidates` can be asked."""
+        return self._targets is not None
+
+    def outcomes(self, prefixes: Iterable[bytes], tokens: Iterable[int], num_tokens: int) -> np.ndarray:
+        """PASSED, OPEN or DEAD for each prefix with its token appended, `num_tokens` tokens in all."""
+        is_last = num_tokens == self._max_new_tokens
+        return np.array([self._outcome(prefix, token, is_last) for prefix, token in zip(prefixes, tokens, strict=True)], np.int8)
+
+    def candidates(self, prefix: bytes, num_tokens: int) -> tuple[np.ndarray, np.ndarray]:
+        """Tokens that do not kill `prefix` when appended, `num_tokens` tokens in all then, and their outcomes. Only where lists_texts."""
+        is_last = num_tokens == self._max_new_tokens
+        known = self._candidates.get((prefix, is_last))
+        if known is None:
+            tokens = sorted({index for piece in self._fitting_pieces(prefix) for index in self._ids_of_piece.get(piece, ())})
+            outcomes = self.outcomes([prefix] * len(tokens), tokens, num_tokens)
+            known = np.array(tokens, np.int64)[outcomes != DEAD], outcomes[outcomes != DEAD]
+            _remember(self._candidates, (prefix, is_last), known)
+        return known
+
+    def _fitting_pieces(self, prefix: bytes) -> Iterable[bytes]:
+        """Pieces that go along a listed text, or past its stop."""
+        yield b""
+        longest = max(map(len, self._sorted_pieces))
+        for target in self._targets:
+            if target.startswith(prefix):
+                rest = target[len(prefix) :]
+                yield from (rest[:length] for length in range(1, min(longest, len(rest)) + 1))
+                first = bisect.bisect_left(self._sorted_pieces, rest)
+                while rest and first < len(self._sorted_pieces) and self._sorted_pieces[first].startswith(rest):
+                    yield self._sorted_pieces[first]
+                    first += 1
+
+    def _outcome(self, prefix: bytes, token: int, is_last: bool) -> int:
+        piece, stop = self.pieces[token], self._stop
+        data = prefix + piece
+        if stop and (at := data.find(stop, max(0, len(prefix) - len(stop) + 1))) >= 0:
+            return PASSED if self._is_right(data[:at]) else DEAD
+        if is_last or not piece:
+            return PASSED if not stop and self._is_right(data) else DEAD
+        return OPEN if not self._prunes or self._can_pass(data) else DEAD
+
+    def _is_right(self, data: bytes) -> bool:
+        known = self._passes.get(data)
+        if known is None:
+            try:
+                known = bool(self._checker.passes(data.decode()))
+            except UnicodeDecodeError:
+                known = False
+            _remember(self._passes, data, known)
+        return known
+
+    def _can_pass(self, data: bytes) -> bool:
+        if self._targets is not None:
+            return any(target.startswith(data) for target in self._targets)
+        known = self._viable.get(data)
+        if known is None:
+            known = self._is_viable(data) or any(
+                self._is_right(data[:-length]) for length in range(1, len(self._stop)) if data.endswith(self._stop[:length])
+            )  # the tail may be the beginning of the stop, which is no part of the attempt
+            _remember(self._viable, data, known)
+        return known
+
+    def _is_viable(self, data: bytes) -> bool:
+        try:
+            text, _ = codecs.utf_8_decode(data, "strict", False)  # an unfinished character at the end is left out
+        except UnicodeDecodeError:
+            return False
+        return bool(self._checker.viable(text))
+
+
+def _remember(known: dict, key: object, value: object) -> None:
+    if len(known) >= MAX_REMEMBERED:
+        known.clear()
+    known[key] = value
