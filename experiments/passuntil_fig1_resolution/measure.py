@@ -1,4 +1,4 @@
-"""Paper P, Figure 1: pass rates by PassUntil beside a conventional test (one attempt at each item), how far below its resolution they reach, and what both cost."""
+"""Paper P, Figure 1: pass rates by PassUntil beside a conventional test (one attempt at each item), how far below its resolution they reach, and both costs."""
 
 import numpy as np
 import pandas as pd

@@ -47,16 +47,16 @@ def draw(results: pd.DataFrame) -> Figure:
         Line2D([], [], color=CONVENTIONAL_COLOR, marker="x", markersize=5, linestyle="none", label="its score is 0"),
         Line2D([], [], color=CONVENTIONAL_COLOR, linestyle=(0, (1, 1.5)), label="1 / items")])
     plotting.footnote(figure, (
-        "Bars: 95 % intervals of the mean over these items; an arrow points down from the upper end where no attempt passed. Cost: token positions run through the "
-        "model, over those of a one-attempt test of equal standard error (answers alone, prompts not counted); above 1 more items are cheaper. Hollow: the test's items "
-        "are new ones, so that differences between items average out as well, which sampling the same items cannot do."))
+        "Bars: 95 % intervals of the mean over these items; an arrow points down from the upper end where no attempt passed. Cost: token positions run "
+        "through the model, over those of a one-attempt test of equal standard error (answers alone, prompts not counted); above 1 more items are cheaper. "
+        "Hollow: the test's items are new ones, so that differences between items average out as well, which sampling the same items cannot do."))
     return figure
 
 
 def _draw_conventional(ax, rows: pd.DataFrame, floor: float, num_items: float) -> None:
     seen, unseen = rows[rows.value > 0], rows[~(rows.value > 0)]
-    ax.errorbar(seen.num_parameters * 1.09, seen.value, yerr=[(seen.value - seen.low).clip(lower=0), (seen.high - seen.value).clip(lower=0)], fmt="_", markersize=6,
-                color=CONVENTIONAL_COLOR, elinewidth=0.7, alpha=0.8, zorder=2)
+    errors = [(seen.value - seen.low).clip(lower=0), (seen.high - seen.value).clip(lower=0)]
+    ax.errorbar(seen.num_parameters * 1.09, seen.value, yerr=errors, fmt="_", markersize=6, color=CONVENTIONAL_COLOR, elinewidth=0.7, alpha=0.8, zorder=2)
     ax.plot(unseen.num_parameters * 1.09, [floor * 1.7] * len(unseen), linestyle="none", marker="x", markersize=4.5, color=CONVENTIONAL_COLOR, zorder=2)
     ax.axhline(1 / num_items, color=CONVENTIONAL_COLOR, linestyle=(0, (1, 1.5)), linewidth=1.0, zorder=1)
 

@@ -23,7 +23,8 @@ def measure(passes: pd.DataFrame, paths: Paths) -> list:
         sampled, beam = select_passes(passes, task), beam_rows(passes, task)
         pooled = pooled_rates(sampled)
         cap = int(sampled.cap.max())
-        shares = {f"samples_{budget}": passed_within(sampled, budget) for budget in sorted({*BUDGETS, cap})} | {"beam": beam.set_index(["run", "item_id"]).passes > 0}
+        shares = {f"samples_{budget}": passed_within(sampled, budget) for budget in sorted({*BUDGETS, cap})}
+        shares["beam"] = beam.set_index(["run", "item_id"]).passes > 0
         parts += [share_rows(pooled, name, passed) for name, passed in shares.items()]
         judged, most, gaps = shares[f"samples_{JUDGED}"], {}, {}
         for series in series_names(passes):

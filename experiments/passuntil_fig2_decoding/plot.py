@@ -45,8 +45,8 @@ def draw(results: pd.DataFrame) -> Figure:
         *(Line2D([], [], linestyle="none", marker=marker, color=MARKER_COLOR, markersize=5, label=size) for size, (_, marker) in style.items()),
         *(Line2D([], [], color=color, linewidth=2, label=_name(way)) for way, color in colors.items())])
     plotting.footnote(figure, (
-        "Bars are 95 % intervals over items; colour names the way of decoding, the marker the size. Dotted: half of the items, the criterion for 10 000 samples on "
-        "the largest model. Paper P shows 41 items and four models as counts in a picture, which can not be read off as numbers."))
+        "Bars are 95 % intervals over items; colour names the way of decoding, the marker the size. Dotted: half of the items, the criterion for 10 000 "
+        "samples on the largest model. Paper P shows 41 items and four models as counts in a picture, which can not be read off as numbers."))
     return figure
 
 

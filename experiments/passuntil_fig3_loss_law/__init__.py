@@ -1,0 +1,1 @@
+"""Paper P, Figure 3: the loss law of the series."""
