@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from evaluation.next_token import NextToken
 from tasks.checkers import Checker
 
 DEAD, OPEN, PASSED = 0, 1, 2
@@ -39,6 +40,21 @@ class Decoding:
             raise ValueError(f"Decoding: top_p is {self.top_p}; give a number above 0 and at most 1")
         if self.max_new_tokens < 1:
             raise ValueError(f"Decoding: max_new_tokens is {self.max_new_tokens}; give at least 1")
+
+
+def check_request(reader: NextToken, prompt_ids: list[int], pieces: list[bytes], checker: Checker | None, decoding: Decoding) -> None:
+    """ValueError in one line: a task without checker, a checkpoint of another tokenizer, an empty prompt, one longer than the context."""
+    if checker is None:
+        raise ValueError("checker is None: the task has no checker and its attempts cannot be judged; choose a task of tasks.PASS_TASKS")
+    if len(pieces) != reader.vocab_size:
+        raise ValueError(f"the tokenizer has {len(pieces)} tokens, the model {reader.vocab_size}: a checkpoint of another tokenizer; "
+                         "give the one it was trained with")
+    if not prompt_ids:
+        raise ValueError("the prompt is empty; begin it with the document token")
+    num_needed = len(prompt_ids) + decoding.max_new_tokens - 1
+    if num_needed > reader.max_sequence_length:
+        raise ValueError(f"prompt and attempt take {num_needed} tokens, the model's max_sequence_length is {reader.max_sequence_length}; "
+                         "shorten the prompt or lower max_new_tokens")
 
 
 def log_weights(log_probabilities_nV: np.ndarray, decoding: Decoding) -> np.ndarray:

@@ -17,11 +17,14 @@ from typing import Any
 
 import numpy as np
 
-from evaluation.attempt import OPEN, PASSED, Decoding, Judge, log_weights
+from evaluation.attempt import OPEN, PASSED, Decoding, Judge, check_request, log_weights
 from evaluation.next_token import NextToken
+from evaluation.pass_exact import PassBounds, pass_probability
 from evaluation.pass_random import attempt_uniforms, draw_tokens, stream_key
 from evaluation.pass_tree import CountTree
 from tasks.checkers import Checker
+
+__all__ = ["Decoding", "PassBounds", "PassCount", "count_until", "pass_probability", "sample_until"]
 
 BATCH_ROWS = 256
 FIRST_ATTEMPTS = 64
@@ -54,8 +57,8 @@ def sample_until(
     """Plain sampling. Attempt i of `key` (run, task, item) is the same whatever the batches, the workers and the interruptions.
 
     `target` None: all `cap` attempts. `state`: what `on_progress` was last given (json-able; written by the caller).
-    ValueError in one line for bad input (see check_measurement) and for a state of another measurement."""
-    check_measurement(reader, prompt_ids, pieces, checker, decoding, target, cap)
+    ValueError in one line for bad input (see attempt.check_request), a cap below the target, and a state of another measurement."""
+    _check(reader, prompt_ids, pieces, checker, decoding, target, cap)
     measured = _Measurement("sampled", reader, prompt_ids, decoding, target, cap, key, state)
     judge = Judge(checker, pieces, decoding, prunes=False)
     stream, start = stream_key("sampled", *key), measured.start()
@@ -72,7 +75,7 @@ def count_until(
     key: tuple[str, str, int], batch_rows: int = BATCH_ROWS, state: dict | None = None, on_progress: Progress | None = None,
 ) -> PassCount:
     """The law of `sample_until` by counts on a tree of shared prefixes; arguments and errors as there. Other draws than those of sample_until."""
-    check_measurement(reader, prompt_ids, pieces, checker, decoding, target, cap)
+    _check(reader, prompt_ids, pieces, checker, decoding, target, cap)
     measured = _Measurement("shared", reader, prompt_ids, decoding, target, cap, key, state)
     judge = Judge(checker, pieces, decoding)
     tree = CountTree(reader, measured.start(), judge, decoding, stream_key("shared", *key), batch_rows)
@@ -85,20 +88,10 @@ def count_until(
     return measured.outcome()
 
 
-def check_measurement(
+def _check(
     reader: NextToken, prompt_ids: list[int], pieces: list[bytes], checker: Checker | None, decoding: Decoding, target: int | None, cap: int
 ) -> None:
-    """ValueError in one line: a task without checker, a checkpoint of another tokenizer, a prompt longer than the context, a cap below the target."""
-    if checker is None:
-        raise ValueError("checker is None: the task has no checker and its attempts cannot be judged; choose a task of tasks.PASS_TASKS")
-    if len(pieces) != reader.vocab_size:
-        raise ValueError(f"the tokenizer has {len(pieces)} tokens, the model {reader.vocab_size}: a checkpoint of another tokenizer; give the one it was trained with")
-    if not prompt_ids:
-        raise ValueError("the prompt is empty; begin it with the document token")
-    num_needed = len(prompt_ids) + decoding.max_new_tokens - 1
-    if num_needed > reader.max_sequence_length:
-        raise ValueError(f"prompt and attempt take {num_needed} tokens, the model's max_sequence_length is {reader.max_sequence_length}; "
-                         "shorten the prompt or lower max_new_tokens")
+    check_request(reader, prompt_ids, pieces, checker, decoding)
     if cap < 1:
         raise ValueError(f"cap is {cap}; give at least 1 attempt")
     if target is not None and not 1 <= target <= cap:
@@ -127,12 +120,14 @@ class _Measurement:
     """Counts so far, and the state from which an interrupted measurement goes on."""
 
     def __init__(
-        self, method: str, reader: NextToken, prompt_ids: list[int], decoding: Decoding, target: int | None, cap: int, key: tuple[str, str, int], state: dict | None
+        self, method: str, reader: NextToken, prompt_ids: list[int], decoding: Decoding, target: int | None, cap: int, key: tuple[str, str, int],
+        state: dict | None,
     ):
         self._reader, self._prompt_ids, self._target, self._cap = reader, prompt_ids, target, cap
         settings = json.dumps([method, list(key), prompt_ids, asdict(decoding), target, cap])
         self._settings = hashlib.blake2b(settings.encode(), digest_size=16).hexdigest()
-        state = state or {"settings": self._settings, "blocks": 0, "attempts": 0, "passes": 0, "positions": [], "num_evaluated": len(prompt_ids), "seconds": 0.0}
+        unmeasured = {"blocks": 0, "attempts": 0, "passes": 0, "positions": [], "num_evaluated": len(prompt_ids), "seconds": 0.0}
+        state = state or unmeasured | {"settings": self._settings}
         if state.get("settings") != self._settings:
             raise ValueError(f"the state given is not of this measurement ({method}, key {key}, target {target}, cap {cap}); delete it to begin anew")
         self.num_blocks, self.num_drawn, self._passes, self._positions = state["blocks"], state["attempts"], state["passes"], list(state["positions"])

@@ -16,6 +16,7 @@ from models.gpt import GPT
 
 PIECES = [b"", b"a", b"b", b"ab", b".", b"a.", "\u00e9".encode()[:1]]
 TEXTS = ("ab", "ba")
+LISTED = ListChecker(TEXTS)
 MANY_TEXTS = ("", "a", "b", "aa", "ab", "ba", "bb", "aab")
 METHODS = {"sampled": (sample_until, BlindChecker), "shared": (count_until, BlindChecker), "pruned": (count_until, RuleChecker),
            "listed": (count_until, ListChecker)}
@@ -147,7 +148,7 @@ def test_a_state_of_another_measurement_is_refused(reader):
 
 @pytest.mark.parametrize("measure_until", [sample_until, count_until])
 def test_bad_input_is_one_clear_line(reader, measure_until):
-    def run(prompt=(0,), pieces=PIECES, checker=ListChecker(TEXTS), target=2, cap=10, model=reader):
+    def run(prompt=(0,), pieces=PIECES, checker=LISTED, target=2, cap=10, model=reader):
         measure_until(model, list(prompt), pieces, checker, Decoding(6, "."), target, cap, ("run", "task", 0))
 
     for options, message in (
