@@ -151,9 +151,10 @@ def compare_growth(
 
     Columns: curve, num_params, deviance, aicc (on the fitted sizes), held_out_log_density (sum over held-out runs at the fitted
     theta, higher is better),
-    held_out_error_f (root mean square, runs with passes), difference (of log density to the plain law's), status; best held-out first.
+    held_out_error_f (root mean square, runs with passes), difference (of log density to the plain law's), status, fit (the GrowthFit);
+    best held-out first.
     Run noise tau is that of the cubic fit to the fitted sizes (with n - 4 degrees of freedom where they allow, else of the straight one),
-    the same for all. ValueError when fewer than 4 sizes remain.
+    the same for all; held-out runs are scored with the larger noise that suits the best curve (_scoring_noise). ValueError when fewer than 4 sizes remain.
     """
     size, passes = np.asarray(num_parameters, float), np.asarray(passes, float)
     attempts = np.broadcast_to(np.asarray(attempts, float), passes.shape)
@@ -162,24 +163,35 @@ def compare_growth(
         raise ValueError(f"num_held_out: {num_held_out} of {len(sizes)} sizes leaves fewer than 4 to fit; hold out fewer")
     held = size >= sizes[-num_held_out] if num_held_out else np.zeros(len(size), bool)
     noise = _run_noise(size[~held], passes[~held], attempts[~held])
+    fits = [fit_growth(name, size[~held], passes[~held], attempts[~held], noise) for name in names]
+    predicted = {fit.name: fit.predict_f(size[held]) for fit in fits if fit.status == "ok"}
+    scoring_noise = _scoring_noise(predicted, passes[held], attempts[held], noise)
     rows = []
-    for name in names:
-        fit = fit_growth(name, size[~held], passes[~held], attempts[~held], noise)
-        k, n = CURVES[name].num_params + 1, int(np.sum(~held))
+    for fit in fits:
+        k, n = CURVES[fit.name].num_params + 1, int(np.sum(~held))
         density, error = np.nan, np.nan
-        if fit.status == "ok" and held.any():
-            f = fit.predict_f(size[held])
-            density = float(np.sum(row_log_likelihood(f, passes[held], attempts[held], noise)))
+        if fit.name in predicted and held.any():
+            density = float(np.sum(row_log_likelihood(predicted[fit.name], passes[held], attempts[held], scoring_noise)))
             seen = passes[held] > 0
             observed = np.log(-np.log(np.clip(passes[held][seen] / attempts[held][seen], SMALLEST_RATE, 1 - 1e-12)))
-            error = float(np.sqrt(np.mean((f[seen] - observed) ** 2))) if seen.any() else np.nan
+            error = float(np.sqrt(np.mean((predicted[fit.name][seen] - observed) ** 2))) if seen.any() else np.nan
         aicc = fit.deviance + 2 * k + 2 * k * (k + 1) / (n - k - 1) if n > k + 1 else np.nan
-        rows.append({"curve": name, "num_params": CURVES[name].num_params, "deviance": fit.deviance, "aicc": aicc,
-                     "held_out_log_density": density, "held_out_error_f": error, "status": fit.status})
+        rows.append({"curve": fit.name, "num_params": CURVES[fit.name].num_params, "deviance": fit.deviance, "aicc": aicc,
+                     "held_out_log_density": density, "held_out_error_f": error, "status": fit.status, "fit": fit})
     table = pd.DataFrame(rows)
     law = table.loc[table["curve"] == "law", "held_out_log_density"]
     table["difference"] = table["held_out_log_density"] - (float(law.iloc[0]) if len(law) else np.nan)
     return table.sort_values("held_out_log_density", ascending=False, ignore_index=True)
+
+
+def _scoring_noise(predicted: dict[str, np.ndarray], passes: np.ndarray, attempts: np.ndarray, noise: float) -> float:
+    """Noise at which the best curve fares best on the held-out runs, at least that of the fit: an extrapolation errs by more than a fit, and
+    a noise taken from the fit alone would turn any difference into certainty."""
+    if not predicted or not len(passes):
+        return noise
+    grid = np.geomspace(noise, max(2.0, 2 * noise), 40)
+    best = [max(np.sum(row_log_likelihood(f, passes, attempts, tau)) for f in predicted.values()) for tau in grid]
+    return float(grid[int(np.argmax(best))])
 
 
 def _run_noise(size: np.ndarray, passes: np.ndarray, attempts: np.ndarray) -> float:

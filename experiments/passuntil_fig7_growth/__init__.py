@@ -1,0 +1,1 @@
+"""Paper P, Figure 7: the kinds of growth of the unnatural in-context learning subtasks."""

@@ -1,0 +1,1 @@
+"""Paper P, Figure 8: several circuits or several steps, judged on held-out sizes."""

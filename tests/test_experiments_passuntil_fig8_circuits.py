@@ -1,0 +1,61 @@
+"""Circuits and steps: the verdict is won on held-out sizes, by the curve that made the data, and never by more parameters."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.circuits import CURVES
+from experiments.pass_table import UICL_TASKS
+from experiments.passuntil_fig8_circuits import measure as circuits
+from experiments.passuntil_fig8_circuits import plot
+from experiments.profiles import Paths
+from experiments.score_table import write_results
+from experiments.stage import plot_stage
+from paper.claims import load_claims
+from paper.verdicts import Statistics, verdict_of
+from tests.planted_pass_rates import SIZES, PassPlant, pass_table
+
+CLAIMS = {claim.id: claim for claim in load_claims() if claim.folder == circuits.STEM}
+STRONG = {"num_items": 40, "log_hazard": 2.7, "alpha": 0.3}
+
+
+def pooled_of(curve: str, theta: list[float], seed: int = 0) -> pd.DataFrame:
+    """Pooled counts of a series whose pass rate follows one of the curves."""
+    sizes = np.repeat(list(SIZES.values()), 2)
+    x = np.log(sizes) - np.log(sizes).mean()
+    rng = np.random.default_rng(seed)
+    rate = np.exp(-np.exp(CURVES[curve].curve(x, np.array(theta)) + 0.02 * rng.normal(size=len(x))))
+    return pd.DataFrame({"num_nonembedding_parameters": sizes, "size": sizes.astype(str), "is_held_out": sizes > 1e6, "passes": rng.binomial(200_000, rate),
+                         "attempts": 200_000})
+
+
+def test_circuits_win_where_they_made_the_data_and_not_elsewhere():
+    won = circuits.circuits_advantage(circuits.compared(pooled_of("circuits", [1.8, 0.1, 1.9, 0.7])))
+    lost = circuits.circuits_advantage(circuits.compared(pooled_of("law", [1.6, 0.3])))
+    assert won.ok and won.low > 0 and lost.ok and lost.estimate < 2
+    assert won.high - won.low == pytest.approx(2 * circuits.UNDECIDED)
+
+
+def test_steps_win_only_where_growth_is_convex():
+    convex = circuits.steps_advantage(circuits.compared(pooled_of("steps", [1.0, 0.15, 1.0, 0.5])))
+    straight = circuits.steps_advantage(circuits.compared(pooled_of("law", [1.6, 0.3])))
+    assert convex.estimate > 2 > straight.estimate
+
+
+def test_too_few_sizes_are_told():
+    pooled = pooled_of("law", [1.6, 0.3])
+    table = circuits.compared(pooled[pooled.num_nonembedding_parameters > 150_000])
+    assert table.empty and circuits.circuits_advantage(table).status.startswith("failed: fewer than 4")
+    assert circuits.compared(pooled.assign(is_held_out=False)).empty
+
+
+def test_folder_end_to_end(tmp_path):
+    paths = Paths("smoke", tmp_path)
+    passes = pass_table(PassPlant(**STRONG), UICL_TASKS)
+    passes = passes[~((passes.task == "uicl_dates") & (passes.method == "shared"))]
+    nothing = pass_table(PassPlant(**(STRONG | {"log_hazard": 4.5, "alpha": 0.01, "cap": 100})), ("uicl_dates",))
+    write_results(paths.results_csv(circuits.STEM), circuits.measure(pd.concat([passes, nothing[nothing.method == "shared"]]), paths))
+    statistics = Statistics(paths.results_csv(circuits.STEM))
+    verdicts = {task: verdict_of(CLAIMS["steps_do_not_help"], task, statistics, "smoke")["verdict"] for task in UICL_TASKS}
+    assert verdicts["uicl_dates"] == "not reached" and verdicts["uicl_identity"] == "replicated"
+    assert len(plot_stage(paths, circuits.STEM, plot.draw, plot.table)) == 2
