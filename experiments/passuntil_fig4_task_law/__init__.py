@@ -1,0 +1,1 @@
+"""Paper P, Figure 4: F = log(-log pass rate) against the logarithm of model size."""

@@ -1,0 +1,148 @@
+"""Paper P, Figure 4: the task law on data-set pass rates, held-out sizes against its prediction, its curvature, the answer's length in it, its exponents."""
+
+import numpy as np
+import pandas as pd
+from scipy import optimize, stats
+
+from analysis.intervals import Estimate, failed
+from analysis.task_law import Curvature, curvature_test, growth_table
+from experiments.pass_statistics import (
+    DatasetLaw,
+    LengthLaw,
+    difference,
+    held_out_sizes,
+    joined_statistic,
+    parameters_of,
+    rate_at,
+    scaled,
+    to_f,
+    too_far,
+    too_high,
+)
+from experiments.pass_table import ALL_TASKS, exact_rates, has_method, has_passed, point_rows, pooled_rates, select_passes, series_names, series_pass_rates
+from experiments.profiles import Paths
+from experiments.score_table import size_rows, statistic_row
+from experiments.stage import measure_main
+
+STEM = "passuntil_fig4_task_law"
+NUM_CURVE_POINTS = 40
+BEYOND = 1.3  # curves end a little beyond the ladder
+MIN_ALPHAS = 3  # tasks with a law that a spread of exponents needs
+
+
+def measure(passes: pd.DataFrame, paths: Paths) -> list:
+    """Measured pass rates, task laws with and without answer length, predictions of the held-out sizes and tests of curvature (paper P, Figure 4)."""
+    names = series_names(passes)
+    parts: list = [size_rows(passes)]
+    bends: dict[str, dict[str, Curvature]] = {series: {} for series in names}
+    alphas: dict[str, dict[str, Estimate]] = {series: {} for series in names}
+    for task in ALL_TASKS:
+        rows = select_passes(passes, task)
+        pooled = pooled_rates(rows)
+        errors, shares, lengths = {}, {}, {}
+        parts += [point_rows(pooled), exact_points(passes, task, pooled), [statistic_row(rows, task, "left_chance", has_passed(pooled, task))]]
+        for series in names:
+            one, counts = rows[rows.series == series], pooled[pooled.series == series]
+            law, with_length = DatasetLaw(counts), LengthLaw(one, 1.0)
+            parts += [curve(law, counts, "task_law"), curve(with_length, counts, "length_law"), predictions(law, counts)]
+            alphas[series][task] = law.fit.alpha if law.fit.status.startswith("ok") else failed(law.fit.status.removeprefix("failed: "))
+            bends[series][task] = curvature_test(*(counts[column].to_numpy() for column in ("num_nonembedding_parameters", "passes", "attempts")))
+            errors[series], shares[series] = held_out_error(law, counts), bend_share(bends[series][task], law, counts)
+            exponent = LengthLaw(one, "free").exponent
+            lengths[series] = Estimate(exponent.estimate - 1, exponent.low - 1, exponent.high - 1, exponent.status)
+        parts += [joined_statistic(rows, task, name, by_series, too_far) for name, by_series in
+                  (("held_out_error_share", errors), ("bend_share", shares), ("length_exponent_excess", lengths))]
+        parts.append([statistic_row(pooled[pooled.series == series], task, "alpha", alphas[series][task]) | {"kind": "series_statistic", "series": series}
+                      for series in names])
+    parts += [growth_rows(series, tests) for series, tests in bends.items()]
+    parts.append(joined_statistic(passes, "all", "alpha_spread_share", {series: alpha_spread(found) for series, found in alphas.items()}, too_high))
+    return parts
+
+
+def exact_points(passes: pd.DataFrame, task: str, pooled: pd.DataFrame) -> pd.DataFrame:
+    """Exact pass rates as measured points, metric `exact_pass_rate`; none where the task's answers can not be listed."""
+    if not has_method(passes, task, "exact"):
+        return pd.DataFrame()
+    exact = select_passes(passes, task, method="exact")
+    mean = pd.Series(exact_rates(exact)).groupby(exact.run.to_numpy()).mean()
+    return point_rows(pooled.assign(value=pooled.run.map(mean), low=np.nan, high=np.nan, num_censored=0, num_attempts=0, status="ok"), "exact_pass_rate")
+
+
+def curve(law: DatasetLaw | LengthLaw, pooled: pd.DataFrame, metric: str) -> list[dict]:
+    """`fit` rows over all sizes with the band of new runs; none where there is no law."""
+    sizes = np.geomspace(pooled.num_nonembedding_parameters.min() / BEYOND, pooled.num_nonembedding_parameters.max() * BEYOND, NUM_CURVE_POINTS)
+    return [{"kind": "fit", "task": pooled.task.iloc[0], "metric": metric, "series": pooled.series.iloc[0], "num_parameters": size, "value": at.estimate,
+             "low": at.low, "high": at.high} for size in sizes if (at := law.predict(size)).ok]
+
+
+def predictions(law: DatasetLaw, pooled: pd.DataFrame) -> list[dict]:
+    """`prediction` rows: pass rate of each held-out size; `measured` that of its runs, `num_inside` how many of them the interval holds."""
+    made = []
+    for size in held_out_sizes(pooled):
+        runs, at = pooled[pooled["size"] == size], law.predict(parameters_of(pooled, size))
+        made.append({"kind": "prediction", "task": pooled.task.iloc[0], "metric": "task_law", "series": pooled.series.iloc[0], "size": size,
+                     "value": at.estimate, "low": at.low, "high": at.high, "status": at.status, "num_parameters": parameters_of(pooled, size),
+                     "measured": runs.value.mean(), "num_inside": int(((runs.high >= at.low) & (runs.low <= at.high)).sum()), "num_runs": len(runs)})
+    return made
+
+
+def held_out_error(law: DatasetLaw, pooled: pd.DataFrame) -> Estimate:
+    """Measured minus predicted F at the largest held-out size, over the range of F that the law covers from the smallest to the largest fitted size."""
+    sizes = held_out_sizes(pooled)
+    if not sizes:
+        return failed("no size is held out")
+    predicted = law.predict(parameters_of(pooled, sizes[-1]))
+    if not predicted.ok:
+        return predicted
+    return scaled(difference(to_f(rate_at(pooled, sizes[-1])), to_f(predicted)), 1 / f_range(law, pooled))
+
+
+def f_range(law: DatasetLaw, pooled: pd.DataFrame) -> float:
+    """Change of F over the fitted sizes, by the law (measured F is undefined where nothing passes)."""
+    fitted = np.log(pooled.num_nonembedding_parameters[~pooled.is_held_out.astype(bool)].to_numpy(float))
+    return abs(law.fit.alpha.estimate) * float(np.ptp(fitted))
+
+
+def bend_share(test: Curvature, law: DatasetLaw, pooled: pd.DataFrame) -> Estimate:
+    """How far the quadratic fit to all sizes leaves its chord in the middle, over the law's change of F: q (w / 2)^2 / (alpha w), w the width in log N.
+    Negative is accelerated growth."""
+    if not test.status.startswith("ok"):
+        return failed(test.status.removeprefix("failed: "))
+    if not law.fit.status.startswith("ok"):
+        return failed(law.fit.status.removeprefix("failed: "))
+    width = float(np.ptp(np.log(pooled.num_nonembedding_parameters.to_numpy(float))))
+    return scaled(test.quadratic, width / 4 / abs(law.fit.alpha.estimate))
+
+
+def growth_rows(series: str, tests: dict[str, Curvature]) -> list[dict]:
+    """`growth` rows: quadratic term of F with interval, its p-value and the one corrected for the number of tasks (Holm), and what follows."""
+    return [{"kind": "growth", "task": row.task, "metric": "quadratic", "series": series, "value": row.quadratic, "low": row.low, "high": row.high,
+             "p_value": row.p_value, "p_holm": row.p_holm, "status": row.growth} for row in growth_table(tests).itertuples()]
+
+
+def alpha_spread(alphas: dict[str, Estimate]) -> Estimate:
+    """Standard deviation over tasks of their exponents with sampling noise removed, over their mean: Q-profile interval (Viechtbauer 2007)."""
+    found = [alpha for alpha in alphas.values() if alpha.ok and np.isfinite([alpha.low, alpha.high]).all()]
+    if len(found) < MIN_ALPHAS:
+        return failed(f"{len(found)} tasks with a law, needs {MIN_ALPHAS}")
+    value = np.array([alpha.estimate for alpha in found])
+    noise = np.array([(alpha.high - alpha.low) / (2 * 1.96) for alpha in found]) ** 2
+
+    def weighted_mean(variance: float) -> float:
+        return float(np.sum(value / (noise + variance)) / np.sum(1 / (noise + variance)))
+
+    def excess(variance: float, target: float) -> float:
+        return float(np.sum((value - weighted_mean(variance)) ** 2 / (noise + variance))) - target
+
+    def root(target: float) -> float:
+        top = 100 * float(np.var(value) + noise.max())
+        return 0.0 if excess(0.0, target) <= 0 else float(optimize.brentq(excess, 0.0, top, args=(target,)))
+
+    freedom = len(found) - 1
+    variances = [root(freedom), root(stats.chi2.ppf(0.975, freedom)), root(stats.chi2.ppf(0.025, freedom))]
+    share = [np.sqrt(variance) / abs(weighted_mean(variances[0])) for variance in variances]
+    return Estimate(*share, f"ok: {len(found)} of {len(alphas)} tasks with a law")
+
+
+if __name__ == "__main__":
+    measure_main(STEM, measure, series_pass_rates)

@@ -1,0 +1,1 @@
+"""Paper P, Table 1: predicted and measured pass rates of the held-out sizes."""
