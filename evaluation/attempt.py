@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import bisect
 import codecs
-import math
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from evaluation.next_token import NextToken
+from models import sampling
 from tasks.checkers import Checker
 
 DEAD, OPEN, PASSED = 0, 1, 2
@@ -34,10 +34,7 @@ class Decoding:
     top_p: float = 1.0
 
     def __post_init__(self):
-        if not (math.isfinite(self.temperature) and self.temperature > 0):
-            raise ValueError(f"Decoding: temperature is {self.temperature}; give a positive number (for the likeliest answer use beam search of width 1)")
-        if not 0 < self.top_p <= 1:
-            raise ValueError(f"Decoding: top_p is {self.top_p}; give a number above 0 and at most 1")
+        sampling.check_decoding(self.temperature, self.top_p)
         if self.max_new_tokens < 1:
             raise ValueError(f"Decoding: max_new_tokens is {self.max_new_tokens}; give at least 1")
 
@@ -58,30 +55,8 @@ def check_request(reader: NextToken, prompt_ids: list[int], pieces: list[bytes],
 
 
 def log_weights(log_probabilities_nV: np.ndarray, decoding: Decoding) -> np.ndarray:
-    """Natural logs [n, V] of the probabilities that tokens are drawn with, temperature and top-p applied; -inf where top-p cuts a token off.
-
-    Top-p keeps the likeliest tokens up to the first that brings their sum to top_p (Holtzman et al. 2020); of equal ones the lower id goes first.
-    ValueError where a row holds NaN or no probability at all."""
-    highest_n1 = log_probabilities_nV.max(1, keepdims=True)
-    if not np.isfinite(highest_n1).all():
-        raise ValueError("log-probabilities of the next token are NaN or infinite: the weights are damaged or their training diverged; "
-                         "delete the checkpoint and rerun the training")
-    if decoding.temperature == 1 and decoding.top_p == 1:
-        return log_probabilities_nV
-    scaled_nV = _normalized((log_probabilities_nV - highest_n1) / decoding.temperature)
-    if decoding.top_p == 1:
-        return scaled_nV
-    order_nV = np.argsort(-scaled_nV, axis=1, kind="stable")
-    sorted_nV = np.exp(np.take_along_axis(scaled_nV, order_nV, 1))
-    is_cut_nV = np.cumsum(sorted_nV, axis=1) - sorted_nV >= decoding.top_p
-    kept_nV = scaled_nV.copy()
-    np.put_along_axis(kept_nV, order_nV, np.where(is_cut_nV, -np.inf, np.take_along_axis(scaled_nV, order_nV, 1)), 1)
-    return _normalized(kept_nV)
-
-
-def _normalized(logs_nV: np.ndarray) -> np.ndarray:
-    highest_n1 = logs_nV.max(1, keepdims=True)
-    return logs_nV - (highest_n1 + np.log(np.exp(logs_nV - highest_n1).sum(1, keepdims=True)))
+    """Natural logs [n, V] of the probabilities that tokens are drawn with, as models.sampling.log_weights; ValueError as there."""
+    return sampling.log_weights(log_probabilities_nV, decoding.temperature, decoding.top_p)
 
 
 class Judge:

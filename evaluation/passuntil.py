@@ -18,13 +18,14 @@ from typing import Any
 import numpy as np
 
 from evaluation.attempt import OPEN, PASSED, Decoding, Judge, check_request, log_weights
+from evaluation.importance import WeightedCount, importance_estimate
 from evaluation.next_token import NextToken
 from evaluation.pass_exact import PassBounds, pass_probability
 from evaluation.pass_random import attempt_uniforms, draw_tokens, stream_key
 from evaluation.pass_tree import CountTree
 from tasks.checkers import Checker
 
-__all__ = ["Decoding", "PassBounds", "PassCount", "count_until", "pass_probability", "sample_until"]
+__all__ = ["Decoding", "PassBounds", "PassCount", "WeightedCount", "count_until", "importance_estimate", "pass_probability", "sample_until"]
 
 BATCH_ROWS = 256
 FIRST_ATTEMPTS = 64
