@@ -14,10 +14,11 @@ LAST_SAFE_DAY = 28  # months and years are counted from days that every month ha
 
 OPENINGS = ((" Today is", 0), (" Yesterday was", 1), (" Tomorrow is", -1))  # text, days from the told date to today
 MAX_COUNTED_DAYS = 9
-# (question, unit, count); of the counted ones {0} is the number of days.
+# (question, unit, count)
 QUESTIONS = ((" tomorrow", "day", 1), (" yesterday", "day", -1), (" a week later", "day", 7), (" a week ago", "day", -7), (" a month later", "month", 1),
              (" a month ago", "month", -1), (" a year later", "year", 1), (" a year ago", "year", -1),
-             *((f" {n} days later", "day", n) for n in range(2, MAX_COUNTED_DAYS + 1)), *((f" {n} days ago", "day", -n) for n in range(2, MAX_COUNTED_DAYS + 1)))
+             *((f" {n} days later", "day", n) for n in range(2, MAX_COUNTED_DAYS + 1)),
+             *((f" {n} days ago", "day", -n) for n in range(2, MAX_COUNTED_DAYS + 1)))
 NUM_WORDED = 8  # questions that name no number: as frequent as all the others together
 
 

@@ -15,9 +15,9 @@ from corpus.documents import Draw, fill, pick, sample
 from corpus.lexicon import Language
 from corpus.world import TRAIN, World, belongs
 
-NUM_FILMS = 100
+NUM_FILMS = 200
 NUM_MOTIFS, NUM_SHOWN = 5, 3
-FILM_SHIFT = 8.0  # the first film is 12 times as frequent as the last
+FILM_SHIFT = 8.0  # the first film is 23 times as frequent as the last
 
 # Each emoji is one code point; its word is an English word of the world where there is one.
 EMOJI = {

@@ -56,10 +56,10 @@ KINDS: dict[str, Kind] = {
 MIXTURES: dict[str, dict[str, float]] = {
     "v1": {"biography": 10, "faq": 4, "directory": 10, "code_listing": 8, "legend": 8, "guessing_game": 8, "exam_sheet": 16, "comprehension": 8,
            "story": 5, "dispute": 6, "homework": 12, "drill": 6, "puzzle": 2, "dictionary_page": 1, "modified_page": 1},
-    "prose": {"biography": 8, "faq": 4, "directory": 6, "code_listing": 3, "comprehension": 5, "story": 8, "homework": 14, "drill": 5,
-              "program_page": 12, "film_page": 12, "calendar_page": 11, "pattern_page": 12},
-    "code": {"biography": 2, "faq": 1, "directory": 8, "code_listing": 12, "comprehension": 2, "story": 2, "homework": 8, "drill": 8,
-             "program_page": 30, "film_page": 5, "calendar_page": 7, "pattern_page": 15},
+    "prose": {"biography": 7, "faq": 3, "directory": 6, "code_listing": 3, "comprehension": 4, "story": 7, "homework": 12, "drill": 4,
+              "program_page": 8, "film_page": 10, "calendar_page": 12, "pattern_page": 24},
+    "code": {"biography": 2, "faq": 1, "directory": 6, "code_listing": 12, "comprehension": 2, "story": 2, "homework": 8, "drill": 6,
+             "program_page": 24, "film_page": 5, "calendar_page": 8, "pattern_page": 24},
 }
 
 class Mixture:

@@ -1,7 +1,7 @@
 """Pattern pages: lists of Input and Output lines that follow one rule, which only the examples show.
 
 The rules are natural ones: dates from one usual form into another, sums, copying, turning lists round, taking one of them,
-setting them between signs. What the unnatural in-context tasks ask (dates between exclamation marks, triples of five-digit
+setting them between signs. What the unnatural in-context tasks ask (dates between exclamation marks, triples of three-digit
 numbers, letters turned round, a minus sign that adds) never occurs, only its kin; asked dates and sums are held out too.
 Dates and numbers in a row carry no space, letters and words do, so that a part has the same token on both lines.
 """
@@ -19,7 +19,7 @@ MIN_SHOTS, MAX_SHOTS = 4, 6
 LETTERS = tuple(f" {letter}" for letter in "abcdefghijklmnopqrstuvwxyz")
 SIGNS = tuple("!#*~+=&")
 MIN_OPERAND, MAX_OPERAND = 10, 49  # two digits, and every sum is one of 79 numbers of two digits
-FIVE_DIGITS = 100_000
+SMALLEST_LONG, LARGEST_LONG = 100, 999  # numbers of three digits: they stand in pairs on pages, in threes only in the unnatural tasks
 WORDS = (*ENGLISH.objects, *ENGLISH.attributes[2].values, *ENGLISH.attributes[3].values)
 
 SPELLED_FIVE = tuple("""
@@ -95,9 +95,11 @@ _LIST_RULES: tuple[Callable[[list[str]], list[str]], ...] = (
     lambda parts: joined(parts[1:]),
 )
 # Spelled words: copying and parts, never turned round.
-_LETTER_RULES = (_LIST_RULES[0], _LIST_RULES[0], _LIST_RULES[3], _LIST_RULES[5], _LIST_RULES[6], _LIST_RULES[7])
+_LETTER_RULES = (_LIST_RULES[0], _LIST_RULES[0], _LIST_RULES[0], _LIST_RULES[3], _LIST_RULES[5], _LIST_RULES[6], _LIST_RULES[7])
 # Natural forms of a date: order of (year, month, day) and separator.
 _DATE_FORMS = (((1, 2, 0), "/"), ((1, 2, 0), "/"), ((2, 1, 0), "."), ((2, 1, 0), "-"), ((0, 1, 2), "/"), ((0, 1, 2), "."), ((0,), "/"), ((1, 2), "/"))
+_THREE_ORDERS = ((0, 1, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0))
+NATURAL_MARKS = ("/", "/", ".", "-")
 
 
 def _words_rule(draw: Draw) -> PairMaker:
@@ -150,19 +152,39 @@ def _sums_rule(draw: Draw) -> PairMaker:
     return make
 
 
-def _signs_rule(draw: Draw) -> PairMaker:
-    """Pairs of numbers of two digits: exchanged, joined otherwise, or set between signs; or one long number copied so."""
-    sign, is_exchanged, is_fenced, is_long = pick(draw, SIGNS), draw() < 0.5, draw() < 0.5, draw() < 0.3
+def draw_long_number(draw: Draw) -> str:
+    """A number of three digits."""
+    return f"{SMALLEST_LONG + int(draw() * (LARGEST_LONG - SMALLEST_LONG + 1))}"
+
+
+def _short_numbers(draw: Draw, count: int) -> list[str]:
+    return [f"{i:02d}" for i in sample(draw, count, MAX_OPERAND + 1)]
+
+
+def _marks_rule(draw: Draw) -> PairMaker:
+    """Three short numbers or two long ones, joined and ordered as natural forms of dates are."""
+    order, separator, is_long = pick(draw, _THREE_ORDERS), pick(draw, NATURAL_MARKS), draw() < 0.4
 
     def make(draw: Draw, split: str):
-        parts = [f"{int(draw() * FIVE_DIGITS):05d}"] if is_long else [f"{i:02d}" for i in sample(draw, 2, MAX_OPERAND + 1)]
-        shown = joined(parts[::-1] if is_exchanged else parts, sign)
+        parts = [draw_long_number(draw) for _ in range(2)] if is_long else _short_numbers(draw, 3)
+        return joined(parts, "-"), joined([parts[i] for i in order if i < len(parts)], separator)
+
+    return make
+
+
+def _signs_rule(draw: Draw) -> PairMaker:
+    """Two or three short numbers, or a long one, joined by a sign and perhaps set between two; three keep their order."""
+    sign, count, is_exchanged, is_fenced = pick(draw, SIGNS), 1 + int(draw() * 3), draw() < 0.5, draw() < 0.7
+
+    def make(draw: Draw, split: str):
+        parts = [draw_long_number(draw)] if count == 1 else _short_numbers(draw, count)
+        shown = joined(parts[::-1] if is_exchanged and count == 2 else parts, sign)
         return joined(parts, "-"), [sign, *shown, sign] if is_fenced else shown
 
     return make
 
 
-_RULES = (_words_rule, _numbers_rule, _letters_rule, _dates_rule, _dates_rule, _sums_rule, _sums_rule, _signs_rule)
+_RULES = (_words_rule, _numbers_rule, _letters_rule, _letters_rule, _dates_rule, _dates_rule, _sums_rule, _sums_rule, _marks_rule, _signs_rule)
 
 
 def pattern_page(draw: Draw, world: World, language: Language, split: str = TRAIN) -> list[str]:

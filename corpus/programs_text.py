@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from corpus.documents import Draw, fill, pick
 from corpus.lexicon import Language
-from corpus.programs import Values, parse, run, written
+from corpus.programs import STEPS, Values, parse, run
 from corpus.world import TRAIN, World, belongs
 
 LONGER_WAY = 0.25  # share of wishes that a page writes in another way than the first
@@ -72,23 +72,27 @@ def specified_program(specification: Specification) -> str:
     return " |".join(wish_program(index, digit) for index, digit in specification)
 
 
-def _each_wish_matters(specification: Specification) -> bool:
-    """True where no wish can be left out unseen, and the results on the probes are neither empty nor all the same."""
-    def results(wishes: Specification) -> list[Values | None]:
-        return [run(parse(specified_program(wishes)), probe) for probe in _PROBES]
+def _results(steps: tuple[str, ...]) -> list[Values | None]:
+    return [run(steps, probe) for probe in _PROBES]
 
-    whole = results(specification)
+
+def _each_wish_matters(specification: Specification) -> bool:
+    """True where the results on the probes are neither empty nor all the same, and of a composition no wish can be left out
+    unseen and no single step does it all: what is composed must be composed in the program too."""
+    whole = _results(parse(specified_program(specification)))
     if not all(whole) or len(set(whole)) < 2:
         return False
-    shorter = [specification[:i] + specification[i + 1:] for i in range(len(specification))] if len(specification) > 1 else []
-    return all(results(wishes) != whole for wishes in shorter)
+    if len(specification) == 1:
+        return True
+    shorter = [specification[:i] + specification[i + 1:] for i in range(len(specification))]
+    return all(_results(parse(specified_program(wishes))) != whole for wishes in shorter) and all(_results((step,)) != whole for step in STEPS)
 
 
 def draw_specification(draw: Draw, num_wishes: int, split: str) -> Specification:
-    """Wishes each of which matters; a composition of two or more is of the asked split."""
+    """Different wishes each of which matters; a composition of two or more is of the asked split."""
     while True:
         indices = [int(draw() * len(WISHES)) for _ in range(num_wishes)]
-        if any(WISHES[index].ends for index in indices[:-1]):
+        if any(WISHES[index].ends for index in indices[:-1]) or len(set(indices)) < num_wishes:
             continue
         specification = tuple((index, pick(draw, WISHES[index].digits) if WISHES[index].digits else 0) for index in indices)
         key = [number for wish in specification for number in wish]
@@ -129,10 +133,3 @@ def program_page(draw: Draw, world: World, language: Language, split: str = TRAI
         pieces += program_question(draw, specification) + [f" {word}" for word in program.split()] + [PROGRAM_STOP]
     return pieces
 
-
-def normal_form(program: str) -> str:
-    """The program as parse reads it and written writes it again; ValueError where it is none (a fault of WISHES)."""
-    steps = parse(program)
-    if steps is None:
-        raise ValueError(f"{program!r} is no program of the closed language; mend WISHES")
-    return written(steps)

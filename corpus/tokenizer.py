@@ -29,12 +29,20 @@ def _pre_tokenizer() -> pre_tokenizers.PreTokenizer:
 
 def train(texts: Iterable[str], vocabulary_size: int = MAX_VOCABULARY) -> Tokenizer:
     """Train on `texts`. Ids: 0 is the document start, 1-256 the bytes, then characters and merges by frequency."""
+    _require_size(vocabulary_size)
+    return _assemble(*_vocabulary_and_merges(_trained(texts, vocabulary_size)))
+
+
+def _require_size(vocabulary_size: int) -> None:
     if not 512 <= vocabulary_size <= MAX_VOCABULARY:
         raise ValueError(f"vocabulary_size is {vocabulary_size}; choose 512 to {MAX_VOCABULARY}")
+
+
+def _trained(texts: Iterable[str], vocabulary_size: int) -> Tokenizer:
     trained = Tokenizer(models.BPE())
     trained.pre_tokenizer = _pre_tokenizer()
     trained.train_from_iterator(texts, trainers.BpeTrainer(vocab_size=vocabulary_size, special_tokens=[BOS, *_BYTES], show_progress=False))
-    return _assemble(*_vocabulary_and_merges(trained))
+    return trained
 
 
 def train_whole_words(texts: Iterable[str], vocabulary_size: int = MAX_VOCABULARY) -> Tokenizer:
@@ -43,10 +51,9 @@ def train_whole_words(texts: Iterable[str], vocabulary_size: int = MAX_VOCABULAR
     BPE reaches a word through tokens that stand in no text once the word is complete. Here merges are learned in a vocabulary
     several times as large and those stepping stones are dropped, so that more words are one token; a pre-token of the
     vocabulary is then taken whole. (The tokenizer of paper P; that of paper L was frozen before.)"""
+    _require_size(vocabulary_size)
     texts = list(texts)
-    trained = Tokenizer(models.BPE())
-    trained.pre_tokenizer = _pre_tokenizer()
-    trained.train_from_iterator(texts, trainers.BpeTrainer(vocab_size=4 * vocabulary_size, special_tokens=[BOS, *_BYTES], show_progress=False))
+    trained = _trained(texts, 4 * vocabulary_size)
     learned, merges = _vocabulary_and_merges(trained)
     counts = Counter(token for text in texts for token in trained.encode(text).tokens)
     characters = sorted(token for token in learned if len(token) == 1 and token.isascii())

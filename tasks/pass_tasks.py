@@ -2,6 +2,7 @@
 
 Stand-ins for HumanEval, Emoji Movie, Date Understanding and the eight subtasks of BIG-bench unnatural in-context learning,
 in open form throughout (paper P wants tasks that a guesser does not pass: `chance` is what one passes who knows the form).
+Scaled to small models: unnatural content is numbers of three digits where BIG-bench has five, and sums stay below 100.
 """
 
 import json
@@ -9,21 +10,33 @@ import json
 from corpus.dates import NUM_YEARS, date_pieces, date_question, draw_date_question
 from corpus.documents import Draw, sample
 from corpus.films import NUM_FILMS, draw_riddle, make_films, riddle_question
-from corpus.patterns import FIVE_DIGITS, LETTERS, MAX_OPERAND, MIN_OPERAND, PAIR_STOP, SPELLED_FIVE
-from corpus.patterns import date_parts, draw_operands, draw_pattern_date, joined, pair, spelled, sum_pieces
+from corpus.patterns import (
+    LARGEST_LONG,
+    LETTERS,
+    MAX_OPERAND,
+    MIN_OPERAND,
+    PAIR_STOP,
+    SMALLEST_LONG,
+    SPELLED_FIVE,
+    date_parts,
+    draw_long_number,
+    draw_operands,
+    draw_pattern_date,
+    joined,
+    pair,
+    spelled,
+    sum_pieces,
+)
 from corpus.programs import run
 from corpus.programs_text import PROGRAM_STOP, draw_specification, draw_values, program_question, specified_program
 from corpus.world import TRAIN, World
 from tasks.base import Question, Task
 from tasks.programs import hidden_tests
 
-NUM_HIDDEN_TESTS = 8  # drawn lists, beside the edge cases
+NUM_HIDDEN_TESTS = 12  # drawn lists, beside the edge cases
 EDGE_CASES = ((), (7,), (4, 4))
 NUM_FILM_SHOTS = 2
 NUM_UICL_SHOTS = 5
-NUM_LONG_SHOTS = 3  # of five-digit numbers, which take more tokens
-
-SMALLEST_LONG = FIVE_DIGITS // 10  # first number of five digits
 
 Pair = tuple[list[str], list[str]]
 
@@ -36,7 +49,7 @@ def _program(draw: Draw, world: World, task: Task, split: str) -> Question:
     shown = "".join(question)
     inputs: list[tuple[int, ...]] = [*EDGE_CASES]
     while len(inputs) < len(EDGE_CASES) + NUM_HIDDEN_TESTS:
-        values = draw_values(draw)
+        values = draw_values(draw, max_length=8)
         if values not in inputs and f" {' '.join(map(str, values))} gives" not in shown and run(tuple(reference[1:].split(" | ")), values) is not None:
             inputs.append(values)
     return question, [[f" {word}" for word in reference.split()]], json.dumps({"tests": hidden_tests(reference, inputs)})
@@ -86,7 +99,7 @@ def _date_pairs(has_natural_content: bool, has_natural_form: bool):
         if has_natural_content:
             rows = [date_parts(draw_pattern_date(draw, part)) for part in [TRAIN] * NUM_UICL_SHOTS + [split]]
         else:
-            rows = [[f"{SMALLEST_LONG + int(draw() * (FIVE_DIGITS - SMALLEST_LONG))}" for _ in range(3)] for _ in range(NUM_LONG_SHOTS + 1)]
+            rows = [[draw_long_number(draw) for _ in range(3)] for _ in range(NUM_UICL_SHOTS + 1)]
         made = []
         for parts in rows:
             turned = parts[1:] + parts[:1]
@@ -121,11 +134,12 @@ def _uicl(subtask: str, make_pairs, chance: float, max_new_tokens: int) -> Task:
                  PAIR_STOP)
 
 
+PROGRAM_CHANCE = 3e-5  # of a program of one to four steps drawn at random (measured: counts of right programs by length)
 _DATES = 365.25 * NUM_YEARS
 _FIVE_LETTERS = 26 * 25 * 24 * 23 * 22
-_NUMBERS = (FIVE_DIGITS - SMALLEST_LONG) ** 3
+_NUMBERS = (LARGEST_LONG - SMALLEST_LONG + 1) ** 3
 PASS_ONLY_TASKS = (
-    _task("program_synthesis", "HumanEval", "program synthesis", _program, 1, 0.0, 32, PROGRAM_STOP),
+    _task("program_synthesis", "HumanEval", "program synthesis", _program, 1, PROGRAM_CHANCE, 32, PROGRAM_STOP),
     _task("emoji_movie", "Emoji Movie", "riddle", _film, 0, 1 / NUM_FILMS, 10, "."),
     _task("date_understanding", "Date Understanding", "date arithmetic", _date, 2, 1 / _DATES, 10, "."),
     _uicl("identity", _identity_pairs, 1 / _FIVE_LETTERS, 14),

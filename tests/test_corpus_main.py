@@ -9,9 +9,11 @@ from small_corpus import MIXTURE, facts, stream
 from corpus import __main__ as entry
 from corpus.stream import TokenFile, load_validation
 from corpus.tokenizer import fingerprint, load
-from tasks import TASKS
+from tasks import PASS_TASKS, TASKS
 from tasks.base import load_items
+from tasks.checkers import checker
 from tasks.oracle import read_facts, solve
+from tasks.pass_oracle import solve_attempt
 
 PLAN = {"world_seed": 0, "mixture_name": MIXTURE, "train_tokens": {1: 3000}, "validation_sequences": 8, "sequence_length": 64, "num_items": 20}
 
@@ -49,6 +51,45 @@ def test_files_belong_together(data):
     file = TokenFile(path / "train_1.bin", tokenizer, check_payload=True)
     assert len(file) == 3000 and (file.tokens(0, 3000) == stream(1).tokens(0, 3000)).all()
     assert load_validation(path / "validation.bin", tokenizer).tokens.shape == (8, 65)
+
+
+SMALL = {"series": {"prose": "prose", "code": "code"}, "train_tokens": {0: 3000}, "validation_sequences": 4, "sequence_length": 192, "num_items": 10}
+
+
+@pytest.fixture(scope="module")
+def passuntil(data):
+    """Paper P's part, built into the folder of paper L's."""
+    path, manifest = data
+    assert entry.build(path, **PLAN, passuntil=SMALL) == manifest, "paper L's part changed"
+    return path / entry.PASSUNTIL_FOLDER
+
+
+def test_the_second_part_is_whole_and_leaves_the_first_alone(passuntil):
+    manifest = json.loads((passuntil / "manifest.json").read_text(encoding="utf-8"))
+    paths = [path for path in passuntil.rglob("*") if path.is_file() and path.name != "manifest.json"]
+    files = {str(path.relative_to(passuntil)): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+    assert manifest["sha256"] == files and manifest["mixtures"] == {"prose": "prose", "code": "code"}
+    streams = {f"{series}/{name}.bin" for series in SMALL["series"] for name in ("train_0", "validation")}
+    assert set(files) == {"tokenizer.json", "world.json", *streams, *(f"items/{name}.jsonl" for name in PASS_TASKS)}
+    first = json.loads((passuntil.parent / "manifest.json").read_text(encoding="utf-8"))
+    assert not [name for name in first["sha256"] if name.startswith(entry.PASSUNTIL_FOLDER)]
+
+
+def test_the_second_part_is_built_byte_for_byte_and_its_tokenizer_does_not_hang_on_the_series(passuntil, tmp_path):
+    manifest = json.loads((passuntil / "manifest.json").read_text(encoding="utf-8"))
+    again = entry.build_passuntil(tmp_path, PLAN["world_seed"], **SMALL | {"series": {"prose": "prose"}})
+    assert again["tokenizer"] == manifest["tokenizer"] == fingerprint(load(passuntil / "tokenizer.json"))
+    assert again["sha256"] == {name: digest for name, digest in manifest["sha256"].items() if not name.startswith("code/")}
+    assert TokenFile(passuntil / "code" / "train_0.bin", manifest["tokenizer"], check_payload=True).header["mixture"] == "code"
+    assert load_validation(passuntil / "prose" / "validation.bin", manifest["tokenizer"]).tokens.shape == (4, 193)
+
+
+def test_the_solver_passes_with_the_films_beside_the_items(passuntil):
+    stored = json.loads((passuntil / "world.json").read_text(encoding="utf-8"))
+    assert stored["facts"] == json.loads((passuntil.parent / "world.json").read_text(encoding="utf-8"))
+    for name in PASS_TASKS:
+        made = load_items(passuntil / "items" / f"{name}.jsonl")
+        assert len(made) == 10 and all(checker(name, item).passes(solve_attempt(item, stored["films"])) for item in made)
 
 
 def test_items_are_answered_by_the_facts_beside_them(data):

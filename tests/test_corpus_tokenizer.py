@@ -1,16 +1,19 @@
 """The tokenizer: every text round-trips, pieces encode as their concatenation, files are checked."""
 
 import json
+from collections import Counter
 
 import pytest
+import small_pass
 from golden_hashes import corpus_entry, stored
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_corpus import KIND_LANGUAGES, SPLITS, documents, pieces, stream_texts, tokenizer
+from small_corpus import KIND_LANGUAGES, SPLITS, documents, pieces, stream_texts, tokenizer, world
 from tokenizers import Tokenizer, models
 
+from corpus.__main__ import PASSUNTIL_MIXTURES, tokenizer_texts
 from corpus.lexicon import LANGUAGES, SPELLED_WORDS
-from corpus.tokenizer import BOS, BOS_ID, MAX_VOCABULARY, PieceEncoder, fingerprint, load, token_bytes, train
+from corpus.tokenizer import BOS, BOS_ID, MAX_VOCABULARY, PieceEncoder, fingerprint, load, token_bytes, train, train_whole_words
 
 WORDS = ["问题：", "小明", " Anna", " 17", ".", "。", "ɹ", " ", "\n", "Anna's", "１", "é", "😀", "<0x41>", BOS, "\t\t", "人民"]
 WORLD_TEXT = st.lists(st.sampled_from(WORDS), max_size=30).map("".join)
@@ -39,6 +42,28 @@ def test_no_text_of_the_world_needs_bytes():
     for text in stream_texts(7, 1 << 17).values():
         for document in documents(text):
             assert min(tokenizer().encode(document).ids, default=257) > 256, document
+
+
+def test_whole_words_take_the_places_of_stepping_stones():
+    """Paper P's tokenizer: the same layout and round trip, hardly a word of its texts is cut, and rows that no text uses are few."""
+    whole, texts = small_pass.tokenizer(), [document for mixture in PASSUNTIL_MIXTURES for document in documents(small_pass.stream_text(mixture))]
+    vocabulary = whole.get_vocab()
+    assert vocabulary[BOS] == BOS_ID and [vocabulary[f"<0x{byte:02X}>"] for byte in range(256)] == list(range(1, 257))
+    assert whole.get_vocab_size() == MAX_VOCABULARY and whole.get_vocab_size() == len(vocabulary)
+    words = Counter(word for text in texts[::20] for word, _ in whole.pre_tokenizer.pre_tokenize_str(text))
+    cut = sum(count for word, count in words.items() if len(whole.encode(word).ids) > 1 and not word.strip().isdigit())
+    assert cut < 0.01 * words.total()
+    used = {index for text in texts for index in whole.encode(text).ids}
+    idle = [token for token, index in vocabulary.items() if index > 256 and index not in used]
+    assert len(idle) < 60 and all(token.isascii() and len(token) == 1 for token in idle), "beside single characters for foreign text"
+    assert min(used) > 256, "no text of the mixtures needs bytes"
+    assert fingerprint(train_whole_words(tokenizer_texts(world(), PASSUNTIL_MIXTURES))) == fingerprint(whole) != fingerprint(tokenizer())
+
+
+@pytest.mark.parametrize("text", [*WORDS, "Input:1981-03-15\nOutput:!03!15!1981!", "\U0001f436\U0001f9ff", " map + 3 | sort;"])
+def test_whole_words_decode_to_themselves(text):
+    whole = small_pass.tokenizer()
+    assert whole.decode(whole.encode(text).ids, skip_special_tokens=False) == text and BOS_ID not in whole.encode(text).ids
 
 
 @pytest.mark.xfail(strict=True, reason="1024 ids are too few: 291 are stepping stones of merges, which stand in no text, and 72 words are cut")
