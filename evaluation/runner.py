@@ -12,8 +12,8 @@ from tokenizers import Tokenizer
 
 from corpus.stream import LANGUAGE_CODES, ValidationSet
 from corpus.tokenizer import fingerprint
-from evaluation import forward, metrics
-from evaluation.scoring import BATCH_TOKENS, score_items, validation_losses
+from evaluation import metrics
+from evaluation.scoring import BATCH_TOKENS, prepare, score_items, validation_losses
 from models import checkpoint
 from tasks.base import Item, Task
 
@@ -33,11 +33,13 @@ def evaluate_checkpoint(
     labels: Mapping[str, object] | None = None,
     num_items: int | None = None,
     batch_tokens: int = BATCH_TOKENS,
+    precision: str = "fp32",
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Aggregate rows (one per task and metric) and per-item rows (one per task, item and metric) of a checkpoint.
 
     Aggregate columns: run, size, series, seed, tokens_seen, num_parameters, num_nonembedding_parameters, compute_flops, loss_nats (nats per token on the
-    validation set), bits_per_byte, both also _en and _zh, task, metric, value, low, high (95 % over items), num_items, weight_hash.
+    validation set), bits_per_byte, both also _en and _zh, task, metric, value, low, high (95 % over items), num_items, weight_hash, precision (of the
+    products: "fp32" or "bf16", see evaluation.scoring.prepare).
     Per-item columns: run, seed, tokens_seen, compute_flops, loss_nats, task, item_id, metric, value.
     `labels` gives size, series and seed (empty where absent; the run's name stands in the checkpoint). Only the first `num_items` items of a task are scored.
     Loss and compute are of the checkpoint itself, not of the end of its run (paper L, section 2.3).
@@ -49,8 +51,9 @@ def evaluate_checkpoint(
         raise ValueError(f"labels: unknown field {unknown[0]!r}; known are {', '.join(LABELS)}")
     chosen = {name: _checked_items(name, items_by_task, num_items) for name in tasks}
     model, header = checkpoint.load(checkpoint_path, fingerprint(tokenizer))
-    config, model = model.config, forward.pack_linears(model)  # once for all tasks
+    config = model.config
     try:
+        model = prepare(model, precision)  # once for all tasks
         losses = summarize_losses(validation_losses(model, validation.tokens, batch_tokens), validation)
         tables = {name: score_items(model, tokenizer, chosen[name], task, batch_tokens) for name, task in tasks.items()}
     except ValueError as error:
@@ -69,7 +72,7 @@ def evaluate_checkpoint(
         for metric in CHOICE_METRICS if task.answer_form == "choice" else OPEN_METRICS:
             values_I = tables[name]["correct" if metric in _PROPORTIONS else metric].to_numpy()
             estimate = metrics.proportion(values_I) if metric in _PROPORTIONS else metrics.mean(values_I)
-            rows.append({**about, "task": name, "metric": metric, **estimate._asdict(), "weight_hash": header["weight_hash"]})
+            rows.append({**about, "task": name, "metric": metric, **estimate._asdict(), "weight_hash": header["weight_hash"], "precision": precision})
             item_rows.append(pd.DataFrame({"task": name, "item_id": tables[name]["item_id"], "metric": metric, "value": values_I}))
     return pd.DataFrame(rows), _item_table(item_rows, {name: about[name] for name in ITEM_LABELS})
 

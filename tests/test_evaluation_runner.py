@@ -23,7 +23,7 @@ from tasks.base import load_items, save_items
 NAMES = ("exam", "recall_zh")
 COLUMNS = ["run", "size", "series", "seed", "tokens_seen", "num_parameters", "num_nonembedding_parameters", "compute_flops",
            "loss_nats", "loss_nats_en", "loss_nats_zh", "bits_per_byte", "bits_per_byte_en", "bits_per_byte_zh",
-           "task", "metric", "value", "low", "high", "num_items", "weight_hash"]
+           "task", "metric", "value", "low", "high", "num_items", "weight_hash", "precision"]
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,9 @@ import small_corpus
 import torch
 
 from corpus.tokenizer import BOS_ID
-from evaluation import forward, scoring
-from evaluation.scoring import score_items, validation_losses
+from evaluation import forward, score_packed
+from evaluation.packed import PackedGPT
+from evaluation.scoring import prepare, score_items, validation_losses
 from models import sampling
 from models.config import GPTConfig
 from models.gpt import GPT
@@ -97,7 +98,7 @@ def test_a_reference_that_is_the_greedy_answer_is_not_decoded_again(model, token
         if answer[2] not in answer[:2] and tokenizer.encode(stop).ids == answer[2:] and tokenizer.encode(tokenizer.decode(answer)).ids == answer:
             own.append((stop, Item(item.task, 0, ((item.requests[0][0], tokenizer.decode(answer)),), tokenizer.decode(answer[:2]).strip())))
     assert own, "the answers of this test's model must differ more"
-    monkeypatch.delattr(forward, "greedy_from_cache")
+    monkeypatch.delattr(PackedGPT, "greedy")
     for stop, item in own:
         table = score_items(model, tokenizer, [item], dataclasses.replace(task, stop=stop))
         assert (table.correct[0], table.prediction[0]) == (1.0, item.answer)
@@ -114,10 +115,44 @@ def test_scores_do_not_depend_on_batch_or_order(model, tokenizer, items, name):
             assert table[column].tolist() == whole[column].tolist(), (batch_tokens, column)
 
 
+@pytest.mark.parametrize("name", ["exam", "endings", "maths"])
+def test_scores_in_bf16_do_not_depend_on_batch_or_order(model, tokenizer, items, name):
+    prepared, columns = prepare(model, "bf16"), ["generated", "log_likelihoods"]
+    whole = score_items(prepared, tokenizer, items[name], TASKS[name])[columns]
+    shuffled = random.Random(0).sample(items[name], len(items[name]))
+    for batch_tokens in (1, 300):
+        table = score_items(prepared, tokenizer, shuffled, TASKS[name], batch_tokens).set_index("item_id").loc[whole.index]
+        for column in columns:
+            assert table[column].tolist() == whole[column].tolist(), (batch_tokens, column)
+
+
+@pytest.mark.parametrize("name", ["exam", "coreference_zh", "recall_zh", "maths"])
+def test_grouped_scores_equal_packed_ones(model, tokenizer, items, name):
+    """The path of other devices: the same answers, and log-likelihoods but for the order of fp32 sums."""
+    grouped = score_items(forward.pack_linears(model), tokenizer, items[name], TASKS[name])
+    whole = score_items(model, tokenizer, items[name], TASKS[name])
+    assert grouped.generated.tolist() == whole.generated.tolist()
+    for found, expected in zip(grouped.log_likelihoods, whole.log_likelihoods):
+        assert found == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ["exam", "maths"])
+def test_bf16_moves_log_likelihoods_little(model, tokenizer, items, name):
+    whole, rounded = (score_items(prepare(model, precision), tokenizer, items[name], TASKS[name]) for precision in ("fp32", "bf16"))
+    moves = np.concatenate(rounded.log_likelihoods.tolist()) - np.concatenate(whole.log_likelihoods.tolist())
+    per_token = np.abs(moves) / np.concatenate(whole.num_tokens.tolist())
+    assert 0 < per_token.max() < 0.05
+
+
+def test_an_unknown_precision_is_an_error(model):
+    with pytest.raises(ValueError, match="precision is 'fp8'"):
+        prepare(model, "fp8")
+
+
 @pytest.mark.parametrize("name", ["recall_zh", "maths"])
 def test_generations_do_not_depend_on_the_rows_decoded_together(model, tokenizer, items, name, monkeypatch):
     together = score_items(model, tokenizer, items[name], TASKS[name])
-    monkeypatch.setattr(scoring, "DECODE_ROWS", 1)
+    monkeypatch.setattr(score_packed, "DECODE_ROWS", 1)
     assert score_items(model, tokenizer, items[name], TASKS[name]).generated.tolist() == together.generated.tolist()
 
 
