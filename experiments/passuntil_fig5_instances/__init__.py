@@ -1,0 +1,1 @@
+"""Paper P, Figure 5: pass rates of single items over size and against their test loss."""
