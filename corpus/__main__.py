@@ -21,8 +21,6 @@ from corpus.world import World, make_world
 NUM_TOKENIZER_DOCUMENTS = 400  # of each kind and language: enough that the merges no longer move
 DATA_FORMAT_VERSION = 1
 PASSUNTIL_FOLDER = "passuntil"
-DEFAULT_PASSUNTIL = {"series": {"prose": "prose", "code": "code"}, "train_tokens": {0: 6_000_000}, "validation_sequences": 256, "sequence_length": 192,
-                     "num_items": 200}  # where a profile names nothing else
 PASSUNTIL_MIXTURES = ("prose", "code")  # both train the tokenizer, whatever series a profile has: items are the same in every profile
 
 
@@ -121,7 +119,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m corpus", description=__doc__)
     parser.add_argument("--profile", default=None, help="default: the profile named in params.yaml")
     try:
-        plan = {"passuntil": DEFAULT_PASSUNTIL} | data_plan(parser.parse_args().profile)
+        plan = data_plan(parser.parse_args().profile)
         manifest = build(**plan)
     except (ValueError, OSError) as error:
         print(f"corpus: {error}", file=sys.stderr)

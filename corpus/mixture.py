@@ -56,10 +56,10 @@ KINDS: dict[str, Kind] = {
 MIXTURES: dict[str, dict[str, float]] = {
     "v1": {"biography": 10, "faq": 4, "directory": 10, "code_listing": 8, "legend": 8, "guessing_game": 8, "exam_sheet": 16, "comprehension": 8,
            "story": 5, "dispute": 6, "homework": 12, "drill": 6, "puzzle": 2, "dictionary_page": 1, "modified_page": 1},
-    "prose": {"biography": 7, "faq": 3, "directory": 6, "code_listing": 3, "comprehension": 4, "story": 7, "homework": 12, "drill": 4,
-              "program_page": 8, "film_page": 10, "calendar_page": 12, "pattern_page": 24},
-    "code": {"biography": 2, "faq": 1, "directory": 6, "code_listing": 12, "comprehension": 2, "story": 2, "homework": 8, "drill": 6,
-             "program_page": 24, "film_page": 5, "calendar_page": 8, "pattern_page": 24},
+    "prose": {"biography": 5, "faq": 2, "directory": 10, "code_listing": 6, "comprehension": 3, "story": 5, "homework": 9, "drill": 3,
+              "program_page": 8, "film_page": 9, "calendar_page": 10, "pattern_page": 30},
+    "code": {"biography": 2, "faq": 1, "directory": 6, "code_listing": 12, "comprehension": 2, "story": 2, "homework": 8, "drill": 4,
+             "program_page": 20, "film_page": 5, "calendar_page": 8, "pattern_page": 30},
 }
 
 class Mixture:

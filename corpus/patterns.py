@@ -1,15 +1,16 @@
 """Pattern pages: lists of Input and Output lines that follow one rule, which only the examples show.
 
-The rules are natural ones: dates from one usual form into another, sums, copying, turning lists round, taking one of them,
-setting them between signs. What the unnatural in-context tasks ask (dates between exclamation marks, triples of three-digit
-numbers, letters turned round, a minus sign that adds) never occurs, only its kin; asked dates and sums are held out too.
+The rules: dates from one form into another, sums, copying, turning lists round, taking one of them, setting them between signs.
+What the unnatural in-context tasks ask (dates joined by exclamation marks, triples of four-digit numbers, words letter by letter
+turned round, a minus sign that adds) never occurs, only its kin (dates joined by other signs, two of such numbers, letters
+that spell nothing, other signs that add); asked dates and sums are held out too.
 Dates and numbers in a row carry no space, letters and words do, so that a part has the same token on both lines.
 """
 
 from collections.abc import Callable
 from datetime import date
 
-from corpus.dates import draw_date
+from corpus.dates import FIRST_YEAR, NUM_YEARS, draw_date
 from corpus.documents import Draw, pick, sample
 from corpus.lexicon import ENGLISH, Language
 from corpus.world import TRAIN, World, belongs
@@ -17,9 +18,10 @@ from corpus.world import TRAIN, World, belongs
 PAIR_STOP = "\n"
 MIN_SHOTS, MAX_SHOTS = 4, 6
 LETTERS = tuple(f" {letter}" for letter in "abcdefghijklmnopqrstuvwxyz")
-SIGNS = tuple("!#*~+=&")
+SIGNS = tuple("!#*~+=&")  # the first never joins a date
+OPERATORS = tuple("#~&*")  # besides plus and minus, which keep their meaning
 MIN_OPERAND, MAX_OPERAND = 10, 49  # two digits, and every sum is one of 79 numbers of two digits
-SMALLEST_LONG, LARGEST_LONG = 100, 999  # numbers of three digits: they stand in pairs on pages, in threes only in the unnatural tasks
+SMALLEST_LONG, LARGEST_LONG = FIRST_YEAR, FIRST_YEAR + NUM_YEARS - 1  # numbers of four digits, each a token as it is in dates: pages show two of them
 WORDS = (*ENGLISH.objects, *ENGLISH.attributes[2].values, *ENGLISH.attributes[3].values)
 
 SPELLED_FIVE = tuple("""
@@ -83,11 +85,13 @@ def sum_pieces(a: int, sign: str, b: int) -> list[str]:
     return [f" {a}", f" {sign}", f" {b}"]
 
 
-# List rules: parts of the input to pieces of the output.
+# List rules: parts of the input to pieces of the output. Copying is what all others wait for; turning round is the nearest kin of two tasks.
 _LIST_RULES: tuple[Callable[[list[str]], list[str]], ...] = (
-    lambda parts: joined(parts),
+    joined,
+    joined,
+    joined,
     lambda parts: joined(parts[::-1]),
-    lambda parts: joined(parts[::-1]),  # twice: what is turned round is the nearest kin of two tasks
+    lambda parts: joined(parts[::-1]),
     lambda parts: joined(parts[1:] + parts[:1]),
     lambda parts: joined(parts[-1:] + parts[:-1]),
     lambda parts: parts[:1],
@@ -95,10 +99,11 @@ _LIST_RULES: tuple[Callable[[list[str]], list[str]], ...] = (
     lambda parts: joined(parts[1:]),
 )
 # Spelled words: copying and parts, never turned round.
-_LETTER_RULES = (_LIST_RULES[0], _LIST_RULES[0], _LIST_RULES[0], _LIST_RULES[3], _LIST_RULES[5], _LIST_RULES[6], _LIST_RULES[7])
+_LETTER_RULES = (*_LIST_RULES[:3], *_LIST_RULES[5:])
 # Natural forms of a date: order of (year, month, day) and separator.
 _DATE_FORMS = (((1, 2, 0), "/"), ((1, 2, 0), "/"), ((2, 1, 0), "."), ((2, 1, 0), "-"), ((0, 1, 2), "/"), ((0, 1, 2), "."), ((0,), "/"), ((1, 2), "/"))
 _THREE_ORDERS = ((0, 1, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0))
+_SIZES = (("short", "short", "short"), ("long", "long"), ("short", "long", "long"), ("long", "short", "long"), ("long", "long", "short"))
 NATURAL_MARKS = ("/", "/", ".", "-")
 
 
@@ -132,28 +137,43 @@ def _letters_rule(draw: Draw) -> PairMaker:
     return make
 
 
+def _loose_letters_rule(draw: Draw) -> PairMaker:
+    """Three to five letters that spell nothing; five are not copied, as that is a task."""
+    rule = pick(draw, _LIST_RULES)
+    count = 3 + int(draw() * (2 if rule is joined else 3))
+
+    def make(draw: Draw, split: str):
+        parts = [LETTERS[i] for i in sample(draw, count, len(LETTERS))]
+        return joined(parts), rule(parts)
+
+    return make
+
+
 def _dates_rule(draw: Draw) -> PairMaker:
-    order, separator = pick(draw, _DATE_FORMS)
+    (order, separator), has_sign, is_fenced, sign = pick(draw, _DATE_FORMS), draw() < 0.4, draw() < 0.5, pick(draw, SIGNS[1:])
 
     def make(draw: Draw, split: str):
         parts = date_parts(draw_pattern_date(draw, split))
-        return joined(parts, "-"), joined([parts[i] for i in order], separator)
+        shown = joined([parts[i] for i in order], sign if has_sign else separator)
+        return joined(parts, "-"), [sign, *shown, sign] if has_sign and is_fenced else shown
 
     return make
 
 
 def _sums_rule(draw: Draw) -> PairMaker:
-    is_sum = draw() < 0.75
+    """Sums and differences, half of them with the usual sign; other signs mean what the examples show."""
+    is_sum = draw() < 0.65
+    sign = ("+" if is_sum else "-") if draw() < 0.5 else pick(draw, OPERATORS)
 
     def make(draw: Draw, split: str):
         a, b = draw_operands(draw, split)
-        return (sum_pieces(a, "+", b), [f" {a + b}"]) if is_sum else (sum_pieces(a + b, "-", b), [f" {a}"])
+        return (sum_pieces(a, sign, b), [f" {a + b}"]) if is_sum else (sum_pieces(a + b, sign, b), [f" {a}"])
 
     return make
 
 
 def draw_long_number(draw: Draw) -> str:
-    """A number of three digits."""
+    """A number of four digits, as large as a year."""
     return f"{SMALLEST_LONG + int(draw() * (LARGEST_LONG - SMALLEST_LONG + 1))}"
 
 
@@ -162,11 +182,12 @@ def _short_numbers(draw: Draw, count: int) -> list[str]:
 
 
 def _marks_rule(draw: Draw) -> PairMaker:
-    """Three short numbers or two long ones, joined and ordered as natural forms of dates are."""
-    order, separator, is_long = pick(draw, _THREE_ORDERS), pick(draw, NATURAL_MARKS), draw() < 0.4
+    """Two or three numbers, joined and ordered as natural forms of dates are. Never three long ones, and none that could be a date."""
+    order, separator, sizes = pick(draw, _THREE_ORDERS), pick(draw, NATURAL_MARKS), pick(draw, _SIZES)
 
     def make(draw: Draw, split: str):
-        parts = [draw_long_number(draw) for _ in range(2)] if is_long else _short_numbers(draw, 3)
+        short = _short_numbers(draw, len(sizes))
+        parts = [draw_long_number(draw) if size == "long" else short[i] for i, size in enumerate(sizes)]
         return joined(parts, "-"), joined([parts[i] for i in order if i < len(parts)], separator)
 
     return make
@@ -184,7 +205,8 @@ def _signs_rule(draw: Draw) -> PairMaker:
     return make
 
 
-_RULES = (_words_rule, _numbers_rule, _letters_rule, _letters_rule, _dates_rule, _dates_rule, _sums_rule, _sums_rule, _marks_rule, _signs_rule)
+_RULES = (_words_rule, _numbers_rule, _letters_rule, _letters_rule, _loose_letters_rule, _loose_letters_rule, _dates_rule, _dates_rule, _dates_rule,
+          _sums_rule, _sums_rule, _sums_rule, _marks_rule, _marks_rule, _signs_rule, _signs_rule)
 
 
 def pattern_page(draw: Draw, world: World, language: Language, split: str = TRAIN) -> list[str]:

@@ -75,8 +75,8 @@ def _inputs(text: str) -> list[str]:
 def _operands(text: str) -> list[frozenset[int]]:
     """The two numbers of every sum, and of every difference the two that add up to its first."""
     found = []
-    for a, sign, b, result in re.findall(r"Input: (\d+) ([+-]) (\d+)\nOutput: ?(\d*)", text):
-        is_difference = sign == "-" and result and int(result) == int(a) - int(b)
+    for a, b, result in re.findall(r"Input: (\d+) [^\w\s] (\d+)\nOutput: ?(\d*)", text):
+        is_difference = result and int(result) == int(a) - int(b)
         found.append(frozenset((int(result), int(b)) if is_difference else (int(a), int(b))))
     return found
 

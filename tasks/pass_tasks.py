@@ -2,7 +2,7 @@
 
 Stand-ins for HumanEval, Emoji Movie, Date Understanding and the eight subtasks of BIG-bench unnatural in-context learning,
 in open form throughout (paper P wants tasks that a guesser does not pass: `chance` is what one passes who knows the form).
-Scaled to small models: unnatural content is numbers of three digits where BIG-bench has five, and sums stay below 100.
+Scaled to small models: unnatural content is numbers of four digits where BIG-bench has five, and sums stay below 100.
 """
 
 import json
@@ -11,12 +11,10 @@ from corpus.dates import NUM_YEARS, date_pieces, date_question, draw_date_questi
 from corpus.documents import Draw, sample
 from corpus.films import NUM_FILMS, draw_riddle, make_films, riddle_question
 from corpus.patterns import (
-    LARGEST_LONG,
     LETTERS,
     MAX_OPERAND,
     MIN_OPERAND,
     PAIR_STOP,
-    SMALLEST_LONG,
     SPELLED_FIVE,
     date_parts,
     draw_long_number,
@@ -29,7 +27,7 @@ from corpus.patterns import (
 )
 from corpus.programs import run
 from corpus.programs_text import PROGRAM_STOP, draw_specification, draw_values, program_question, specified_program
-from corpus.world import TRAIN, World
+from corpus.world import TRAIN, World, belongs
 from tasks.base import Question, Task
 from tasks.programs import hidden_tests
 
@@ -94,14 +92,19 @@ def _reversal_pairs(is_word_asked: bool):
     return pairs
 
 
+def _three_long_numbers(draw: Draw, split: str) -> list[str]:
+    """Three different numbers of four digits; which three, in this order, is of the asked split (no page has any)."""
+    while True:
+        numbers = [draw_long_number(draw) for _ in range(3)]
+        if len(set(numbers)) == 3 and belongs(split, ord("l"), *map(int, numbers)):
+            return numbers
+
+
 def _date_pairs(has_natural_content: bool, has_natural_form: bool):
     def pairs(draw: Draw, split: str) -> list[Pair]:
-        if has_natural_content:
-            rows = [date_parts(draw_pattern_date(draw, part)) for part in [TRAIN] * NUM_UICL_SHOTS + [split]]
-        else:
-            rows = [[draw_long_number(draw) for _ in range(3)] for _ in range(NUM_UICL_SHOTS + 1)]
         made = []
-        for parts in rows:
+        for part in [TRAIN] * NUM_UICL_SHOTS + [split]:
+            parts = date_parts(draw_pattern_date(draw, part)) if has_natural_content else _three_long_numbers(draw, part)
             turned = parts[1:] + parts[:1]
             made.append((joined(parts, "-"), joined(turned, "/") if has_natural_form else ["!", *joined(turned, "!"), "!"]))
         return made
@@ -137,7 +140,7 @@ def _uicl(subtask: str, make_pairs, chance: float, max_new_tokens: int) -> Task:
 PROGRAM_CHANCE = 3e-5  # of a program of one to four steps drawn at random (measured: counts of right programs by length)
 _DATES = 365.25 * NUM_YEARS
 _FIVE_LETTERS = 26 * 25 * 24 * 23 * 22
-_NUMBERS = (LARGEST_LONG - SMALLEST_LONG + 1) ** 3
+_NUMBERS = NUM_YEARS * (NUM_YEARS - 1) * (NUM_YEARS - 2)  # three different ones
 PASS_ONLY_TASKS = (
     _task("program_synthesis", "HumanEval", "program synthesis", _program, 1, PROGRAM_CHANCE, 32, PROGRAM_STOP),
     _task("emoji_movie", "Emoji Movie", "riddle", _film, 0, 1 / NUM_FILMS, 10, "."),
@@ -147,7 +150,7 @@ PASS_ONLY_TASKS = (
     _uicl("reverse_to_natural_content", _reversal_pairs(False), 1 / len(SPELLED_FIVE), 14),
     _uicl("dates", _date_pairs(True, True), 1 / _DATES, 10),
     _uicl("dates_unnatural_form", _date_pairs(True, False), 1 / _DATES, 12),
-    _uicl("dates_unnatural_content", _date_pairs(False, True), 1 / _NUMBERS, 20),
-    _uicl("dates_unnatural_content_and_form", _date_pairs(False, False), 1 / _NUMBERS, 22),
+    _uicl("dates_unnatural_content", _date_pairs(False, True), 1 / _NUMBERS, 10),
+    _uicl("dates_unnatural_content_and_form", _date_pairs(False, False), 1 / _NUMBERS, 12),
     _uicl("unnatural_addition_2_digit", _addition_pairs, 1 / (2 * (MAX_OPERAND - MIN_OPERAND) + 1), 5),
 )

@@ -1,4 +1,4 @@
-"""Hashes of what must not change unnoticed: tokenizer, first chunk of the stream, items of every task.
+"""Hashes of what must not change unnoticed: tokenizers, first chunk of each stream, items of every task.
 
 A change of the tokenizer or the stream needs a new mixture name or DATA_FORMAT_VERSION, a change of items a new Task.version.
 `PYTHONPATH=. python tests/golden_hashes.py` then accepts it, and refuses what has no new version. (Before the first results
@@ -11,11 +11,14 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+import small_pass
 from small_corpus import MIXTURE, WORLD_SEED, items, stream, tokenizer
 
-from corpus.__main__ import DATA_FORMAT_VERSION
+from corpus.__main__ import DATA_FORMAT_VERSION, PASSUNTIL_MIXTURES
+from corpus.stream import TokenStream
 from corpus.tokenizer import fingerprint
-from tasks import TASKS
+from tasks import PASS_TASKS, TASKS
+from tasks.base import Item, Task
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -23,20 +26,43 @@ GOLDEN = Path(__file__).parent / "golden"
 def corpus_entry() -> dict:
     """Version and hashes of the corpus: the tokenizer and the first chunk (65,536 tokens) of seed 1."""
     return {"version": f"{MIXTURE}, format {DATA_FORMAT_VERSION}, world {WORLD_SEED}", "tokenizer": fingerprint(tokenizer()),
-            "first_chunk": hashlib.sha256(stream(1).chunk(0)[0].astype("<u2").tobytes()).hexdigest()}
+            "first_chunk": _chunk_hash(stream(1))}
+
+
+def _chunk_hash(source: TokenStream) -> str:
+    return hashlib.sha256(source.chunk(0)[0].astype("<u2").tobytes()).hexdigest()
+
+
+def passuntil_entry() -> dict:
+    """The same of paper P's tokenizer and of each of its mixtures."""
+    chunks = {mixture: _chunk_hash(small_pass.stream(mixture, 1)) for mixture in PASSUNTIL_MIXTURES}
+    return {"version": f"{', '.join(PASSUNTIL_MIXTURES)}, format {DATA_FORMAT_VERSION}, world {WORLD_SEED}",
+            "tokenizer": fingerprint(small_pass.tokenizer()), "first_chunk": chunks}
 
 
 def items_entry(task: str) -> dict:
     """Version of a task and hash of what a model is asked and what is right, in the order of the file."""
-    rows = json.dumps([asdict(item) for item in items(task)], ensure_ascii=True, sort_keys=True)
-    return {"version": TASKS[task].version, "sha256": hashlib.sha256(rows.encode()).hexdigest()}
+    return _hashed(TASKS[task], items(task))
 
 
-def stored(name: str) -> dict:
-    """The accepted entry of `corpus` or a task; empty where there is none."""
-    path = GOLDEN / ("corpus.json" if name == "corpus" else "items.json")
+def pass_items_entry(task: str) -> dict:
+    """The same of a task of paper P."""
+    return _hashed(PASS_TASKS[task], small_pass.items(task))
+
+
+def _hashed(task: Task, made: list[Item]) -> dict:
+    rows = json.dumps([asdict(item) for item in made], ensure_ascii=True, sort_keys=True)
+    return {"version": task.version, "sha256": hashlib.sha256(rows.encode()).hexdigest()}
+
+
+FILES = {"corpus": "corpus.json", "passuntil": "passuntil.json"}  # one entry each; the others hold one entry a task
+
+
+def stored(name: str, file: str = "items.json") -> dict:
+    """The accepted entry of `corpus`, `passuntil` or a task; empty where there is none."""
+    path = GOLDEN / FILES.get(name, file)
     entries = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    return entries if name == "corpus" else entries.get(name, {})
+    return entries if name in FILES else entries.get(name, {})
 
 
 def unversioned(old: dict, new: dict) -> bool:
@@ -46,14 +72,17 @@ def unversioned(old: dict, new: dict) -> bool:
 
 def main() -> int:
     """Write the entries; 1 and nothing written where one has changed without a version."""
-    entries = {"corpus": corpus_entry(), **{task: items_entry(task) for task in TASKS}}
-    refused = [name for name, entry in entries.items() if unversioned(stored(name), entry)]
+    found = {"corpus.json": corpus_entry(), "passuntil.json": passuntil_entry(), "items.json": {task: items_entry(task) for task in TASKS},
+             "pass_items.json": {task: pass_items_entry(task) for task in PASS_TASKS}}
+    entries = [("corpus", "", found["corpus.json"]), ("passuntil", "", found["passuntil.json"]),
+               *((task, file, entry) for file in ("items.json", "pass_items.json") for task, entry in found[file].items())]
+    refused = [name for name, file, entry in entries if unversioned(stored(name, file), entry)]
     if refused:
         print(f"changed without a new version: {', '.join(refused)}", file=sys.stderr)
         return 1
     GOLDEN.mkdir(exist_ok=True)
-    (GOLDEN / "corpus.json").write_text(json.dumps(entries.pop("corpus"), indent=1) + "\n", encoding="utf-8")
-    (GOLDEN / "items.json").write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")
+    for file, content in found.items():
+        (GOLDEN / file).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     return 0
 
 

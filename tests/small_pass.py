@@ -39,7 +39,11 @@ def films() -> dict[str, str]:
     return {"".join(film.title): "".join(emoji[i] for i in film.motifs) for film in make_films(WORLD_SEED)}
 
 
+def stream(mixture: str, seed: int, split: str = TRAIN) -> TokenStream:
+    return TokenStream(world(), Mixture(mixture, world(), encoder()), encoder(), seed, split)
+
+
 @lru_cache
 def stream_text(mixture: str, split: str = TRAIN, num_tokens: int = 1 << 19) -> str:
-    source = TokenStream(world(), Mixture(mixture, world(), encoder()), encoder(), 1 if split == TRAIN else 0, split)
+    source = stream(mixture, 1 if split == TRAIN else 0, split)
     return tokenizer().decode(source.tokens(0, num_tokens).tolist(), skip_special_tokens=False)

@@ -3,6 +3,7 @@
 from dataclasses import asdict
 
 import pytest
+from golden_hashes import pass_items_entry, passuntil_entry, stored
 from small_corpus import world
 from small_pass import NUM_ITEMS, films, items, stream_text, tokenizer
 
@@ -20,6 +21,15 @@ UICL = [name for name in PASS_TASKS if name.startswith("uicl_")]
 ORDER = ["program_synthesis", "emoji_movie", "date_understanding", "uicl_identity", "uicl_reverse_natural_content", "uicl_reverse_to_natural_content",
          "uicl_dates", "uicl_dates_unnatural_form", "uicl_dates_unnatural_content", "uicl_dates_unnatural_content_and_form",
          "uicl_unnatural_addition_2_digit", "maths", "maths_zh"]
+
+
+@pytest.mark.parametrize("name", PASS_TASKS)
+def test_items_are_those_that_were_accepted(name):
+    assert pass_items_entry(name) == stored(name, "pass_items.json"), "a change of items needs a new Task.version (tests/golden_hashes.py)"
+
+
+def test_corpus_is_the_one_that_was_accepted():
+    assert passuntil_entry() == stored("passuntil"), "a change of tokenizer or mixtures needs new mixture names (tests/golden_hashes.py)"
 
 
 def test_tasks_stand_in_their_order():
