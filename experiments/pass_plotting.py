@@ -3,6 +3,8 @@
 One colour and marker per size as everywhere (plotting.Style); the second series of a profile is drawn hollow; held-out sizes stand on a grey ground.
 """
 
+import textwrap
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -12,8 +14,9 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullForma
 
 from experiments import plotting
 from experiments.pass_table import LAW_TASKS, MATHS_TASKS, UICL_TASKS
+from tasks import PASS_TASKS
 
-STANDS_FOR = dict(zip((*LAW_TASKS, *MATHS_TASKS), ("HumanEval", "Emoji Movie", "Date Understanding", "GSM8K", "GSM8K-Chinese")))
+STANDS_FOR = {task: PASS_TASKS[task].paper_task for task in (*LAW_TASKS, *MATHS_TASKS)}
 SHORT_NAMES = {
     "uicl_identity": "identity", "uicl_reverse_natural_content": "reverse\nnatural content", "uicl_reverse_to_natural_content": "reverse to\nnatural content",
     "uicl_dates": "dates", "uicl_dates_unnatural_form": "dates,\nunnatural form", "uicl_dates_unnatural_content": "dates,\nunnatural content",
@@ -35,6 +38,17 @@ def short_title(ax: Axes, task: str) -> None:
         return
     ax.set_title(task, loc="left", fontweight="bold", pad=14)
     ax.text(0, 1.02, f"stands for {STANDS_FOR[task]}", transform=ax.transAxes, fontsize=7, color="#666666", va="bottom")
+
+
+def axis_name(task: str) -> str:
+    """A task's name as a tick label of an axis that lists all tasks: at most two short lines."""
+    return textwrap.fill(task.replace("uicl_", "").replace("_", " "), 24)
+
+
+def draw_chance(ax: Axes, task: str) -> None:
+    """Pass rate of a guesser who knows the form of the answer, where the axis reaches down to it."""
+    if PASS_TASKS[task].chance >= ax.get_ylim()[0]:
+        plotting.draw_chance(ax, PASS_TASKS[task].chance)
 
 
 def size_axis(ax: Axes, num_parameters: pd.Series) -> None:

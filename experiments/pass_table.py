@@ -129,17 +129,20 @@ def exact_rates(rows: pd.DataFrame) -> np.ndarray:
 def pooled_rates(rows: pd.DataFrame) -> pd.DataFrame:
     """Mean pass rate over the items of a task, one row per run: value with the sampling interval low, high of these very items, `passes` and `attempts` of a
     binomial with that mean and variance (for the task law), num_items, num_censored, num_attempts, num_evaluated; in the order of `rows`."""
-    target, pooled = target_of(rows), []
-    for _, run in rows.groupby("run", sort=False):
-        passes, attempts = run.passes.to_numpy(), run.attempts.to_numpy()
-        estimate = pooled_pass_rate(passes, attempts, target)
-        variance = float(np.sum(unbiased_variance(passes, attempts, target))) / len(run) ** 2
-        effective = effective_counts(np.array([estimate.estimate]), np.array([variance]), np.array([attempts.sum()]))
-        pooled.append(run.iloc[0][[*RUN_COLUMNS, "task"]].to_dict() | {
-            "value": estimate.estimate, "low": estimate.low, "high": estimate.high, "passes": float(effective[0][0]), "attempts": float(effective[1][0]),
-            "num_items": len(run), "num_censored": int((passes < target).sum()), "num_attempts": int(attempts.sum()),
-            "num_evaluated": int(run.num_evaluated.sum()), "status": estimate.status})
-    return pd.DataFrame(pooled)
+    target = target_of(rows)
+    passes, attempts, evaluated = (rows[name].to_numpy() for name in ("passes", "attempts", "num_evaluated"))
+    variances = unbiased_variance(passes, attempts, target)
+    runs, labels = pd.factorize(rows.run)
+    places = [np.flatnonzero(runs == run) for run in range(len(labels))]
+    estimates = [pooled_pass_rate(passes[place], attempts[place], target) for place in places]
+    num_items, num_attempts = np.bincount(runs), np.bincount(runs, attempts)
+    value = np.array([estimate.estimate for estimate in estimates])
+    effective = effective_counts(value, np.bincount(runs, variances) / num_items**2, num_attempts)
+    pooled = rows.iloc[[place[0] for place in places]][[*RUN_COLUMNS, "task"]].reset_index(drop=True)
+    return pooled.assign(
+        value=value, low=[estimate.low for estimate in estimates], high=[estimate.high for estimate in estimates], passes=effective[0], attempts=effective[1],
+        num_items=num_items, num_censored=np.bincount(runs, passes < target).astype(int), num_attempts=num_attempts.astype(np.int64),
+        num_evaluated=np.bincount(runs, evaluated).astype(np.int64), status=[estimate.status for estimate in estimates])
 
 
 def point_rows(pooled: pd.DataFrame, metric: str = "pass_rate") -> pd.DataFrame:

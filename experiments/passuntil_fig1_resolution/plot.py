@@ -30,6 +30,7 @@ def draw(results: pd.DataFrame) -> Figure:
         one = points[points.task == task]
         pass_plotting.size_axis(ax, one.num_parameters)
         pass_plotting.log_rate_axis(ax, floor)
+        pass_plotting.draw_chance(ax, task)
         _draw_conventional(ax, first[first.task == task], floor, float(one.num_items.max()))
         pass_plotting.draw_rates(ax, one, style, series)
         pass_plotting.short_title(ax, task)
@@ -45,11 +46,12 @@ def draw(results: pd.DataFrame) -> Figure:
         *plotting.size_handles(style, points["size"]),
         Line2D([], [], color=CONVENTIONAL_COLOR, marker="_", markersize=9, linestyle="none", label="one attempt per item"),
         Line2D([], [], color=CONVENTIONAL_COLOR, marker="x", markersize=5, linestyle="none", label="its score is 0"),
-        Line2D([], [], color=CONVENTIONAL_COLOR, linestyle=(0, (1, 1.5)), label="1 / items")])
+        Line2D([], [], color=CONVENTIONAL_COLOR, linestyle=(0, (1, 1.5)), label="1 / items"), plotting.chance_handle()])
     plotting.footnote(figure, (
         "Bars: 95 % intervals of the mean over these items; an arrow points down from the upper end where no attempt passed. Cost: token positions run "
         "through the model, over those of a one-attempt test of equal standard error (answers alone, prompts not counted); above 1 more items are cheaper. "
-        "Hollow: the test's items are new ones, so that differences between items average out as well, which sampling the same items cannot do."))
+        "Hollow: the test's items are new ones, so that differences between items average out as well, which sampling the same items "
+        "cannot do. Chance: a guesser who knows the form of the answer."))
     return figure
 
 
@@ -68,6 +70,10 @@ def _summary(results: pd.DataFrame, task: str, points: pd.DataFrame) -> str:
 
 
 def _draw_cost(ax, costs: pd.DataFrame, style: plotting.Style) -> None:
+    ax.set_title("cost at equal resolution", loc="left", fontweight="bold", fontsize=8)
+    if costs.empty:
+        plotting.note(ax, "no run passes an item")
+        return
     for metric, fill in COST_LOOKS.items():
         for name, (color, marker) in style.items():
             part = costs[(costs.metric == metric) & (costs["size"] == name)]
@@ -76,7 +82,6 @@ def _draw_cost(ax, costs: pd.DataFrame, style: plotting.Style) -> None:
     ax.axhline(1.0, color=plotting.FIT_COLOR, linewidth=0.9, zorder=1)
     ax.set_xscale("log")
     ax.set_yscale("log")
-    ax.set_title("cost at equal resolution", loc="left", fontweight="bold", fontsize=8)
     ax.set_xlabel(pass_plotting.RATE_LABEL, fontsize=7.5)
     ax.set_ylabel("cost relative to a test of more items", fontsize=7.5)
     low, high = ax.get_ylim()

@@ -78,6 +78,10 @@ def _draw_losses(ax, points: pd.DataFrame, style: plotting.Style, series: list[s
 
 def _draw_answers(ax, results: pd.DataFrame, style: plotting.Style, series: list[str]) -> None:
     points, laws = (results[results.metric == metric] for metric in ("answer_loss_nats", "answer_loss_law"))
+    ax.set_title("on the answers of the tasks (grey: the other ten)", loc="left")
+    if points.empty:
+        plotting.note(ax, "no item is ever passed")
+        return
     pass_plotting.size_axis(ax, points.num_parameters)
     for task in (task for task in ALL_TASKS if task not in LAW_TASKS):
         for _, rows in points[points.task == task].groupby("series"):
@@ -91,7 +95,6 @@ def _draw_answers(ax, results: pd.DataFrame, style: plotting.Style, series: list
             smallest = one.sort_values("num_parameters").iloc[0]
             ax.annotate(task, (smallest.num_parameters, smallest.value), (6, 8 - 8 * place), textcoords="offset points", fontsize=7, color="#333333", zorder=6)
     _plain_log(ax)
-    ax.set_title("on the answers of the tasks (grey: the other ten)", loc="left")
     ax.set_xlabel(pass_plotting.SIZE_LABEL)
     ax.set_ylabel("loss per answer token (nats)")
 
@@ -108,7 +111,7 @@ def _draw_floors(ax, results: pd.DataFrame, series: list[str]) -> None:
             else:
                 ax.text(0.01, at, row.status.replace("failed: ", "n/a: "), fontsize=6, va="center", color="#666666")
     ax.axvline(CRITERION, color=plotting.ONSET_COLOR, linestyle=(0, (1, 1.5)), linewidth=1.0, zorder=1)
-    ax.set_yticks(range(len(ALL_TASKS)), ALL_TASKS, fontsize=6.5)
+    ax.set_yticks(range(len(ALL_TASKS)), [pass_plotting.axis_name(task) for task in ALL_TASKS], fontsize=6)
     ax.set_ylim(len(ALL_TASKS) - 0.4, -0.6)
     ax.set_xlim(-0.02, MAX_SHARE)
     ax.set_title("irreducible part of the answers' loss", loc="left")

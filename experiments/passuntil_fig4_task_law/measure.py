@@ -19,12 +19,25 @@ from experiments.pass_statistics import (
     too_far,
     too_high,
 )
-from experiments.pass_table import ALL_TASKS, exact_rates, has_method, has_passed, point_rows, pooled_rates, select_passes, series_names, series_pass_rates
+from experiments.pass_table import (
+    ALL_TASKS,
+    LAW_TASKS,
+    MATHS_TASKS,
+    exact_rates,
+    has_method,
+    has_passed,
+    point_rows,
+    pooled_rates,
+    select_passes,
+    series_names,
+    series_pass_rates,
+)
 from experiments.profiles import Paths
 from experiments.score_table import size_rows, statistic_row
 from experiments.stage import measure_main
 
 STEM = "passuntil_fig4_task_law"
+SHOWN = (*LAW_TASKS, *MATHS_TASKS)  # the subtasks of unnatural in-context learning have figure 7; here they only lend their exponents
 NUM_CURVE_POINTS = 40
 BEYOND = 1.3  # curves end a little beyond the ladder
 MIN_ALPHAS = 3  # tasks with a law that a spread of exponents needs
@@ -39,24 +52,30 @@ def measure(passes: pd.DataFrame, paths: Paths) -> list:
     for task in ALL_TASKS:
         rows = select_passes(passes, task)
         pooled = pooled_rates(rows)
-        errors, shares, lengths = {}, {}, {}
-        parts += [point_rows(pooled), exact_points(passes, task, pooled), [statistic_row(rows, task, "left_chance", has_passed(pooled, task))]]
-        for series in names:
-            one, counts = rows[rows.series == series], pooled[pooled.series == series]
-            law, with_length = DatasetLaw(counts), LengthLaw(one, 1.0)
-            parts += [curve(law, counts, "task_law"), curve(with_length, counts, "length_law"), predictions(law, counts)]
+        laws = {series: DatasetLaw(pooled[pooled.series == series]) for series in names}
+        for series, law in laws.items():
             alphas[series][task] = law.fit.alpha if law.fit.status.startswith("ok") else failed(law.fit.status.removeprefix("failed: "))
-            bends[series][task] = curvature_test(*(counts[column].to_numpy() for column in ("num_nonembedding_parameters", "passes", "attempts")))
-            errors[series], shares[series] = held_out_error(law, counts), bend_share(bends[series][task], law, counts)
-            exponent = LengthLaw(one, "free").exponent
-            lengths[series] = Estimate(exponent.estimate - 1, exponent.low - 1, exponent.high - 1, exponent.status)
-        parts += [joined_statistic(rows, task, name, by_series, too_far) for name, by_series in
-                  (("held_out_error_share", errors), ("bend_share", shares), ("length_exponent_excess", lengths))]
-        parts.append([statistic_row(pooled[pooled.series == series], task, "alpha", alphas[series][task]) | {"kind": "series_statistic", "series": series}
-                      for series in names])
+            parts.append([statistic_row(pooled[pooled.series == series], task, "alpha", alphas[series][task]) | {"kind": "series_statistic", "series": series}])
+        if task in SHOWN:
+            parts += [point_rows(pooled), exact_points(passes, task, pooled), [statistic_row(rows, task, "left_chance", has_passed(pooled, task))],
+                      *law_parts(rows, pooled, laws, bends)]
     parts += [growth_rows(series, tests) for series, tests in bends.items()]
     parts.append(joined_statistic(passes, "all", "alpha_spread_share", {series: alpha_spread(found) for series, found in alphas.items()}, too_high))
     return parts
+
+
+def law_parts(rows: pd.DataFrame, pooled: pd.DataFrame, laws: dict[str, DatasetLaw], bends: dict[str, dict[str, Curvature]]) -> list:
+    """Curves, predictions and judged statistics of one task; its test of curvature goes into `bends`."""
+    parts, errors, shares, lengths, task = [], {}, {}, {}, rows.task.iloc[0]
+    for series, law in laws.items():
+        one, counts = rows[rows.series == series], pooled[pooled.series == series]
+        parts += [curve(law, counts, "task_law"), curve(LengthLaw(one, 1.0), counts, "length_law"), predictions(law, counts)]
+        bends[series][task] = curvature_test(*(counts[column].to_numpy() for column in ("num_nonembedding_parameters", "passes", "attempts")))
+        errors[series], shares[series] = held_out_error(law, counts), bend_share(bends[series][task], law, counts)
+        exponent = LengthLaw(one, "free").exponent
+        lengths[series] = Estimate(exponent.estimate - 1, exponent.low - 1, exponent.high - 1, exponent.status)
+    judged = {"held_out_error_share": errors, "bend_share": shares, "length_exponent_excess": lengths}
+    return [*parts, *(joined_statistic(rows, task, name, by_series, too_far) for name, by_series in judged.items())]
 
 
 def exact_points(passes: pd.DataFrame, task: str, pooled: pd.DataFrame) -> pd.DataFrame:

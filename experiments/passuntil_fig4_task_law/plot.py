@@ -30,6 +30,7 @@ def draw(results: pd.DataFrame) -> Figure:
         here = results[results.task == task]
         pass_plotting.size_axis(ax, one.num_parameters)
         pass_plotting.f_axis(ax, *_limits(one))
+        pass_plotting.draw_chance(ax, task)
         pass_plotting.draw_law(ax, here[here.metric == "length_law"].assign(low=np.nan), series, color=LENGTH_COLOR, linewidth=1.0, alpha=0.8)
         pass_plotting.draw_law(ax, here[(here.kind == "fit") & (here.metric == "task_law")], series)
         pass_plotting.hold_out_ground(ax, one)
@@ -43,12 +44,12 @@ def draw(results: pd.DataFrame) -> Figure:
     _draw_alphas(axes["alpha"], results, series)
     plotting.legend(figure, "The task law: F = log(-log pass rate) against the logarithm of model size", [
         *plotting.size_handles(style, points["size"]), Line2D([], [], color=plotting.FIT_COLOR, linewidth=1.1, label="law, 95 %"),
-        Line2D([], [], color=LENGTH_COLOR, linewidth=1.0, label="with |y|"), pass_plotting.exact_handle(), pass_plotting.held_out_handle(),
-        *pass_plotting.series_handles(series)])
+        Line2D([], [], color=LENGTH_COLOR, linewidth=1.0, label="with |y|"), pass_plotting.exact_handle(), plotting.chance_handle(),
+        pass_plotting.held_out_handle(), *pass_plotting.series_handles(series)])
     plotting.footnote(figure, (
         "Fitted without the held-out sizes; the band is for a new run; off by: measured minus predicted F at the largest size. Bars: 95 % intervals of the "
-        "mean over these items; arrows: no pass. |y|: Eq. 3 with the answer's length. Bend: quadratic term over all sizes, p corrected for the thirteen tasks "
-        "(Holm). Exponents: 95 % intervals. Paper P prints none."))
+        "mean over these items; arrows: no pass. |y|: Eq. 3 with the answer's length. Bend: quadratic term over all sizes, p corrected for the five tasks "
+        "(Holm). Chance: a guesser who knows the answer's form. Exponents with 95 % intervals; paper P prints none."))
     return figure
 
 
@@ -91,7 +92,7 @@ def _draw_alphas(ax, results: pd.DataFrame, series: list[str]) -> None:
     spread = results[(results.kind == "statistic") & (results.metric == "alpha_spread_share")].iloc[0]
     ax.set_title("exponent alpha of each task", loc="left", fontweight="bold", pad=14)
     ax.text(0, 1.02, f"spread over tasks {plotting.number(spread, 100, 0)} % of their mean", transform=ax.transAxes, fontsize=7, color="#666666", va="bottom")
-    ax.set_yticks(range(len(ALL_TASKS)), ALL_TASKS, fontsize=6)
+    ax.set_yticks(range(len(ALL_TASKS)), [pass_plotting.axis_name(task) for task in ALL_TASKS], fontsize=5.6)
     ax.set_ylim(len(ALL_TASKS) - 0.4, -0.6)
     ax.axvline(0, color=plotting.CHANCE_COLOR, linewidth=0.8)
     ax.set_xlabel("alpha")
