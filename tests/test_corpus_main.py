@@ -61,6 +61,7 @@ def passuntil(data):
     """Paper P's part, built into the folder of paper L's."""
     path, manifest = data
     assert entry.build(path, **PLAN, passuntil=SMALL) == manifest, "paper L's part changed"
+    assert entry.build(path, **PLAN) == manifest, "paper P's files were counted as paper L's"
     return path / entry.PASSUNTIL_FOLDER
 
 
