@@ -20,8 +20,10 @@ from evaluation.attempt import DEAD, PASSED, Decoding, Judge, check_request, log
 from evaluation.next_token import NextToken
 from tasks.checkers import Checker
 
-# Prefixes evaluated together: a few rows cost as much as one.
+# Prefixes evaluated together, children of one frontier: a few rows cost as much as one, and their children can be evaluated together again.
 BATCH_ROWS = 32
+# Those that join the likeliest one are at most this much less likely (nats): the others may never be needed.
+JOINING_NATS = 5.0
 # Tokens of an unlisted prefix that are judged at a time, likeliest first; the others are held as one lump.
 JUDGED_TOKENS = 32
 # The bounds are summed anew after so much more work: a sum over all open prefixes costs as much as an evaluation.
@@ -37,7 +39,7 @@ class PassBounds:
     num_evaluated: int  # token positions that the model computed, the prompt's included
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Node:
     """An open prefix that waits to be evaluated: row of a frontier and the token to append."""
 
@@ -46,6 +48,7 @@ class _Node:
     token: int
     prefix: bytes
     num_tokens: int
+    is_evaluated: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,9 @@ class _Search:
 
     def __init__(self, reader: NextToken, judge: Judge, decoding: Decoding, last_evaluation: int):
         self._reader, self._judge, self._decoding, self._last_evaluation = reader, judge, decoding, last_evaluation
-        self._open: list[tuple[float, int, _Node | _Rest]] = []  # a heap: negative log-probability, order of arrival
+        # Heaps of (negative log-probability, order of arrival, prefix): of all, and of the nodes of each frontier.
+        self._open: list[tuple[float, int, _Node | _Rest]] = []
+        self._siblings: dict[int, list[tuple[float, int, _Node]]] = defaultdict(list)
         self._arrivals = itertools.count()
         self._log_passed = -np.inf
 
@@ -94,41 +99,34 @@ class _Search:
                 if log_high - log_low <= tolerance:
                     break
                 next_check = max(num_steps + 1, CHECK_GROWTH * num_steps)
-            nodes = self._pop_batch(self._last_evaluation - self._reader.num_evaluated)
-            if nodes is None:
-                break
-            self._evaluate(nodes)
-            num_steps += 1
-        return self._bounds()
-
-    def _bounds(self) -> tuple[float, float]:
-        masses = np.array([self._log_passed, *(-cost for cost, _, _ in self._open)])
-        return float(self._log_passed), float(min(0.0, _log_sum(masses)))
-
-    def _pop_batch(self, num_allowed: int) -> list[tuple[float, _Node]] | None:
-        """The likeliest open prefixes; lumps that are likelier are judged on the way. None where the evaluations are spent."""
-        nodes: list[tuple[float, _Node]] = []
-        while self._open and len(nodes) < BATCH_ROWS:
             cost, arrival, item = heapq.heappop(self._open)
             if isinstance(item, _Rest):
                 self._judge_some(item)
-            elif len(nodes) == num_allowed:
-                heapq.heappush(self._open, (cost, arrival, item))
-                break
-            else:
-                nodes.append((-cost, item))
-        return nodes if nodes or not self._open else None
+            elif not item.is_evaluated:
+                num_allowed = self._last_evaluation - self._reader.num_evaluated
+                if num_allowed < 1:
+                    heapq.heappush(self._open, (cost, arrival, item))
+                    break
+                self._evaluate(item.frontier, cost + JOINING_NATS, min(BATCH_ROWS, num_allowed))
+                num_steps += 1
+        return self._bounds()
 
-    def _evaluate(self, nodes: list[tuple[float, _Node]]) -> None:
-        by_frontier: dict[int, list[tuple[float, _Node]]] = defaultdict(list)
-        for entry in nodes:
-            by_frontier[id(entry[1].frontier)].append(entry)
-        for entries in by_frontier.values():
-            rows, tokens = (np.array([getattr(node, name) for _, node in entries]) for name in ("row", "token"))
-            log_probabilities, frontier = self._reader.extend(entries[0][1].frontier, rows, tokens)
-            logs = log_weights(log_probabilities, self._decoding)
-            for row, (log_mass, node) in enumerate(entries):
-                self.add_children(logs[row], frontier, row, node.prefix, log_mass, node.num_tokens + 1)
+    def _bounds(self) -> tuple[float, float]:
+        open_logs = (-cost for cost, _, item in self._open if isinstance(item, _Rest) or not item.is_evaluated)
+        return float(self._log_passed), float(min(0.0, _log_sum(np.array([self._log_passed, *open_logs]))))
+
+    def _evaluate(self, frontier: Any, highest_cost: float, num_rows: int) -> None:
+        """Evaluates the likeliest open children of a frontier, together."""
+        siblings, nodes, costs = self._siblings[id(frontier)], [], []
+        while siblings and len(nodes) < num_rows and siblings[0][0] <= highest_cost:
+            cost, _, node = heapq.heappop(siblings)
+            node.is_evaluated = True
+            nodes.append(node)
+            costs.append(cost)
+        log_probabilities, children = self._reader.extend(frontier, np.array([node.row for node in nodes]), np.array([node.token for node in nodes]))
+        logs = log_weights(log_probabilities, self._decoding)
+        for row, (cost, node) in enumerate(zip(costs, nodes)):
+            self.add_children(logs[row], children, row, node.prefix, -cost, node.num_tokens + 1)
 
     def add_children(self, logs_V: np.ndarray, frontier: Any, row: int, prefix: bytes, log_mass: float, num_tokens: int) -> None:
         """Judges the children of a prefix of log-probability `log_mass`; `num_tokens` is the length of the children."""
@@ -156,7 +154,9 @@ class _Search:
                 self._log_passed = np.logaddexp(self._log_passed, log_mass)
             else:
                 node = _Node(frontier, row, token, prefix + self._judge.pieces[token], num_tokens)
-                heapq.heappush(self._open, (-log_mass, next(self._arrivals), node))
+                entry = (-log_mass, next(self._arrivals), node)
+                heapq.heappush(self._open, entry)
+                heapq.heappush(self._siblings[id(frontier)], entry)
 
     @staticmethod
     def _possible(tokens: np.ndarray, logs: np.ndarray, outcomes: np.ndarray) -> Iterator[tuple[int, float, int]]:
