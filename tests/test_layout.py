@@ -26,12 +26,17 @@ MAY_IMPORT = {
 }
 # `python -m corpus` is an entry point: it asks the profile what to build and the tasks for their items.
 ENTRY_POINTS = {"corpus/__main__.py": {"tasks", "experiments"}}
+# Library rooms hold no command line and no paths (DESIGN, section 3). Two do all the same, each in one file: `python -m corpus` builds data/, and
+# `python -m evaluation.passuntil` measures anybody's model, which needs no profile and no experiment.
+LIBRARY_COMMANDS = {"corpus/__main__.py", "evaluation/passuntil_command.py"}
 MAX_FILE_LINES, MAX_FUNCTION_LINES, MAX_KERNEL_LINES = 300, 60, 80
 BANNED_FILES = {"utils.py", "common.py", "helpers.py", "misc.py"}
 # One class of checks over all tasks (STYLE, section 8), and tables and inner parts that are tested through what uses them.
 TESTED_TOGETHER = {
     "corpus/lexicon.py": "test_corpus_documents.py",
     "evaluation/forward.py": "test_evaluation_scoring.py",
+    "evaluation/pass_inputs.py": "test_evaluation_passuntil_command.py",
+    "evaluation/pass_progress.py": "test_evaluation_passuntil_command.py",
     "tasks/bigbench.py": "test_tasks_base.py",
     "tasks/knowledge.py": "test_tasks_base.py",
     "tasks/language.py": "test_tasks_base.py",
@@ -96,6 +101,17 @@ def test_imports_go_one_way():
         if (bad := wrong_imports(relative(path), path.read_text(encoding="utf-8")))
     }
     assert not wrong
+
+
+def has_command_line(source: str) -> bool:
+    """True for a file that reads arguments or knows where it lies."""
+    return "argparse" in imported_rooms(source) or "__file__" in source or "sys.argv" in source
+
+
+def test_library_rooms_hold_no_command_line_but_the_listed_ones():
+    libraries = MAY_IMPORT.keys() - {"experiments", "paper", "benchmarks"}
+    found = {relative(path) for path in sources() if relative(path).split("/")[0] in libraries and has_command_line(path.read_text(encoding="utf-8"))}
+    assert found == LIBRARY_COMMANDS
 
 
 def test_trainer_is_handed_its_batches():
