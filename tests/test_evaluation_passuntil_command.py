@@ -1,6 +1,5 @@
 """`python -m evaluation.passuntil`: our checkpoints and transformers models, the same numbers after an interruption, one clear line for bad input."""
 
-import json
 import math
 import subprocess
 import sys
