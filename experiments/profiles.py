@@ -1,6 +1,6 @@
 """Profiles: the one place where sizes, budgets and seeds stand, and the one place that knows where results lie.
 
-A profile is `profiles/<name>.yaml`, checked against the schema below. An unknown or ill-typed field, a size that its
+A profile is `profiles/<name>.yaml`, checked against the schema of profile_sections.py. An unknown or ill-typed field, a size that its
 heads do not divide, a series that names no size: each is one line that names file, field and mend (`ProfileError`).
 `params.yaml` names the default profile, whose results.csv and figures stand in the figure folders themselves; those of
 every other profile stand under results/<profile>/, so that no profile ever writes over another.
@@ -11,156 +11,18 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ValidationError
+
+from experiments.profile_sections import Profile
 
 ROOT = Path(__file__).resolve().parent.parent
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.]*$")]  # size names become file names and parts of run names
-Count = Annotated[int, Field(gt=0)]
-Positive = Annotated[float, Field(gt=0)]
-Fraction = Annotated[float, Field(gt=0, lt=1)]
-Seeds = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
-Schedule = Literal["cosine", "wsd"]
+FROZEN_MARGIN_TOKENS = 1 << 16  # of a series, beyond the tokens of a run: the token after the last one, and a round number of chunks
 
 
 class ProfileError(ValueError):
     """A profile that cannot be used; the message is one line naming file, field and mend."""
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class Corpus(_Section):
-    """The world, its mixture and how much of the stream is frozen into data/ (`python -m corpus` reads this section)."""
-
-    world_seed: Annotated[int, Field(ge=0)]
-    mixture: str
-    train_tokens: Annotated[int, Field(ge=0)]  # frozen per seed; a run that reads further draws the rest on the fly, same bytes
-    validation_sequences: Count
-
-
-class Training(_Section):
-    """What all runs share. Token counts, not steps, so that a change of batch size keeps the meaning."""
-
-    sequence_length: Count
-    batch_sequences: Count
-    warmup_tokens: Count
-    min_lr_ratio: Annotated[float, Field(ge=0, le=1)]
-    decay_fraction: Fraction  # of a wsd run's tokens, spent on the decay to the minimum
-    weight_decay: Annotated[float, Field(ge=0)]
-    beta1: Fraction
-    beta2: Fraction
-    grad_clip: Positive
-    precision: Literal["auto", "fp32", "bf16"]
-    resume_every_steps: Count
-
-    @property
-    def step_tokens(self) -> int:
-        """Tokens per optimizer step."""
-        return self.sequence_length * self.batch_sequences
-
-
-class Size(_Section):
-    """One width and depth of the ladder."""
-
-    num_layers: Count
-    d_model: Count
-    num_heads: Count
-    num_kv_heads: Count
-    d_ff: Count
-    max_lr: Positive
-
-    @model_validator(mode="after")
-    def _heads_divide(self) -> "Size":
-        if self.d_model % self.num_heads or (self.d_model // self.num_heads) % 2:
-            raise ValueError(f"d_model {self.d_model} is not an even multiple of num_heads {self.num_heads}; change one of the two")
-        if self.num_heads % self.num_kv_heads:
-            raise ValueError(f"num_heads {self.num_heads} is not a multiple of num_kv_heads {self.num_kv_heads}; change one of the two")
-        return self
-
-
-class LongRuns(_Section):
-    """The series of few large runs that are read along training (paper L, Table 4)."""
-
-    sizes: Annotated[list[Name], Field(min_length=1)]
-    tokens: Count
-    seeds: Seeds
-    num_checkpoints: Count
-    spacing: Literal["log", "linear"]
-    schedule: Literal["cosine"]
-
-
-class SmallRuns(_Section):
-    """The series of sizes x token budgets (paper L, Table 5: 28 runs). Under `wsd` the budgets of a size share a trunk."""
-
-    budgets: Annotated[dict[Name, Annotated[list[Count], Field(min_length=1)]], Field(min_length=1)]
-    seeds: Seeds
-    num_checkpoints: Count
-    spacing: Literal["log", "linear"]
-    schedule: Schedule
-
-
-class Evaluation(_Section):
-    """How many items of each task are scored, and how many tokens one forward pass may hold."""
-
-    num_items: Count
-    batch_tokens: Count
-
-
-class Sweep(_Section):
-    """Execution only: nothing here changes a result.
-
-    reuse_scores: a run whose scores are in git counts as finished, for ladders that take days and several machines; without
-    it every run is trained where `make reproduce` is called."""
-
-    workers_per_gpu: Count
-    reuse_scores: bool
-
-
-class Cost(_Section):
-    """Table for the estimate printed before a start, measured on one core; a short probe scales it to the machine."""
-
-    core_tokens_per_second: dict[Name, Positive]
-    evaluation_core_seconds: dict[Name, Positive]
-
-
-class Profile(_Section):
-    """A whole profile. Fields are the sections of the yaml file."""
-
-    name: Name
-    corpus: Corpus
-    training: Training
-    sizes: Annotated[dict[Name, Size], Field(min_length=1)]
-    long_runs: LongRuns
-    small_runs: SmallRuns
-    evaluation: Evaluation
-    sweep: Sweep
-    cost: Cost
-
-    @model_validator(mode="after")
-    def _names_agree(self) -> "Profile":
-        users = {
-            "long_runs.sizes": self.long_runs.sizes,
-            "small_runs.budgets": self.small_runs.budgets,
-            "cost.core_tokens_per_second": self.cost.core_tokens_per_second,
-            "cost.evaluation_core_seconds": self.cost.evaluation_core_seconds,
-        }
-        for field, names in users.items():
-            if unknown := [name for name in names if name not in self.sizes]:
-                raise ValueError(f"{field}: size {unknown[0]!r} is not in sizes ({', '.join(self.sizes)})")
-        for field in ("core_tokens_per_second", "evaluation_core_seconds"):
-            if absent := [name for name in self.sizes if name not in getattr(self.cost, field)]:
-                raise ValueError(f"cost.{field}: size {absent[0]!r} is missing; give a number for it")
-        budgets = {"long_runs.tokens": [self.long_runs.tokens], **{f"small_runs.budgets.{size}": row for size, row in self.small_runs.budgets.items()}}
-        for field, row in budgets.items():
-            if min(row) < 2 * self.training.warmup_tokens:
-                raise ValueError(f"{field}: {min(row)} tokens is less than twice training.warmup_tokens; raise it or shorten the warm-up")
-            if len(set(row)) < len(row):
-                raise ValueError(f"{field}: a budget stands twice; remove one")
-        return self
 
 
 def profile_names() -> list[str]:
@@ -259,6 +121,41 @@ class Paths:
         """Per-item scores (DVC cache), a folder with one parquet per run; pandas.read_parquet reads it as one table."""
         return self.results / "items.parquet"
 
+    @property
+    def series(self) -> Path:
+        """One folder per run of paper P's series (DVC cache)."""
+        return self.results / "series"
+
+    @property
+    def series_table(self) -> Path:
+        """One row per run of the series (git)."""
+        return self.results / "series.csv"
+
+    @property
+    def run_pass_rates(self) -> Path:
+        """Of each run of the series, its pass rates and the losses of its checkpoints (git), as run_scores."""
+        return self.results / "pass_rates"
+
+    @property
+    def pass_rates(self) -> Path:
+        """Pass rates of all runs of the series (git)."""
+        return self.results / "pass_rates.parquet"
+
+    @property
+    def series_losses(self) -> Path:
+        """Validation loss of every checkpoint of the series (git)."""
+        return self.results / "series_losses.csv"
+
+    @property
+    def run_threshold_pass_rates(self) -> Path:
+        """Of each long run of paper L, its pass rates along training (git)."""
+        return self.results / "threshold_pass_rates"
+
+    @property
+    def threshold_pass_rates(self) -> Path:
+        """Pass rates of the long runs of paper L (git)."""
+        return self.results / "threshold_pass_rates.parquet"
+
     def results_csv(self, stem: str) -> Path:
         """The tidy table of one experiment."""
         return (self.root / "experiments" if self.is_default else self.results / "experiments") / stem / "results.csv"
@@ -286,6 +183,20 @@ def data_plan(name: str | None = None) -> dict:
         "validation_sequences": profile.corpus.validation_sequences,
         "sequence_length": profile.training.sequence_length,
         "num_items": profile.evaluation.num_items,
+        "passuntil": _series_plan(profile),
+    }
+
+
+def _series_plan(profile: Profile) -> dict:
+    """Keyword arguments of corpus.__main__.build_passuntil: streams are frozen where those of paper L are."""
+    asked = profile.passuntil
+    frozen = dict.fromkeys(sorted(asked.seeds), asked.tokens + FROZEN_MARGIN_TOKENS) if profile.corpus.train_tokens else {}
+    return {
+        "series": dict(asked.series),
+        "train_tokens": frozen,
+        "validation_sequences": asked.validation_sequences,
+        "sequence_length": asked.sequence_length,
+        "num_items": asked.num_items,
     }
 
 

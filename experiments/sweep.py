@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 
 from experiments.profiles import Paths, Profile, default_profile, load_profile, run_command
 from experiments.sweep_cost import checkpoint_bytes, describe_training, evaluate_seconds, machine_factor, require_disk, train_seconds
@@ -63,16 +64,25 @@ def evaluate_jobs(ladder: Ladder, names: list[str], evaluation: str, factor: flo
     ]
 
 
-def work(ladder: Ladder, title: str, jobs: list[Job], workers: int, minutes: float | None) -> Outcome:
-    """Run jobs under a progress display; the table of runs grows as they finish."""
+def work(
+    ladder: Ladder,
+    title: str,
+    jobs: list[Job],
+    workers: int,
+    minutes: float | None,
+    on_job: Callable[[str], None] = lambda name: None,
+    preload: tuple[str, ...] = PRELOAD,
+) -> Outcome:
+    """Run jobs under a progress display; the table of runs grows as they finish. on_job(name) is called at the end of each."""
 
     def on_finish(name: str) -> None:
         if name in ladder.runs:
             write_runs_table(ladder)
+        on_job(name)
 
     deadline = None if minutes is None else time.monotonic() + 60 * minutes
     with Progress(title, {job.name: job.cost for job in jobs}) as progress:
-        return run_jobs(jobs, workers, progress, PRELOAD, deadline, on_finish)
+        return run_jobs(jobs, workers, progress, preload, deadline, on_finish)
 
 
 def train_command(arguments: argparse.Namespace, with_evaluation: bool = False) -> int:

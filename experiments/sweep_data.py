@@ -21,10 +21,23 @@ HASHED_TOKENS = stream.CHUNK_TOKENS  # the first chunk: any change of world, mix
 
 @dataclass(frozen=True)
 class Data:
-    """The data folder of a profile, opened lazily; every error is one line that names the file."""
+    """The data folder of a profile, opened lazily; every error is one line that names the file.
+
+    With `series` it is a series of paper P: tokenizer and items lie in `folder`, its streams in a folder of its own there."""
 
     profile: Profile
     folder: Path
+    series: str | None = None
+
+    @property
+    def mixture(self) -> str:
+        """Name of the mixture of documents that the stream is drawn from."""
+        return self.profile.passuntil.series[self.series] if self.series else self.profile.corpus.mixture
+
+    @property
+    def streams(self) -> Path:
+        """Folder of the frozen streams and of the validation set."""
+        return self.folder / self.series if self.series else self.folder
 
     @cached_property
     def manifest(self) -> dict:
@@ -37,11 +50,10 @@ class Data:
             raise ValueError(f"{path}: no such file; {build}") from None
         except json.JSONDecodeError as error:
             raise ValueError(f"{path}: damaged ({error}); {build}") from None
-        for field in ("world_seed", "mixture"):
-            if manifest.get(field) != getattr(self.profile.corpus, field):
-                raise ValueError(
-                    f"{path}: field {field} is {manifest.get(field)!r}, profile {self.profile.name} says {getattr(self.profile.corpus, field)!r}; {build}"
-                )
+        mixture = manifest.get("mixtures", {}).get(self.series) if self.series else manifest.get("mixture")
+        for field, found, asked in (("world_seed", manifest.get("world_seed"), self.profile.corpus.world_seed), ("mixture", mixture, self.mixture)):
+            if found != asked:
+                raise ValueError(f"{path}: field {field} is {found!r}, profile {self.profile.name} says {asked!r}; {build}")
         return manifest
 
     @cached_property
@@ -62,14 +74,14 @@ class Data:
 
     def source(self, seed: int, num_tokens: int) -> stream.TokenSource:
         """The stream of a seed: the frozen file where it holds `num_tokens`, drawn on the fly otherwise; the same tokens."""
-        path = self.folder / f"train_{seed}.bin"
+        path = self.streams / f"train_{seed}.bin"
         if path.exists():
             frozen = stream.TokenFile(path, self.fingerprint)
             if len(frozen) >= num_tokens:
                 return frozen
         encoder = PieceEncoder(self.tokenizer)
         world = make_world(self.profile.corpus.world_seed)
-        return stream.TokenStream(world, Mixture(self.profile.corpus.mixture, world, encoder), encoder, seed)
+        return stream.TokenStream(world, Mixture(self.mixture, world, encoder), encoder, seed)
 
     def batches(self, seed: int, num_tokens: int) -> Callable[[int], Iterator[np.ndarray]]:
         """batches(start_step) for models.train: [B, T + 1] uint16 per step, the same for every size."""
@@ -83,4 +95,4 @@ class Data:
 
     def validation(self) -> stream.ValidationSet:
         """The fixed validation set."""
-        return stream.load_validation(self.folder / "validation.bin", self.fingerprint)
+        return stream.load_validation(self.streams / "validation.bin", self.fingerprint)

@@ -7,7 +7,7 @@ where only the code differs and the checkpoints lie elsewhere, rows are kept and
 import ast
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -22,9 +22,14 @@ CODE_ROOMS = ("kernels", "models", "tasks", "evaluation")  # what stands between
 
 
 def code_hash(root: Path = ROOT) -> str:
-    """Hash of the syntax trees of the rooms that score a checkpoint: comments, layout and docstrings do not count."""
+    """Hash of the rooms that score a checkpoint."""
+    return hash_code(sorted(path for room in CODE_ROOMS for path in (root / room).rglob("*.py")), root)
+
+
+def hash_code(paths: Iterable[Path], root: Path = ROOT) -> str:
+    """Hash of the syntax trees of files, in the order given: comments, layout and docstrings do not count."""
     digest = hashlib.sha256()
-    for path in sorted(path for room in CODE_ROOMS for path in (root / room).rglob("*.py")):
+    for path in paths:
         tree = ast.parse(path.read_text(encoding="utf-8"))
         for node in ast.walk(tree):
             if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node, clean=False) is not None:

@@ -10,10 +10,23 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-from experiments.profiles import Profile
+from experiments.profile_sections import Profile, Training
 from models.config import GPTConfig, TrainConfig
 
 FIRST_CHECKPOINT_SHARE = 1 / 64  # of a run's tokens: log-spaced checkpoints begin where the loss has just begun to fall
+SHARED_SETTINGS = (
+    "batch_sequences",
+    "sequence_length",
+    "warmup_tokens",
+    "min_lr_ratio",
+    "decay_fraction",
+    "weight_decay",
+    "beta1",
+    "beta2",
+    "grad_clip",
+    "precision",
+    "resume_every_steps",
+)
 RECIPE_LENGTH = 16  # hexadecimal digits of a recipe hash: 64 bits, no collision among thousands of runs
 
 
@@ -113,25 +126,15 @@ def _run(
     shared, shape = profile.training, profile.sizes[size]
     rows = profile.long_runs if series == "long" else profile.small_runs
     model = GPTConfig(vocab_size, shape.num_layers, shape.d_model, shape.num_heads, shape.num_kv_heads, shape.d_ff, shared.sequence_length)
-    settings = {
-        field: getattr(shared, field)
-        for field in (
-            "batch_sequences",
-            "sequence_length",
-            "warmup_tokens",
-            "min_lr_ratio",
-            "decay_fraction",
-            "weight_decay",
-            "beta1",
-            "beta2",
-            "grad_clip",
-            "precision",
-            "resume_every_steps",
-        )
-    }
+    settings = shared_settings(shared)
     settings["checkpoint_tokens"] = checkpoint_schedule(tokens, shared.step_tokens, rows.num_checkpoints, rows.spacing)
     train = TrainConfig(run=name, seed=seed, data_seed=seed, total_tokens=tokens, max_lr=shape.max_lr, schedule=rows.schedule, **(settings | overrides))
     return Run(name, series, size, seed, model, train, parent, branch_tokens)
+
+
+def shared_settings(training: Training) -> dict:
+    """What the runs of a profile have in common, as fields of a TrainConfig."""
+    return {field: getattr(training, field) for field in SHARED_SETTINGS}
 
 
 def recipe(run: Run, runs: dict[str, Run], stream_hashes: dict[int, str]) -> dict:

@@ -61,6 +61,10 @@ class Ladder:
         """Folder of a run."""
         return self.paths.runs / name
 
+    def data(self, name: str) -> Data:
+        """What a run reads."""
+        return Data(self.profile, self.paths.data)
+
     def branches(self, name: str) -> list[Run]:
         """Runs that branch from this one."""
         return [run for run in self.runs.values() if run.parent == name]
@@ -137,7 +141,7 @@ def train_run(payload: tuple[Ladder, str], report: Callable[[float], None], slot
     ladder, name = payload
     run = ladder.runs[name]
     config = replace(run.train, device=use_one_device(slot, ladder.profile.sweep.workers_per_gpu))
-    data = Data(ladder.profile, ladder.paths.data)
+    data = ladder.data(name)
     last_report = 0.0
 
     def on_progress(progress) -> None:

@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from experiments.profiles import Paths, Size, load_profile
+from experiments.profile_sections import Size
+from experiments.profiles import Paths, load_profile
 from experiments.published import load_published
 from experiments.stage import measure_main
 from models.config import GPTConfig
