@@ -25,9 +25,9 @@ BATCH_ROWS = 32
 # Those that join the likeliest one are at most this much less likely (nats): the others may never be needed.
 JOINING_NATS = 5.0
 # Tokens of an unlisted prefix that are judged at a time, likeliest first; the others are held as one lump.
-JUDGED_TOKENS = 32
+JUDGED_TOKENS = 8
 # The bounds are summed anew after so much more work: a sum over all open prefixes costs as much as an evaluation.
-CHECK_GROWTH = 1.1
+CHECK_GROWTH = 1.2
 
 
 @dataclass(frozen=True)
