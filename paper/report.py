@@ -1,8 +1,8 @@
-"""`python -m paper.report [--profile P]`: the report and README's verdict table, assembled from committed results; no number in them is typed.
+"""`python -m paper.report [--profile P] [--readme]`: the report and README's verdict table, assembled from committed results; no number in them is typed.
 
 report_source.md holds the text. A macro in double braces is replaced by what it names, and an unknown one is an error:
   {{profile}}                               name of the profile
-  {{verdict_table}}                         one line per claim
+  {{verdict_table PAPER}}                   one line per claim of paper L or P
   {{verdict ID}}                            the verdict of one entry of verdicts.json, or the counts of a claim over its tasks
   {{number FOLDER TASK STATISTIC [FACTOR [DECIMALS]]}}   value and interval of a statistic row
   {{figure FOLDER}}, {{table FOLDER}}       a folder's picture, or its markdown table
@@ -17,11 +17,12 @@ from pathlib import Path
 
 from experiments.plotting import markdown_table, number
 from experiments.profiles import Paths, default_profile, run_command
-from paper.claims import load_claims
+from paper.claims import PAPERS, load_claims
 from paper.verdict_table import counts, short, verdict_table
 from paper.verdicts import Statistics
 
 SOURCE = Path(__file__).with_name("report_source.md")
+TABLE_START = "| claim"  # of the verdict table
 MACRO = re.compile(r"\{\{([^{}]+)\}\}")
 
 
@@ -39,8 +40,8 @@ class Report:
         return MACRO.sub(lambda match: self._macro(match[1].split()), text)
 
     def _macro(self, words: list[str]) -> str:
-        macros = {"profile": lambda: self.paths.profile, "verdict_table": lambda: verdict_table(self.claims, self.verdicts, self._link), "verdict": self._verdict,
-                  "number": self._number, "figure": self._figure, "table": self._table, "details": self._details}
+        macros = {"profile": lambda: self.paths.profile, "verdict_table": self._verdict_table, "verdict": self._verdict, "number": self._number,
+                  "figure": self._figure, "table": self._table, "details": self._details}
         if words[0] not in macros:
             raise ValueError(f"{SOURCE.name}: unknown macro {words[0]}; use one of {', '.join(macros)}")
         return macros[words[0]](*words[1:])
@@ -50,6 +51,11 @@ class Report:
 
     def _link(self, folder: str) -> str:
         return f"[{folder}]({self._relative(self.paths.figure(folder))})"
+
+    def _verdict_table(self, paper: str) -> str:
+        if paper not in PAPERS:
+            raise ValueError(f"{SOURCE.name}: macro verdict_table: no paper {paper}; use one of {', '.join(PAPERS)}")
+        return verdict_table(self.claims, self.verdicts, self._link, paper)
 
     def _entries(self, name: str) -> list[dict]:
         entries = [entry for entry in self.verdicts if name in (entry["id"], entry["id"].split(".")[0])]
@@ -78,22 +84,36 @@ class Report:
 
 
 def write_report(paths: Paths) -> list[Path]:
-    """Write report.md and verdict_table.md beside verdicts.json; returns the two files. The table's links start from the root, as README needs them."""
+    """Write report.md and verdict_table.md beside verdicts.json; returns the two files. The tables, one per paper, have links that start from the root, as
+    README needs them."""
     home = paths.verdicts.parent
     report_path, table_path = home / "report.md", home / "verdict_table.md"
     report_path.write_text(Report(paths, home).fill(SOURCE.read_text(encoding="utf-8")), encoding="utf-8")
-    table_path.write_text(Report(paths, paths.root).fill("{{verdict_table}}"), encoding="utf-8")
+    table_path.write_text(Report(paths, paths.root).fill("{{verdict_table L}}\n{{verdict_table P}}"), encoding="utf-8")
     return [report_path, table_path]
+
+
+def write_readme(paths: Paths) -> Path:
+    """Put a profile's verdict table where README.md has one; returns README.md. ValueError where it has none."""
+    readme, table = paths.root / "README.md", Report(paths, paths.root).fill("{{verdict_table}}").rstrip("\n")
+    lines = readme.read_text(encoding="utf-8").split("\n")
+    first = next((place for place, line in enumerate(lines) if line.startswith(TABLE_START)), None)
+    if first is None:
+        raise ValueError(f"{readme.name}: no line begins with {TABLE_START!r}, so there is no place for the verdict table; paste verdict_table.md once")
+    last = next(place for place, line in enumerate([*lines, ""]) if place > first and not line.startswith("|"))
+    readme.write_text("\n".join([*lines[:first], *table.split("\n"), *lines[last:]]), encoding="utf-8")
+    return readme
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Write the report of a profile."""
     paths = Paths(arguments.profile)
-    for path in write_report(paths):
+    for path in [*write_report(paths), *([write_readme(paths)] if arguments.readme else [])]:
         print(path.relative_to(paths.root))
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--profile", default=default_profile(), help="name of a file in profiles/ (default: %(default)s)")
+    parser.add_argument("--readme", action="store_true", help="put the verdict table into README.md too")
     run_command(main, parser)

@@ -29,11 +29,12 @@ def short(value: float) -> str:
     return f"{value:.3g}" if abs(value) < 1e4 else f"{value:.2e}"
 
 
-def verdict_table(claims: list[Claim], verdicts: list[dict], figure_link) -> str:
-    """Markdown table of all claims; figure_link(folder) gives the link to a claim's figure."""
+def verdict_table(claims: list[Claim], verdicts: list[dict], figure_link, paper: str = "L") -> str:
+    """Markdown table of all claims of one paper; figure_link(folder) gives the link to a claim's figure."""
     rows = []
-    for claim in claims:
+    for claim in (claim for claim in claims if claim.paper == paper):
         entries = [entry for entry in verdicts if entry["id"].split(".")[0] == claim.id]
         criterion = str(claim.criterion).replace("onset_loss_accuracy", "the accuracy onset")
-        rows.append([f"{claim.claim} ({claim.source})", claim.paper_value or "none", f"{claim.unit} {criterion}", span(entries), counts(entries), figure_link(claim.folder)])
-    return markdown_table(["claim of paper L", "the paper's number", "criterion", "ours", "verdict", "figure"], rows, is_text=True)
+        judged = [f"{claim.unit} {criterion}", span(entries), counts(entries)]
+        rows.append([f"{claim.claim} ({claim.source})", claim.paper_value or "none", *judged, figure_link(claim.folder)])
+    return markdown_table([f"claim of paper {paper}", "the paper's number", "criterion", "ours", "verdict", "figure"], rows, is_text=True)

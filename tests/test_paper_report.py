@@ -15,11 +15,12 @@ from paper.report import MACRO, SOURCE, Report, write_report
 def paths(tmp_path) -> Paths:
     """A results folder with one made-up statistic per claim and empty pictures."""
     paths = Paths("smoke", tmp_path)
-    folders = {claim.folder for claim in load_claims()} | {"loss_tab1_tasks", "loss_tab3_corpus", "loss_tab45_hyperparameters"}
+    folders = {claim.folder for claim in load_claims()} | set(re.findall(r"\{\{(?:figure|table) (\w+)\}\}", SOURCE.read_text(encoding="utf-8")))
     verdicts = []
     for folder in folders:
+        named = re.findall(rf"\{{\{{number {folder} (\w+) (\w+)", SOURCE.read_text(encoding="utf-8")) or [("exam", "onset_loss")]
         statistics = [{"kind": "statistic", "task": task, "metric": name, "seed": "0", "value": 1.25, "low": 1.0, "high": 1.5, "status": "ok"}
-                      for task in ("exam", "exam_zh", "maths", "maths_zh") for name in ("onset_loss",)]
+                      for task, name in named]
         write_results(paths.results_csv(folder), [statistics])
         paths.figure(folder).parent.mkdir(parents=True, exist_ok=True)
         paths.figure(folder).touch()
@@ -38,14 +39,17 @@ def test_report_is_filled_and_its_pictures_exist(paths):
     assert not MACRO.search(text)
     assert "leave chance at a loss of 1.25 [1.00, 1.50] nats" in " ".join(text.split())
     pictures = re.findall(r"!\[[^]]*\]\(([^)]+)\)", text)
-    assert len(pictures) == 11 and all((report.parent / picture).exists() for picture in pictures)
+    assert len(pictures) == len(set(pictures)) == 22 and all((report.parent / picture).exists() for picture in pictures)
     links = re.findall(r"\]\(([^)]+)\)", table.read_text(encoding="utf-8"))
     assert links and all((paths.root / link).exists() for link in links), "README stands at the root"
+    tables = table.read_text(encoding="utf-8").split("\n\n")
+    assert [text.split("|")[1].strip() for text in tables] == ["claim of paper L", "claim of paper P"]
+    assert text.index("# Paper L") < text.index("claim of paper L") < text.index("# Paper P") < text.index("claim of paper P")
 
 
 def test_no_number_of_a_result_is_typed_into_the_source():
     text = MACRO.sub("", SOURCE.read_text(encoding="utf-8"))
-    typed = set(re.findall(r"\d+\.\d+", text)) - {"2403.15796", "2.2"}  # the paper's number on arXiv and its threshold
+    typed = set(re.findall(r"\d+\.\d+", text)) - {"2403.15796", "2310.03262", "2.2"}  # the papers' numbers on arXiv and paper L's threshold
     assert not typed
 
 
@@ -53,6 +57,7 @@ def test_no_number_of_a_result_is_typed_into_the_source():
     ("{{nunber x}}", "unknown macro nunber"),
     ("{{verdict no_such_claim}}", "no verdict no_such_claim"),
     ("{{number loss_fig1_model_sizes exam no_such}}", "no statistic no_such for task exam"),
+    ("{{verdict_table Q}}", "macro verdict_table: no paper Q; use one of L, P"),
 ])
 def test_a_macro_that_names_nothing_is_an_error(paths, text, message):
     with pytest.raises(ValueError, match=message):

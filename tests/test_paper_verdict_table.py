@@ -22,6 +22,13 @@ def test_values_of_one_and_of_several_tasks():
     assert short(123456.0) == "1.23e+05"
 
 
+def test_a_table_holds_the_claims_of_one_paper():
+    claims = [Claim(name, name, "Figure 1", f"Claim {name}.", "x", "s", "points", ("all",), Criterion("at_least", 30.0)) for name in ("L", "P")]
+    verdicts = [{"id": name, "verdict": "replicated", "value": 50.0, "low": 40.0, "high": 60.0} for name in ("L", "P")]
+    lines = verdict_table(claims, verdicts, str, "P").splitlines()
+    assert len(lines) == 3 and lines[0].startswith("| claim of paper P |") and "Claim P." in lines[2]
+
+
 def test_every_claim_has_its_line():
     claims = [Claim(name, "L", "Figure 1", f"Claim {name}.", "loss_x", "s", "points", ("all",), Criterion("at_least", 30.0)) for name in ("a", "b")]
     verdicts = [{"id": name, "verdict": verdict, "value": 50.0, "low": 40.0, "high": 60.0} for name, verdict in (("a", "replicated"), ("b", "not replicated"))]
