@@ -1,0 +1,136 @@
+"""Programs that try to leave the sandbox, to exhaust it, or to forge a pass. Each returns "escaped" where it got what it wanted.
+
+Those of FORGERIES do not know what the tests want: a pass of one would be forged. Raw calls go around Python through the C library that the server used.
+"""
+
+import tempfile
+
+RAW = """
+import sys
+def server():
+    frame = sys._getframe()
+    while "SERVER" not in frame.f_globals:
+        frame = frame.f_back
+    return frame.f_globals
+libc = server()["SERVER"]["libc"]
+"""
+BODY = "def f():\n    {}\n    return 'escaped'\n"
+
+
+def _body(line: str, prelude: str = "") -> str:
+    return prelude + BODY.format(line.replace("\n", "\n    "))
+
+
+def _refused(call: str) -> str:
+    """A raw call that must give -1."""
+    return RAW + f"def f():\n    return 'escaped' if {call} != -1 else 'refused'\n"
+
+
+TEMPORARY = tempfile.gettempdir()
+ESCAPES = {
+    "read /etc/passwd": _body("open('/etc/passwd').read()"),
+    "read own memory map": _body("open('/proc/self/maps').read()"),
+    "list the root": _body("import os; os.listdir('/')"),
+    "read the environment": _body("import os; assert set(os.environ) - {'LC_CTYPE'}"),
+    "write a temporary file": _body(f"open('{TEMPORARY}/escaped', 'w').write('x')"),
+    "make a link": _body(f"import os; os.symlink('/etc/passwd', '{TEMPORARY}/link')"),
+    "make a folder": _body(f"import os; os.mkdir('{TEMPORARY}/folder')"),
+    "open through io": _body("import io; io.FileIO('/etc/hostname').read()"),
+    "open through posix": _body("import posix; posix.open('/etc/hostname', 0)"),
+    "socket": _body("import socket; socket.create_connection(('127.0.0.1', 22), 1)"),
+    "subprocess": _body("import subprocess; subprocess.run(['ls'])"),
+    "os.system": _body("import os; assert os.system('true') == 0"),
+    "fork": _body("import os; os.fork()"),
+    "exec": _body("import posix; posix.execv('/bin/true', ['true'])"),
+    "thread": _body("import _thread, time; _thread.start_new_thread(time.sleep, (1,))"),
+    "signal to parent": _body("import os, signal; os.kill(os.getppid(), signal.SIGKILL)"),
+    "signal to all": _body("import os, signal; os.kill(-1, signal.SIGKILL)"),
+    "stop itself": _body("import os, signal; os.kill(os.getpid(), signal.SIGSTOP)"),
+    "setsid daemon": _body("import os; os.setsid()"),
+    "raise limits": _body("import resource; resource.setrlimit(resource.RLIMIT_CPU, (1000, 1000))"),
+    "chroot out": _body("import os; os.chroot('..')"),
+    "ctypes": _body("import ctypes; ctypes.CDLL(None)"),
+    "import hook": _body("import sys; sys.meta_path.clear(); sys.path[:] = ['/usr/lib/python3']; import wave"),
+    "standard input": _body("assert input()"),
+    "raw socket call": _refused("libc.socket(2, 1, 0)"),
+    "raw open": _refused("libc.open(b'/etc/passwd', 0)"),
+    "raw openat2": _refused("libc.syscall(437, -100, b'/etc/passwd', None, 0)"),
+    "raw fork": _refused("libc.fork()"),
+    "raw clone3": _refused("libc.syscall(435, None, 0)"),
+    "raw ptrace": _refused("libc.ptrace(0, 0, None, None)"),
+    "raw kill": _refused("libc.kill(1, 9)"),
+    "raw read of the server's memory": _refused("libc.process_vm_readv(1, None, 0, None, 0, 0)"),
+    "raw io_uring": _refused("libc.syscall(425, 8, None)"),
+    "raw unshare": _refused("libc.unshare(0x10000000)"),
+    "raw executable memory": _refused("libc.mprotect(id(libc) & ~4095, 4096, 7)"),
+    "raw bpf filter of its own": _refused("libc.prctl(22, 2, 0, 0, 0)"),
+    "call number of 32 bit": RAW + "def f():\n    libc.syscall(0x40000000 + 41, 2, 1, 0)\n    return 'escaped'\n",
+    "more descriptors": _body("import os; os.pipe()"),
+    "other descriptors": _body("import os\ngot = 0\nfor d in range(5, 2000):"
+                               "\n    try:\n        os.write(d, b'x'); got += 1\n    except OSError:\n        pass\nassert got"),
+}
+
+EXHAUSTIONS = {
+    "fork bomb": _body("import os\nwhile True:\n    try:\n        os.fork()\n    except OSError:\n        pass"),
+    "memory bomb": _body("x = []\nwhile True:\n    x.append(bytearray(1 << 24))"),
+    "one large block": _body("x = bytearray(1 << 40)"),
+    "endless loop": _body("while True:\n    pass"),
+    "endless loop at the top": "while True:\n    pass\n",
+    "catches everything, for ever": _body("while True:\n    try:\n        while True: pass\n    except BaseException: pass"),
+    "ignores signals": _body("import signal\nfor n in range(1, 32):\n    try: signal.signal(n, signal.SIG_IGN)\n    except Exception: pass\nwhile True: pass"),
+    "sleep": _body("import time; time.sleep(1000)"),
+    "huge output": _body("while True:\n    print('x' * 100000)"),
+    "huge answer": "def f():\n    return 'x' * 50_000_000\n",
+    "answer that holds itself": "x = []\nx.append(x)\ndef f():\n    return x\n",
+    "deep answer": "def f():\n    x = []\n    for _ in range(900):\n        x = [x]\n    return x\n",
+    "huge integer": _body("x = 9 ** 9 ** 9"),
+    "regular expression": _body("import re; re.match('(a+)+$', 'a' * 64 + 'b')"),
+    "deep recursion": _body("import sys\nsys.setrecursionlimit(10 ** 9)\ndef g(): return g()\ng()"),
+    "deep source": "x = " + "(" * 5000 + ")" * 5000 + "\n",
+    "deep expression": "x = " + "-" * 100_000 + "1\n",
+    "endless comparison": "class A(list):\n    def __iter__(self):\n        while True: pass\ndef f():\n    return A([1])\n",
+    "crash": RAW + "def f():\n    libc.abort()\n",
+    "null pointer": RAW + "def f():\n    libc.memset(0, 0, 8)\n",
+    "closes its descriptors": _body("import os; os.closerange(0, 100)"),
+    "closes stdout, then sleeps": _body("import os, time; os.close(4); os.close(1); time.sleep(1000)"),
+    "half a message": _body("import os, time; os.write(4, b'\\x10\\0\\0\\0abc'); time.sleep(1000)"),
+    "length of 4 GB": _body("import os, time; os.write(4, b'\\xff\\xff\\xff\\xff'); time.sleep(1000)"),
+    "floods its pipe": _body("import os\nwhile True:\n    os.write(4, b'x' * 65536)"),
+    "deep json": _body("import os; os.write(4, b'\\x50\\xc3\\0\\0' + b'[' * 50000)"),
+}
+
+FORGERIES = {
+    "sys.exit(0)": "import sys\nsys.exit(0)\n",
+    "os._exit(0)": "import os\nos._exit(0)\n",
+    "os._exit in the call": "def f():\n    import os\n    os._exit(0)\n",
+    "raise SystemExit": "def f():\n    raise SystemExit(0)\n",
+    "raise BaseException": "def f():\n    raise BaseException('passed')\n",
+    "raise GeneratorExit": "def f():\n    raise GeneratorExit\n",
+    "prints the verdict": "print('passed')\nprint([True, 'passed'])\ndef f():\n    return True\n",
+    "writes a verdict to every descriptor": "import os, json\nd = json.dumps([True, 'passed']).encode()\nd = len(d).to_bytes(4, 'little') + d\n"
+    "for n in range(2000):\n    try: os.write(n, d)\n    except OSError: pass\ndef f():\n    return 0\n",
+    "equals everything": "class A:\n    def __eq__(self, other): return True\n    def __ne__(self, other): return False\ndef f():\n    return A()\n",
+    "text that equals everything": "class A(str):\n    def __eq__(self, other): return True\n    __hash__ = str.__hash__\ndef f():\n    return A('x')\n",
+    "number that equals everything": "class A(int):\n    def __eq__(self, other): return True\n    __hash__ = int.__hash__\ndef f():\n    return A(1)\n",
+    "redefines check": "def check(candidate):\n    pass\ndef f():\n    return 0\n",
+    "redefines AssertionError": "import builtins\nbuiltins.AssertionError = type('Never', (Exception,), {})\nbuiltins.isinstance = lambda *a: True\n"
+    "def f():\n    return 0\n",
+    "atexit": "import atexit, os\natexit.register(os._exit, 0)\ndef f():\n    raise KeyboardInterrupt\n",
+    "excepthook": "import sys\nsys.excepthook = lambda *a: None\ndef f():\n    raise Exception\n",
+    "trace function": "import sys\nsys.settrace(lambda *a: None)\nsys.setprofile(lambda *a: None)\ndef f():\n    return None\n",
+    "replaces our functions": "import sys\ng = sys._getframe(1).f_globals\n"
+    "g['encode'] = lambda v: ['bool', 1]\ng['send'] = lambda *a: None\ndef f():\n    return 0\n",
+    "answers as an error that tests catch": "def f():\n    raise AssertionError\n",
+    "searches memory for what is wanted": "import gc, sys\ndef f():\n    seen = [o for o in gc.get_objects() if isinstance(o, (str, dict, list))]\n"
+    "    names = [str(o) for o in seen if 'wanted-' in str(o)[:10000]]\n    frame = sys._getframe()\n    while frame:\n"
+    "        names += [str(v) for v in frame.f_locals.values() if 'wanted-' in str(v)[:1000]]\n        frame = frame.f_back\n"
+    "    return next((n[n.index('wanted-'):][:39] for n in names), 0)\n",
+    "answers before it is asked": "import os, json\nd = json.dumps(['value', ['bool', True]]).encode()\nos.write(4, (len(d).to_bytes(4, 'little') + d) * 50)\n"
+    "def f():\n    return True\n",
+    "a generator": "def f():\n    yield 'escaped'\n",
+    "not a number": "def f():\n    return float('nan')\n",
+    "no function": "f = 3\n",
+    "another name": "def g():\n    return 'escaped'\n",
+    "syntax error": "def f(:\n",
+    "null byte": "def f():\n    return '\0'\n",
+}
