@@ -21,7 +21,7 @@ from pathlib import Path
 
 import yaml
 
-from experiments.pipeline_stages import all_stages
+from experiments.pipeline_stages import all_stages, experiment_stems, tables_read
 from experiments.profiles import ROOT, Paths, default_profile, load_profile, profile_names, run_command
 
 HEADER = "# Made by `python -m experiments.pipeline write` from experiments/pipeline_stages.py; a test compares the two.\n"
@@ -83,14 +83,21 @@ def make_figures(profile: str) -> None:
     start = time.monotonic()
     if not Paths(profile).scores.exists():
         raise ValueError(f"{Paths(profile).scores.relative_to(ROOT)}: no such file; run `make reproduce PROFILE={profile}` first")
-    stages = {name: stage["cmd"] for name, stage in all_stages(profile).items() if name not in ("data", "train", "evaluate")}
-    verdicts = stages.pop("verdicts")
+    commands = {name: stage["cmd"] for name, stage in all_stages(profile).items()}
+    absent = {stem: path for stem in experiment_stems() for path in tables_read(Paths(profile), stem) if not path.exists()}
+    stages = {stem: commands[stem] for stem in experiment_stems() if stem not in absent}
+    for stem, path in absent.items():
+        print(f"{stem}: left as it is, {path.relative_to(ROOT)} is not measured yet; run `make reproduce PROFILE={profile}`")
     # Processes, not threads: matplotlib is not thread-safe. Each imports its libraries once for all its stages.
     with ProcessPoolExecutor(len(os.sched_getaffinity(0)), mp_context=get_context("spawn")) as pool:
         failed = [name for name, worked in zip(stages, pool.map(run_commands, stages.values()), strict=True) if not worked]
-        if failed or not pool.submit(run_commands, [verdicts]).result():
-            raise ValueError(f"failed: {', '.join(failed or ['verdicts'])}; see the lines above")
-    print(f"{len(stages)} figures and tables and the verdicts of profile {profile} in {time.monotonic() - start:.0f} s")
+        unjudged = [stem for stem in absent if not Paths(profile).results_csv(stem).exists()]
+        last = [] if unjudged else [commands["verdicts"], commands["report"]]
+        if failed or not pool.submit(run_commands, last).result():
+            raise ValueError(f"failed: {', '.join(failed or ['verdicts or report'])}; see the lines above")
+    if unjudged:
+        print(f"verdicts and report: left as they are, because {', '.join(unjudged)} have no results yet")
+    print(f"{len(stages)} figures and tables of profile {profile} in {time.monotonic() - start:.0f} s")
 
 
 def run_commands(commands: list[str]) -> bool:

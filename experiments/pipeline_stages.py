@@ -15,6 +15,12 @@ LIBRARY_ROOMS = ("kernels", "models", "corpus", "tasks", "evaluation", "analysis
 # Sections of a profile each stage reads; `sweep` and `cost` change no result and stand in none.
 TRAIN_SECTIONS = ["corpus", "training", "sizes", "long_runs", "small_runs"]
 EVALUATE_SECTIONS = [*TRAIN_SECTIONS, "evaluation"]
+SERIES_FIELDS = ("sequence_length", "batch_sequences", "series", "sizes", "tokens", "seeds", "num_checkpoints", "validation_sequences", "num_items")
+SERIES_SECTIONS = ["corpus", "training", *(f"passuntil.{field}" for field in SERIES_FIELDS)]
+MEASURE_SECTIONS = [*SERIES_SECTIONS, "passuntil.held_out", "passuntil.sampling"]
+THRESHOLD_SECTIONS = [*TRAIN_SECTIONS, "passuntil.threshold_sampling"]
+# Named by every folder's measure.py through what it calls; the command lines that all folders share stand in stage.py.
+SHARED_BY_FOLDERS = "experiments/stage.py"
 
 
 def experiment_stems() -> list[str]:
@@ -86,42 +92,97 @@ def evaluate_stage(paths: Paths) -> dict:
     }
 
 
+def series_stage(paths: Paths) -> dict:
+    """Training of paper P's series."""
+    return {
+        "cmd": f"python -m experiments.series train --profile {paths.profile}",
+        "deps": [*code_dependencies(["experiments.series_plan"]), relative(paths, paths.data)],
+        "params": [{f"profiles/{paths.profile}.yaml": SERIES_SECTIONS}],
+        "outs": [{relative(paths, paths.series): {"persist": True}}, {relative(paths, paths.series_table): {"cache": False, "persist": True}}],
+    }
+
+
+def pass_rates_stage(paths: Paths) -> dict:
+    """Pass rates of the series, and the losses of their checkpoints."""
+    return {
+        "cmd": f"python -m experiments.series measure --profile {paths.profile}",
+        "deps": [*measure_dependencies(["experiments.series_plan"]), relative(paths, paths.data), relative(paths, paths.series)],
+        "params": [{f"profiles/{paths.profile}.yaml": MEASURE_SECTIONS}],
+        "outs": [
+            {relative(paths, paths.run_pass_rates): {"cache": False, "persist": True}},
+            {relative(paths, paths.pass_rates): {"cache": False}},
+            {relative(paths, paths.series_losses): {"cache": False}},
+        ],
+    }
+
+
+def threshold_stage(paths: Paths) -> dict:
+    """Pass rates of the long runs of paper L on its maths and exam tasks, along training."""
+    inputs = (paths.data, paths.runs, paths.run_scores)
+    return {
+        "cmd": f"python -m experiments.series thresholds --profile {paths.profile}",
+        "deps": [*measure_dependencies(["experiments.sweep_plan"]), *(relative(paths, path) for path in inputs)],
+        "params": [{f"profiles/{paths.profile}.yaml": THRESHOLD_SECTIONS}],
+        "outs": [
+            {relative(paths, paths.run_threshold_pass_rates): {"cache": False, "persist": True}},
+            {relative(paths, paths.threshold_pass_rates): {"cache": False}},
+        ],
+    }
+
+
+def measure_dependencies(modules: list[str]) -> list[str]:
+    """Code that measures pass rates, together with `modules`. series_campaign.py imports what checks the finished table too, which changes no row."""
+    return sorted({*code_dependencies([*modules, "experiments.series_measure"]), "experiments/series_campaign.py"})
+
+
 def data_stage(paths: Paths) -> dict:
     """Corpus and items of a profile other than the default, whose data/ is pinned by data.dvc instead."""
     return {
         "cmd": f"python -m corpus --profile {paths.profile}",
         "deps": code_dependencies(["corpus.__main__"]),
-        "params": [{f"profiles/{paths.profile}.yaml": ["corpus", "training", "long_runs", "small_runs", "evaluation"]}],
+        "params": [{f"profiles/{paths.profile}.yaml": ["corpus", "training", "long_runs", "small_runs", "evaluation", "passuntil"]}],
         "outs": [{relative(paths, paths.data): {"cache": False}}],
     }
 
 
+def tables_read(paths: Paths, stem: str) -> list[Path]:
+    """The tables of instance results that a folder's measure.py reads, told by what it calls; scores where it calls nothing else."""
+    text = module_file(f"experiments.{stem}.measure").read_text(encoding="utf-8")
+    called = {
+        "series_pass_rates": [paths.pass_rates],
+        "series_losses": [paths.series_losses],
+        "threshold_pass_rates": [paths.threshold_pass_rates],
+        "ladder_scores": [paths.scores, paths.runs_table],
+        "no_table": [],
+    }
+    found = [tables for word, tables in called.items() if word in text] or [called["ladder_scores"]]
+    return [path for tables in found for path in tables]
+
+
 def experiment_stage(paths: Paths, stem: str) -> dict:
-    """One figure or table: scores to results.csv, results.csv to the picture, and to a table where plot.py has one."""
+    """One figure or table: instance results to results.csv, results.csv to the picture, and to a table where plot.py has one."""
     modules = [f"experiments.{stem}.measure", f"experiments.{stem}.plot"]
     code = code_dependencies(modules)
     read = {
-        "load_scores": paths.scores,
         "paths.runs_table": paths.runs_table,
         "paths.data": paths.data,
         "paths.items": paths.items,
         "experiments.published": paths.root / "paper" / "published",
     }
-    texts = [
-        module_file(modules[0]).read_text(encoding="utf-8"),
-        *((ROOT / path).read_text(encoding="utf-8") for path in code if path.count("/") == 1 and path.endswith(".py")),
-    ]
-    deps = [relative(paths, path) for word, path in read.items() if any(word in text for text in texts)]
+    own = module_file(modules[0]).read_text(encoding="utf-8")
+    shared = ((ROOT / path).read_text(encoding="utf-8") for path in code if path.count("/") == 1 and path.endswith(".py") and path != SHARED_BY_FOLDERS)
+    texts = [own, *shared]
+    inputs = [*tables_read(paths, stem), *(path for word, path in read.items() if any(word in text for text in texts))]
     outs = [paths.results_csv(stem), paths.figure(stem)]
     if "def table(" in module_file(modules[1]).read_text(encoding="utf-8"):
         outs.append(paths.figure(stem).with_suffix(".md"))
     stage = {
         "cmd": [f"python -m {module} --profile {paths.profile}" for module in modules],
-        "deps": [*code, *deps],
+        "deps": [*code, *dict.fromkeys(relative(paths, path) for path in inputs)],
         "outs": [{relative(paths, path): {"cache": False}} for path in outs],
     }
-    if "load_profile(" in texts[0]:
-        stage["params"] = [{f"profiles/{paths.profile}.yaml": EVALUATE_SECTIONS}]
+    if "load_profile(" in own:
+        stage["params"] = [{f"profiles/{paths.profile}.yaml": [*EVALUATE_SECTIONS, "passuntil"] if "passuntil" in own else EVALUATE_SECTIONS}]
     return stage
 
 
@@ -131,6 +192,18 @@ def verdict_stage(paths: Paths) -> dict:
         "cmd": f"python -m paper.verdicts --profile {paths.profile}",
         "deps": [*code_dependencies(["paper.verdicts"]), "paper/claims.yaml", *(relative(paths, paths.results_csv(stem)) for stem in experiment_stems())],
         "outs": [{relative(paths, paths.verdicts): {"cache": False}}],
+    }
+
+
+def report_stage(paths: Paths) -> dict:
+    """The report, and the verdict table of README: that of the default profile."""
+    tables = [next(iter(out)) for stem in experiment_stems() for out in experiment_stage(paths, stem)["outs"]]
+    inputs = [relative(paths, paths.verdicts), *(path for path in tables if not path.endswith(".png"))]
+    outs = [paths.verdicts.with_name("report.md"), paths.verdicts.with_name("verdict_table.md")]
+    return {
+        "cmd": f"python -m paper.report --profile {paths.profile}" + (" --readme" if paths.is_default else ""),
+        "deps": [*code_dependencies(["paper.report"]), "paper/claims.yaml", "paper/report_source.md", *inputs],
+        "outs": [{relative(paths, path): {"cache": False}} for path in outs],
     }
 
 
@@ -144,5 +217,6 @@ def all_stages(profile: str) -> dict[str, dict]:
     paths = Paths(profile)
     stages = {} if paths.is_default else {"data": data_stage(paths)}
     stages |= {"train": train_stage(paths), "evaluate": evaluate_stage(paths)}
+    stages |= {"train_series": series_stage(paths), "pass_rates": pass_rates_stage(paths), "threshold_pass_rates": threshold_stage(paths)}
     stages |= {stem: experiment_stage(paths, stem) for stem in experiment_stems()}
-    return stages | {"verdicts": verdict_stage(paths)}
+    return stages | {"verdicts": verdict_stage(paths), "report": report_stage(paths)}

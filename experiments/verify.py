@@ -91,7 +91,7 @@ class Checker:
 
     @staticmethod
     def _absent_allowed(paths: Paths) -> set[str]:
-        return {path.relative_to(paths.root).as_posix() for path in (paths.data, paths.runs, paths.items)}
+        return {path.relative_to(paths.root).as_posix() for path in (paths.data, paths.runs, paths.items, paths.series)}
 
     def _check_stage(self, profile: str, name: str, stage: dict, locked: dict, absent_allowed: set[str]) -> None:
         rerun = (
@@ -103,7 +103,7 @@ class Checker:
         for file, values in locked.get("params", {}).items():
             now = yaml.safe_load((self.root / file).read_text(encoding="utf-8"))
             for key, value in values.items():
-                self.compare(f"{profile}: {name}: params {file}:{key}", value, now.get(key), rerun)
+                self.compare(f"{profile}: {name}: params {file}:{key}", value, _field(now, key), rerun)
         for kind in ("deps", "outs"):
             for entry in locked.get(kind, []):
                 found = self.hash_of(entry["path"])
@@ -124,15 +124,23 @@ class Checker:
                     )
 
     def _check_tables(self, paths: Paths) -> None:
-        """Every run with scores stands in runs.csv, with the same recipe."""
-        if not (paths.scores.exists() and paths.runs_table.exists()):
-            return  # named as absent outputs already
-        scores = pd.read_parquet(paths.scores, columns=["run", "recipe_hash"]).drop_duplicates()
-        runs = pd.read_csv(paths.runs_table, dtype=str).set_index("run")["recipe_hash"].to_dict()
-        for run, recipe in zip(scores["run"], scores["recipe_hash"], strict=True):
-            self.compare(
-                f"{paths.profile}: recipe of {run} in scores.parquet, against runs.csv", runs.get(run), recipe, f"run `make reproduce PROFILE={paths.profile}`"
-            )
+        """Every run with scores or pass rates stands in its table of runs, with the same recipe."""
+        pairs = ((paths.scores, paths.runs_table), (paths.pass_rates, paths.series_table), (paths.threshold_pass_rates, paths.runs_table))
+        for table, runs_table in pairs:
+            if not (table.exists() and runs_table.exists()):
+                continue  # named as absent outputs already
+            measured = pd.read_parquet(table, columns=["run", "recipe_hash"]).drop_duplicates()
+            runs = pd.read_csv(runs_table, dtype=str).set_index("run")["recipe_hash"].to_dict()
+            for run, recipe in zip(measured["run"], measured["recipe_hash"], strict=True):
+                what = f"{paths.profile}: recipe of {run} in {table.name}, against {runs_table.name}"
+                self.compare(what, runs.get(run), recipe, f"run `make reproduce PROFILE={paths.profile}`")
+
+
+def _field(content: dict, key: str) -> object:
+    """The value of a dotted key, None where there is none."""
+    for part in key.split("."):
+        content = content.get(part) if isinstance(content, dict) else None
+    return content
 
 
 def _md5(text: str) -> str:

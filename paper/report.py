@@ -22,7 +22,7 @@ from paper.verdict_table import counts, short, verdict_table
 from paper.verdicts import Statistics
 
 SOURCE = Path(__file__).with_name("report_source.md")
-TABLE_START = "| claim"  # of the verdict table
+TABLE_START = "| claim of paper"  # of a verdict table
 MACRO = re.compile(r"\{\{([^{}]+)\}\}")
 
 
@@ -94,14 +94,17 @@ def write_report(paths: Paths) -> list[Path]:
 
 
 def write_readme(paths: Paths) -> Path:
-    """Put a profile's verdict table where README.md has one; returns README.md. ValueError where it has none."""
-    readme, table = paths.root / "README.md", Report(paths, paths.root).fill("{{verdict_table}}").rstrip("\n")
+    """Put a profile's verdict tables where README.md has them; returns README.md. ValueError where it has none."""
+    readme, report = paths.root / "README.md", Report(paths, paths.root)
     lines = readme.read_text(encoding="utf-8").split("\n")
-    first = next((place for place, line in enumerate(lines) if line.startswith(TABLE_START)), None)
-    if first is None:
-        raise ValueError(f"{readme.name}: no line begins with {TABLE_START!r}, so there is no place for the verdict table; paste verdict_table.md once")
-    last = next(place for place, line in enumerate([*lines, ""]) if place > first and not line.startswith("|"))
-    readme.write_text("\n".join([*lines[:first], *table.split("\n"), *lines[last:]]), encoding="utf-8")
+    tables = {f"{TABLE_START} {paper} ": report.fill(f"{{{{verdict_table {paper}}}}}").rstrip("\n").split("\n") for paper in PAPERS}
+    starts = [place for place, line in enumerate(lines) if line.startswith(tuple(tables))]
+    if not starts:
+        raise ValueError(f"{readme.name}: no line begins with {TABLE_START!r}, so there is no place for a verdict table; paste one of verdict_table.md once")
+    for first in reversed(starts):
+        last = next(place for place, line in enumerate([*lines, ""]) if place > first and not line.startswith("|"))
+        lines[first:last] = next(table for start, table in tables.items() if lines[first].startswith(start))
+    readme.write_text("\n".join(lines), encoding="utf-8")
     return readme
 
 
