@@ -32,8 +32,8 @@ def draw(results: pd.DataFrame) -> Figure:
         plotting.task_title(upper, task)
         draw_forecasts(lower, one[one.kind == "forecast"], style)
         statistics = one[one.kind == "statistic"].set_index("metric")
-        plotting.note(upper, f"slope above {plotting.number(statistics.loc['slope_above'])} decades/nat\n"
-                             f"hinge by {plotting.number(statistics.loc['log_hinge_advantage'], 1, 1)} (AICc)", y=0.11, x=0.02)
+        plotting.note(upper, f"decades per nat above:\n{plotting.number(statistics.loc['slope_above'])}\n"
+                             f"hinge by {plotting.number(statistics.loc['log_hinge_advantage'], 1, 1)} (AICc)", y=0.17, x=0.02)
         plotting.note(lower, f"lead {plotting.number(statistics.loc['forecast_lead_share'], 100, 0)} % of the range")
         lower.set_xlabel("distance above the crossing")
     seen = points.value[points.value > 0]
