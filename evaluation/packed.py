@@ -21,7 +21,7 @@ from models import cpu_kernels
 from models.gpt import GPT
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
-HEAD_ROWS = 512  # rows of logits at a time: they stay in the second-level cache
+BLOCK_ROWS = 1024  # rows whose wide activations, or logits, are held at a time: they stay in the second-level cache
 NOT_FINITE = "logits are NaN or infinite: the weights are damaged or their training diverged; delete the checkpoint and rerun the training"
 
 
@@ -108,15 +108,20 @@ class PackedGPT:
             attended_MD = torch.empty(len(x_MD), D, dtype=self.dtype)
             packed_kernels.attend(qkv.reshape(-1), kv.reshape(-1), kv_layout, rows.segments_S4, rows.spans_X2, out_row_M,
                                   _as_numpy(attended_MD).reshape(-1), self.shape_HGK, rows.longest)
-            x_MD, y_MD = self._add_norm(x_MD, _multiply(attended_MD, layer.attention_out), layer.mlp_gain)
-            gate_up_M2 = _multiply(y_MD, layer.gate_up)
-            activated_MF = torch.empty(len(x_MD), self.config.d_ff, dtype=self.dtype)
-            cpu_kernels.swiglu(_as_numpy(gate_up_M2), _as_numpy(activated_MF))
-            branch_MD = _multiply(activated_MF, layer.down)
+            parts = [self._finish(layer, *part) for part in zip(x_MD.split(BLOCK_ROWS), attended_MD.split(BLOCK_ROWS), strict=True)]
+            x_MD, branch_MD = (torch.cat(part) for part in zip(*parts, strict=True))
         _, states_AD = self._add_norm(x_MD, branch_MD, self.final_gain, torch.float32)
         if not torch.isfinite(states_AD).all():
             raise ValueError(NOT_FINITE)
         return states_AD
+
+    def _finish(self, layer: _Layer, x_MD: torch.Tensor, attended_MD: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """What a block does row by row after the attention: the residual stream, and the feed-forward branch not yet added to it."""
+        x_MD, y_MD = self._add_norm(x_MD, _multiply(attended_MD, layer.attention_out), layer.mlp_gain)
+        gate_up_M2 = _multiply(y_MD, layer.gate_up)
+        activated_MF = torch.empty(len(x_MD), self.config.d_ff, dtype=self.dtype)
+        cpu_kernels.swiglu(_as_numpy(gate_up_M2), _as_numpy(activated_MF))
+        return x_MD, _multiply(activated_MF, layer.down)
 
     def _add_norm(self, x_MD: torch.Tensor, branch_MD: torch.Tensor, gain_D: np.ndarray, dtype: torch.dtype | None = None) -> tuple[torch.Tensor, torch.Tensor]:
         added_MD, y_MD = torch.empty_like(x_MD), torch.empty(x_MD.shape, dtype=dtype or self.dtype)
@@ -127,8 +132,8 @@ class PackedGPT:
     def log_probabilities(self, states_AD: torch.Tensor, nodes_Q: np.ndarray, targets_Q: np.ndarray) -> np.ndarray:
         """Log-probability in nats (fp64) of token targets[q] after state nodes[q]; nodes are in ascending order."""
         found_Q = np.empty(len(nodes_Q))
-        for start in range(0, len(states_AD), HEAD_ROWS):
-            logits = _multiply(states_AD[start : start + HEAD_ROWS], self.head).numpy()
+        for start in range(0, len(states_AD), BLOCK_ROWS):
+            logits = _multiply(states_AD[start : start + BLOCK_ROWS], self.head).numpy()
             normalizers = np.empty(len(logits))
             packed_kernels.log_normalizers(logits, normalizers)
             first, last = np.searchsorted(nodes_Q, (start, start + len(logits)))
@@ -140,7 +145,7 @@ class PackedGPT:
 
     def likeliest(self, states_AD: torch.Tensor) -> np.ndarray:
         """The likeliest token [A] after each state."""
-        parts = [_multiply(part, self.head).argmax(-1).numpy() for part in states_AD.split(HEAD_ROWS)]
+        parts = [_multiply(part, self.head).argmax(-1).numpy() for part in states_AD.split(BLOCK_ROWS)]
         return np.concatenate(parts)
 
     def greedy(self, begun: Sequence[Begun], max_new_tokens: int, stop_id: int) -> list[list[int]]:

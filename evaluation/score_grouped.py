@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from evaluation import forward
-from evaluation.contexts import Context
+from evaluation.contexts import Context, Questions
 from models.gpt import GPT
 from tasks.base import Task
 
@@ -27,8 +27,9 @@ def _batches(contexts: list[Context], batch_tokens: int) -> Iterator[list[Contex
             yield group[start : start + num_rows]
 
 
-def score_contexts(model: GPT, contexts: list[Context], task: Task, stop_id: int | None, batch_tokens: int) -> None:
-    """Fills log_likelihoods, and for open form `generated`, of every context."""
+def score_contexts(model: GPT, questions: Questions, task: Task, stop_id: int | None, batch_tokens: int) -> list[Context]:
+    """The contexts with their log_likelihoods, and for open form `generated`."""
+    contexts = questions.fresh_contexts()
     device = model.embedding.weight.device
     waiting: list[tuple[Context, int, forward.Cache]] = []
     for batch in _batches(contexts, batch_tokens):
@@ -49,6 +50,7 @@ def score_contexts(model: GPT, contexts: list[Context], task: Task, stop_id: int
             del waiting[:DECODE_ROWS]
     if waiting:
         _answer(model, waiting, task, stop_id)
+    return contexts
 
 
 def _score_continuations(model: GPT, batch: list[Context], first_RV: torch.Tensor, cache: forward.Cache, batch_tokens: int) -> list[bool]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
 import numpy as np
 
-from evaluation.contexts import Context
+from evaluation.contexts import Context, Questions
 from evaluation.packed import Begun, PackedGPT, Rows
 from evaluation.token_tree import TokenTree, packed
 from tasks.base import Task
@@ -12,44 +16,85 @@ from tasks.base import Task
 DECODE_ROWS = 128  # contexts answered together: enough to hide the cost of a step, few enough to hold their keys and values
 
 
-def score_contexts(model: PackedGPT, contexts: list[Context], task: Task, stop_id: int | None, batch_tokens: int) -> None:
-    """Fills log_likelihoods, and where there is a stop token `generated`, of every context."""
-    requests = [(context, column) for context in contexts for column in range(len(context.continuations))]
-    waiting: list[tuple[Context, Begun]] = []
+@dataclass(frozen=True)
+class _Batch:
+    """One pass: its rows, which of them are asked, and the questions, each a token at an asked row, in the order of their requests and of the rows."""
+
+    rows: Rows
+    asked_A: np.ndarray
+    nodes_Q: np.ndarray
+    targets_Q: np.ndarray
+    by_node_Q: np.ndarray
+    requests: list[tuple[int, int, int, int]]  # context, continuation, its first and last question
+    paths: dict[int, np.ndarray]  # open form: the rows of a context and its first continuation
+
+
+@lru_cache(maxsize=64)
+def _plan(questions: Questions, is_open: bool, batch_tokens: int) -> list[_Batch]:
+    """The passes over a task's questions, the same for every checkpoint."""
+    sequences: list[list[int]] = []
+    owners: list[tuple[int, list[int]]] = []
+    for index, context in enumerate(questions.contexts):
+        columns_by_read: dict[tuple[int, ...], list[int]] = {}
+        for column, continuation in enumerate(context.continuations):
+            columns_by_read.setdefault(tuple(continuation[:-1]), []).append(column)
+        for read, columns in columns_by_read.items():
+            sequences.append([*context.ids, *read])
+            owners.append((index, columns))
+    return [_batch(questions, tree, [owners[member] for member in members], rows, is_open) for tree, members, rows in packed(sequences, batch_tokens)]
+
+
+def _batch(questions: Questions, tree: TokenTree, owners: list[tuple[int, list[int]]], rows: list[np.ndarray], is_open: bool) -> _Batch:
+    rows_Q, targets_Q, requests, at = [], [], [], 0
+    for (index, columns), path in zip(owners, rows, strict=True):
+        context = questions.contexts[index]
+        for column in columns:
+            rows_Q.append(path[len(context.ids) - 1 :])
+            targets_Q += context.continuations[column]
+            requests.append((index, column, at, len(targets_Q)))
+            at = len(targets_Q)
+    asked_A, nodes_Q = np.unique(np.concatenate(rows_Q), return_inverse=True)
+    paths = {index: path for (index, columns), path in zip(owners, rows, strict=True) if is_open and 0 in columns}
+    return _Batch(Rows.of_tree(tree), asked_A, nodes_Q, np.array(targets_Q), np.argsort(nodes_Q, kind="stable"), requests, paths)
+
+
+def score_contexts(model: PackedGPT, questions: Questions, task: Task, stop_id: int | None, batch_tokens: int) -> list[Context]:
+    """The contexts with their log_likelihoods, and for open form `generated`."""
+    contexts = questions.fresh_contexts()
     for context in contexts:
         context.log_likelihoods = [0.0] * len(context.continuations)
-    for tree, members, rows in packed([context.ids + context.continuations[column][:-1] for context, column in requests], batch_tokens):
-        asked = [(*requests[index], path_rows) for index, path_rows in zip(members, rows, strict=True)]
-        waiting += _score_tree(model, tree, asked, task, stop_id)
+    waiting: list[tuple[Context, Begun]] = []
+    for batch in _plan(questions, stop_id is not None, batch_tokens):
+        kept: list[np.ndarray] | None = None if stop_id is None else []
+        states_AD = model.states(batch.rows, batch.asked_A, kept=kept)
+        found_Q = np.empty(len(batch.nodes_Q))
+        found_Q[batch.by_node_Q] = model.log_probabilities(states_AD, batch.nodes_Q[batch.by_node_Q], batch.targets_Q[batch.by_node_Q])
+        for index, column, first, last in batch.requests:
+            contexts[index].log_likelihoods[column] = math.fsum(found_Q[first:last])
+        if stop_id is None:
+            continue
+        waiting += _begin_answers(contexts, batch, model.likeliest(states_AD)[batch.nodes_Q], kept, task.max_new_tokens, stop_id)
         while len(waiting) >= DECODE_ROWS:
             _answer(model, waiting[:DECODE_ROWS], task, stop_id)
             del waiting[:DECODE_ROWS]
     if waiting:
         _answer(model, waiting, task, stop_id)
+    return contexts
 
 
-def _score_tree(
-    model: PackedGPT, tree: TokenTree, asked: list[tuple[Context, int, np.ndarray]], task: Task, stop_id: int | None
+def _begin_answers(
+    contexts: list[Context], batch: _Batch, likeliest_Q: np.ndarray, kept: list[np.ndarray], max_new_tokens: int, stop_id: int
 ) -> list[tuple[Context, Begun]]:
-    """Scores the requests of one tree; returns the contexts whose greedy answer is not known yet."""
-    rows_Q = np.concatenate([rows[len(context.ids) - 1 :] for context, _, rows in asked])
-    targets_Q = np.concatenate([context.continuations[column] for context, column, _ in asked])
-    asked_A, nodes_Q = np.unique(rows_Q, return_inverse=True)
-    kept: list[np.ndarray] | None = None if stop_id is None else []
-    states_AD = model.states(Rows.of_tree(tree), asked_A, kept=kept)
-    order_Q, found_Q = np.argsort(nodes_Q, kind="stable"), np.empty(len(nodes_Q))
-    found_Q[order_Q] = model.log_probabilities(states_AD, nodes_Q[order_Q], targets_Q[order_Q])
-    likeliest_Q = None if stop_id is None else model.likeliest(states_AD)[nodes_Q]
-    waiting, at = [], 0
-    for context, column, rows in asked:
-        length = len(context.continuations[column])
-        context.log_likelihoods[column] = float(found_Q[at : at + length].sum())
-        if stop_id is not None and column == 0:
-            num_read, context.generated, token = _begin(context.continuations[0], likeliest_Q[at : at + length], task.max_new_tokens, stop_id)
-            if token is not None:
-                read = rows[: len(context.ids) + num_read]
-                waiting.append((context, Begun(context.generated, [kv[read] for kv in kept], token)))
-        at += length
+    """Fills the greedy answers that a batch's reference solutions already tell; returns the contexts whose answer must go on, with what is known of it."""
+    waiting = []
+    for index, column, first, last in batch.requests:
+        if column > 0:
+            continue
+        context = contexts[index]
+        num_read, context.generated, token = _begin(context.continuations[0], likeliest_Q[first:last], max_new_tokens, stop_id)
+        if token is not None:
+            read = batch.paths[index][: len(context.ids) + num_read]
+            waiting.append((context, Begun(context.generated, [kv[read] for kv in kept], token)))
     return waiting
 
 

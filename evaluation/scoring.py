@@ -14,7 +14,7 @@ import torch
 from tokenizers import Tokenizer
 
 from evaluation import forward, metrics, score_grouped, score_packed
-from evaluation.contexts import Context, check_lengths, distinct_contexts, find_stop_id
+from evaluation.contexts import Context, check_lengths, find_stop_id, read_questions
 from evaluation.packed import PackedGPT
 from models.gpt import GPT
 from tasks.base import Item, Task
@@ -44,16 +44,16 @@ def score_items(model: GPT | PackedGPT, tokenizer: Tokenizer, items: Sequence[It
     ValueError with one line for an item of another task, a prompt longer than the model's context, a continuation without tokens, a stop text
     that is not one token, logits that are not finite.
     """
-    contexts, places = distinct_contexts(tokenizer, items, task)
-    check_lengths(contexts, task, model.config.max_sequence_length)
+    questions = read_questions(tokenizer, tuple(items), task)
+    check_lengths(questions.contexts, task, model.config.max_sequence_length)
     stop_id = find_stop_id(tokenizer, task) if task.answer_form == "open" else None
     with torch.inference_mode():
         prepared = prepare(model)
         room = score_packed if isinstance(prepared, PackedGPT) else score_grouped
-        room.score_contexts(prepared, contexts, task, stop_id, batch_tokens)
+        contexts = room.score_contexts(prepared, questions, task, stop_id, batch_tokens)
     if task.answer_form == "open":
-        return _open_table(tokenizer, items, task, contexts, places)
-    return _choice_table(items, task, contexts, places)
+        return _open_table(tokenizer, items, task, contexts, questions.places)
+    return _choice_table(items, task, contexts, questions.places)
 
 
 def validation_losses(model: GPT | PackedGPT, tokens: np.ndarray, batch_tokens: int = BATCH_TOKENS) -> np.ndarray:
