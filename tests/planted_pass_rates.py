@@ -40,7 +40,6 @@ class PassPlant:
     bends: Mapping[str, float] = field(default_factory=dict)  # task -> coefficient of (log N)^2 in F; below 0 is accelerated
     held_out_shift: float = 0.0  # added to F at the held-out sizes
     sudden_at: float = 0.0  # below this many parameters nothing ever passes
-    has_stepping_items: bool = False  # the mean over items keeps the law, but one item after the other steps from 0 to 0.9
     share_unpassable: float = 0.0
     beam_passes_from: float = 0.6  # pass rate from which beam search passes
     answer_floor: float = 0.0  # irreducible loss per answer token, in nats
@@ -93,9 +92,6 @@ def rates_of(plant: PassPlant, task: str, runs: pd.DataFrame) -> tuple[np.ndarra
     f = f + plant.run_noise * rng.normal(size=(num_runs, 1)) + plant.item_noise * rng.normal(size=(num_runs, items))
     f = f + plant.held_out_shift * runs.is_held_out.to_numpy()[:, None]
     rates = np.exp(-np.exp(f))
-    if plant.has_stepping_items:
-        law = np.exp(-np.exp(plant.log_hazard - plant.alpha * (x - sizes[0])))
-        rates = np.clip(items * law - 0.9 * np.arange(items), 0.0, 0.9)
     rates = rates * (x >= np.log(max(plant.sudden_at, 1.0)))
     rates[:, : round(plant.share_unpassable * items)] = 0.0
     return np.where(rates < NO_RATE, 0.0, rates), np.exp(f) + plant.answer_floor * lengths, lengths
