@@ -1,0 +1,273 @@
+"""Attempts per second of PassUntil against batched, cached `transformers.generate`: same model, same items, same checkers, one thread each.
+
+    python -m benchmarks.passuntil [--model CHECKPOINT] [--tasks ...] [--minutes 12]
+
+Per task and K = 1e3, 1e4, 1e5 attempts per item: our shared prefixes (method "shared"), which draw K attempts as counts on a tree, and our plain sampling
+(method "sampled"). The peer draws one by one, so its rate does not hang on K; it and plain sampling are timed at fewer attempts (`timed_attempts`,
+`peer_timed_attempts`). The peer's batch size, and whether its rows share the prompt's cache, are searched for each task. All take turns, item by item and
+round by round; rates are sums over the items of a round, the row has the median over the rounds. Rates are attempts per CPU second (on a GPU per second).
+vLLM is timed where it is installed and a GPU is there. `length_and_entropy`: how the gain falls with the length of an answer and with the entropy of an
+attempt, on one prompt, where no branch is ever dropped. Writes benchmarks/results/passuntil.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+import transformers
+from safetensors import SafetensorError, safe_open
+
+from benchmarks.evaluation import processor
+from benchmarks.passuntil_peer import GeneratePeer, VLLMPeer, ending_tokens, has_vllm, with_batch
+from corpus import tokenizer as own_tokenizer
+from evaluation.attempt import Decoding, log_weights
+from evaluation.pass_inputs import Asked, AskedTask, PassModel, load_asked, load_model
+from evaluation.pass_random import attempt_uniforms, draw_tokens, stream_key
+from evaluation.passuntil import count_until, sample_until
+from models import checkpoint, huggingface
+from tasks import PASS_TASKS
+
+ROOT = Path(__file__).resolve().parent
+DATA = [ROOT.parent / "data" / "passuntil", ROOT.parent / "data"]
+ATTEMPTS = (1_000, 10_000, 100_000)
+NUM_ITEMS, MAX_ROUNDS, MINUTES = 3, 5, 12.0
+PEER_BATCHES = (64, 256, 1024)
+PLAIN_ATTEMPTS = 1024  # of those that draw one by one: a batch of the largest size, or whole ones of the smaller sizes
+STATISTICS_ATTEMPTS = 512
+LENGTHS, TEMPERATURES, SWEEP_ATTEMPTS, SWEEP_LENGTH = (2, 4, 8, 16, 32), (0.3, 0.6, 1.0, 1.5), 10_000, 8
+SWEEP_SHARE = 0.15  # of the time
+GOALS = {"exact-answer tasks, K = 100,000": 50.0, "program_synthesis, K = 100,000": 5.0, "every row": 1.0}
+
+
+class AnyText:
+    """Passes nothing and keeps every branch open: what the tree gains without a checker's help."""
+
+    def passes(self, text: str) -> bool:
+        """Never."""
+        return False
+
+    def viable(self, text: str) -> bool:
+        """Always."""
+        return True
+
+    def accepted(self) -> None:
+        """Not listed."""
+
+
+def clock() -> float:
+    """CPU seconds of this process, so that other load does not count; on a GPU seconds."""
+    return time.perf_counter() if torch.cuda.is_available() else time.process_time()
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Seconds that the work takes."""
+    began = clock()
+    work()
+    return clock() - began
+
+
+def largest_checkpoint(folder: Path, data: Path) -> Path:
+    """The checkpoint of the most parameters, then the most tokens, under `folder` that was trained with the tokenizer of `data`. ValueError without one."""
+    fingerprint, found = own_tokenizer.fingerprint(own_tokenizer.load(data / "tokenizer.json")), []
+    for path in sorted(folder.rglob("checkpoints/*.safetensors")):
+        try:
+            with safe_open(str(path), framework="pt") as file:
+                header = file.metadata() or {}
+        except (SafetensorError, OSError):
+            continue  # one that is being written now
+        if header.get("tokenizer_fingerprint") == fingerprint:
+            found.append((path.stat().st_size, int(header["tokens_seen"]), path))
+    if not found:
+        raise ValueError(f"no checkpoint under {folder} has the tokenizer of {data}; train the series or name one with --model")
+    return max(found)[-1]
+
+
+class Bench:
+    """The model on both sides, and how each draws attempts."""
+
+    def __init__(self, path: Path, folder: Path):
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.model: PassModel = load_model(str(path), DATA, device=device)
+        self.pieces = self.model.pieces("")
+        llama = huggingface.to_llama(checkpoint.load(path)[0])
+        self.peers = [GeneratePeer(llama.to(device), self.pieces)]
+        if has_vllm():
+            llama.save_pretrained(folder)
+            self.peers.append(VLLMPeer(folder, self.pieces))
+
+    def count(self, item: Asked, decoding: Decoding, num_attempts: int, turn: int) -> float:
+        """Seconds of our shared prefixes."""
+        key = (f"turn {turn}", "benchmark", item.item_id)
+        ids = self.model.encode_prompt(item.context)
+        return timed(lambda: count_until(self.model.reader, ids, self.pieces, item.checker, decoding, None, num_attempts, key))
+
+    def sample(self, item: Asked, decoding: Decoding, turn: int) -> float:
+        """Seconds of PLAIN_ATTEMPTS of our plain sampling."""
+        key = (f"turn {turn}", "benchmark", item.item_id)
+        ids = self.model.encode_prompt(item.context)
+        return timed(lambda: sample_until(self.model.reader, ids, self.pieces, item.checker, decoding, None, PLAIN_ATTEMPTS, key))
+
+    def peer(self, peer, item: Asked, decoding: Decoding, num_attempts: int = PLAIN_ATTEMPTS) -> float:
+        """Seconds of a peer's attempts."""
+        ids = self.model.encode_prompt(item.context)
+        return timed(lambda: peer.count_passes(ids, item.checker, decoding, num_attempts))
+
+    def tuned_peers(self, item: Asked, decoding: Decoding) -> list:
+        """The peers in the way that is fastest on this task."""
+        generate, *others = self.peers
+        ways = [with_batch(generate, batch, reuses) for batch, reuses in itertools.product(PEER_BATCHES, (True, False))]
+        self.peer(ways[0], item, decoding, ways[0].batch)  # first calls load the libraries' kernels
+        return [min(ways, key=lambda way: self.peer(way, item, decoding, way.batch) / way.batch), *others]
+
+    def attempt_statistics(self, item: Asked, decoding: Decoding) -> dict[str, float]:
+        """Mean length of an attempt in tokens and its entropy in nats (mean negative log-probability), over STATISTICS_ATTEMPTS attempts."""
+        log_probabilities, frontier = self.model.reader.start(self.model.encode_prompt(item.context))
+        stream, ends = stream_key("statistics", item.item_id), ending_tokens(self.pieces, decoding.stop)
+        running, rows = np.arange(STATISTICS_ATTEMPTS), np.zeros(STATISTICS_ATTEMPTS, np.int64)
+        lengths, nats = np.zeros(STATISTICS_ATTEMPTS), np.zeros(STATISTICS_ATTEMPTS)
+        for place in range(decoding.max_new_tokens):
+            logs = log_weights(log_probabilities, decoding)[rows]
+            tokens = draw_tokens(np.exp(logs), attempt_uniforms(stream, running, place))
+            lengths[running] += 1
+            nats[running] -= logs[np.arange(len(running)), tokens]
+            goes_on = ~np.isin(tokens, ends)
+            if not goes_on.any() or place + 1 == decoding.max_new_tokens:
+                break
+            log_probabilities, frontier = self.model.reader.extend(frontier, rows[goes_on], tokens[goes_on])
+            running, rows = running[goes_on], np.arange(goes_on.sum())
+        return {"attempt_tokens": round(float(lengths.mean()), 2), "attempt_entropy_nats": round(float(nats.mean()), 3)}
+
+
+def measure_task(bench: Bench, task: AskedTask, budget_seconds: float) -> list[dict]:
+    """Rows of one task: shared at every K, and plain sampling. Rounds go on until the time is spent; the first one may end after an item for that."""
+    decoding, deadline, items = Decoding(task.max_new_tokens, task.stop), clock() + budget_seconds, list(task.items)
+    peers = bench.tuned_peers(task.items[0], decoding)
+    bench.count(task.items[0], decoding, ATTEMPTS[0], -1)
+    seconds: dict[object, list[float]] = {}
+    for turn in range(MAX_ROUNDS):  # interleaved, so that a busy spell of the machine falls on all
+        began, sums = clock(), dict.fromkeys([*ATTEMPTS, "sampled", *(peer.about for peer in peers)], 0.0)
+        for place, item in enumerate(items):
+            if turn == 0 and place and clock() > deadline:
+                del items[place:]
+                break
+            for num_attempts in ATTEMPTS:
+                sums[num_attempts] += bench.count(item, decoding, num_attempts, turn)
+            sums["sampled"] += bench.sample(item, decoding, turn)
+            for peer in peers:
+                sums[peer.about] += bench.peer(peer, item, decoding)
+        for name, value in sums.items():
+            seconds.setdefault(name, []).append(value)
+        if clock() + (clock() - began) > deadline:
+            break
+    statistics_ = [bench.attempt_statistics(item, decoding) for item in items]
+    about = {name: round(statistics.mean(row[name] for row in statistics_), 3) for name in statistics_[0]}
+    is_listed = task.items[0].checker.accepted() is not None
+    return task_rows(task.name, seconds, len(items), {**about, "is_exact_answer": is_listed})
+
+
+def task_rows(task: str, seconds: dict[object, list[float]], num_items: int, about: dict) -> list[dict]:
+    """Rows of the contract from the seconds of each round, by K, "sampled" and peer; attempts are per item."""
+    rates = {name: statistics.median(num_items * (name if isinstance(name, int) else PLAIN_ATTEMPTS) / value for value in values)
+             for name, values in seconds.items()}
+    peer = max((name for name in rates if isinstance(name, str) and name != "sampled"), key=rates.get)
+    rows = []
+    for method, attempts, timed_attempts in [("shared", K, K) for K in seconds if isinstance(K, int)] + [("sampled", max(ATTEMPTS), PLAIN_ATTEMPTS)]:
+        rate = rates[attempts if method == "shared" else "sampled"]
+        rows.append({"task": task, "attempts_per_item": attempts, "attempts_per_second": round(rate, 1), "peer": peer,
+                     "peer_attempts_per_second": round(rates[peer], 1), "ratio_to_best_peer": round(rate / rates[peer], 2), "method": method,
+                     "timed_attempts": timed_attempts, "peer_timed_attempts": PLAIN_ATTEMPTS, "num_items": num_items,
+                     "num_rounds": len(seconds[peer]), **about})
+    return rows
+
+
+def length_and_entropy(bench: Bench, item: Asked, budget_seconds: float) -> list[dict]:
+    """The ratio at SWEEP_ATTEMPTS attempts by length at temperature 1, and by temperature at one length; no stop, no branch dropped. Cheap rows first."""
+    deadline, rows = clock() + budget_seconds, []
+    open_item = Asked(item.item_id, item.context, item.reference, AnyText())
+    for length, temperature in sorted({(length, 1.0) for length in LENGTHS} | {(SWEEP_LENGTH, temperature) for temperature in TEMPERATURES}):
+        if clock() > deadline:
+            break
+        decoding = Decoding(length, "", temperature)
+        peer = bench.tuned_peers(open_item, decoding)[0]
+        seconds = {SWEEP_ATTEMPTS: [], peer.about: [], "sampled": []}
+        for turn in range(2):
+            seconds[SWEEP_ATTEMPTS].append(bench.count(open_item, decoding, SWEEP_ATTEMPTS, turn))
+            seconds["sampled"].append(bench.sample(open_item, decoding, turn))
+            seconds[peer.about].append(bench.peer(peer, open_item, decoding))
+        about = {"max_new_tokens": length, "temperature": temperature, **bench.attempt_statistics(open_item, decoding)}
+        rows += [row for row in task_rows("any text", seconds, 1, about) if row["method"] == "shared"]
+    return rows
+
+
+def goals(rows: list[dict]) -> dict[str, dict]:
+    """Each goal with the smallest ratio of the rows it speaks of; None where there are none."""
+    most = [row for row in rows if row["method"] == "shared" and row["attempts_per_item"] == max(ATTEMPTS)]
+    groups = ([row for row in most if row["is_exact_answer"]], [row for row in most if row["task"] == "program_synthesis"], rows)
+    return {name: {"goal": goal, "smallest_ratio": min((row["ratio_to_best_peer"] for row in group), default=None)}
+            for (name, goal), group in zip(GOALS.items(), groups, strict=True)}
+
+
+def asked_tasks(bench: Bench, names: list[str] | None, num_items: int) -> list[AskedTask]:
+    """The tasks that there are items for beside the model's tokenizer; those of `names` must be there. ValueError where none is."""
+    items = bench.model.data / "items"
+    chosen = names or [name for name in (*PASS_TASKS, "exam", "exam_zh") if (items / f"{name}.jsonl").exists()]
+    if not chosen:
+        raise ValueError(f"{items}: no items of a task with checkers; build them with `python -m corpus`")
+    return [load_asked(name, items / f"{name}.jsonl", num_items) for name in chosen]
+
+
+def main() -> int:
+    """Measure task by task, write, print; exit code 2 with one line for bad input."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", type=Path, help="checkpoint; by default the largest one of a series of paper P under results/")
+    parser.add_argument("--tasks", nargs="+")
+    parser.add_argument("--minutes", type=float, default=MINUTES, help="CPU time of the whole run, about; at least one item of every task is measured")
+    parser.add_argument("--num-items", type=int, default=NUM_ITEMS)
+    parser.add_argument("--out", type=Path, default=ROOT / "results" / "passuntil.json")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            bench = Bench(arguments.model or largest_checkpoint(ROOT.parent / "results", DATA[0]), Path(folder))
+            tasks = asked_tasks(bench, arguments.tasks, arguments.num_items)
+        except ValueError as error:
+            print(f"passuntil: {error}", file=sys.stderr)
+            return 2
+        rows, ends = [], clock() + 60 * arguments.minutes
+        for place, task in enumerate(tasks):
+            left = ends - clock() - 60 * arguments.minutes * SWEEP_SHARE
+            rows += measure_task(bench, task, left / (len(tasks) - place))
+            print(*map(line, rows[-len(ATTEMPTS) - 1 :]), sep="\n", flush=True)
+        sweep = length_and_entropy(bench, tasks[0].items[0], ends - clock())
+    machine = {"processor": processor(), "cores": os.cpu_count(), "threads": 1, "device": "cuda" if torch.cuda.is_available() else "cpu",
+               "python": platform.python_version(), "torch": torch.__version__, "transformers": transformers.__version__}
+    model = {name: bench.model.about[name] for name in ("run", "tokens_seen", "num_parameters", "num_nonembedding_parameters", "weight_hash")}
+    time_ = "seconds" if torch.cuda.is_available() else "CPU seconds of one thread"
+    out = {"machine": machine, "model": model, "time": f"{time_}, median of rounds", "goals": goals(rows), "rows": rows, "length_and_entropy": sweep}
+    arguments.out.parent.mkdir(exist_ok=True)
+    arguments.out.write_text(json.dumps(out, indent=1) + "\n")
+    print(*map(line, sweep), *(f"{name}: goal {goal['goal']}, smallest ratio {goal['smallest_ratio']}" for name, goal in out["goals"].items()), sep="\n")
+    return 0
+
+
+def line(row: dict) -> str:
+    """One row for people."""
+    shape = f"{row['attempt_tokens']:5.1f} tokens, {row['attempt_entropy_nats']:5.1f} nats"
+    rates = f"{row['attempts_per_second']:12,.0f} attempts/s, {row['peer']} {row['peer_attempts_per_second']:8,.0f}, ratio {row['ratio_to_best_peer']:8.1f}"
+    return f"{row['task']:42s} {row['method']:8s} K {row['attempts_per_item']:7,d}, {shape}: {rates}"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
