@@ -24,6 +24,7 @@ from models import checkpoint
 from tasks import checkers
 from tasks.base import load_items
 from tasks.checkers import Checker
+from tasks.real_passes import REAL_PASS_TASKS, Runner, load_passes
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -122,11 +123,16 @@ def _load_huggingface(name: str, dtype: str, device: str) -> PassModel:
     )
 
 
-def load_asked(task_name: str, path: Path, num_items: int | None = None) -> AskedTask:
-    """The first `num_items` items of a file and their checkers. ValueError in one line for a task without checker and a bad file of items."""
-    stop, max_new_tokens = checkers.attempt_limits(task_name)
+def load_asked(task_name: str, path: Path, num_items: int | None = None, runner: Runner | None = None) -> AskedTask:
+    """The first `num_items` items of a file and their checkers: of one of our tasks, or of a published one (tasks/real_passes.py; HumanEval needs a
+    runner of programs, Sandbox.passes). ValueError in one line for a task without checker and a bad file of items."""
     if not path.exists():
         raise ValueError(f"{path}: no such file of items; build it with `python -m corpus` or name one with --items")
+    if task_name in REAL_PASS_TASKS:
+        loaded = load_passes(task_name, path, num_items, runner=runner)
+        asked = tuple(Asked(item.item_id, *item.requests[0], judge) for item, judge in zip(loaded.items, loaded.checkers, strict=True))
+        return AskedTask(task_name, loaded.task.stop, loaded.task.max_new_tokens, asked)
+    stop, max_new_tokens = checkers.attempt_limits(task_name)
     items = load_items(path)
     if num_items is not None and not 1 <= num_items <= len(items):
         raise ValueError(f"num_items is {num_items}, {path} holds {len(items)}; ask for 1 to {len(items)}")
@@ -135,3 +141,12 @@ def load_asked(task_name: str, path: Path, num_items: int | None = None) -> Aske
         context, reference = item.requests[item.answer if isinstance(item.answer, int) else 0]
         asked.append(Asked(item.item_id, context, reference, checkers.checker(task_name, item)))
     return AskedTask(task_name, stop, max_new_tokens, tuple(asked))
+
+
+def check_task(task_name: str) -> None:
+    """ValueError in one line for a task without checker."""
+    if task_name not in REAL_PASS_TASKS:
+        try:
+            checkers.attempt_limits(task_name)
+        except ValueError as error:
+            raise ValueError(f"{error}, or a published one: {', '.join(REAL_PASS_TASKS)}") from error

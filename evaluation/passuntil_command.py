@@ -1,7 +1,7 @@
 """`python -m evaluation.passuntil`: the pass rates of any model on any task that has checkers, one row of a table per item.
 
     python -m evaluation.passuntil --model CHECKPOINT.safetensors --task program_synthesis --out passes.parquet
-    python -m evaluation.passuntil --model FOLDER_OR_NAME --task emoji_movie --items data/passuntil/items/emoji_movie.jsonl --out passes.parquet
+    python -m evaluation.passuntil --model FOLDER_OR_NAME --task HumanEval --items HumanEval.jsonl.gz --out passes.parquet
 
 An entry point, so the one place in this room that knows paths and a command line. The method `shared` counts attempts on a tree of shared prefixes and
 has the law of `sampled`, which draws one by one; `exact` gives certified bounds of the pass probability itself. An interrupted command goes on where it
@@ -26,10 +26,12 @@ import pandas as pd
 from evaluation.attempt import Decoding, check_request
 from evaluation.next_token import NextToken
 from evaluation.pass_exact import pass_probability
-from evaluation.pass_inputs import DTYPES, Asked, AskedTask, PassModel, load_asked, load_model
+from evaluation.pass_inputs import DTYPES, Asked, AskedTask, PassModel, check_task, load_asked, load_model
 from evaluation.pass_progress import PassProgress, duration
 from evaluation.passuntil import count_until, sample_until
+from evaluation.sandbox import Sandbox
 from models.checkpoint import atomic_write
+from tasks.real_passes import FILES, REAL_PASS_TASKS, Runner
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 COUNTING = {"shared": count_until, "sampled": sample_until}
@@ -63,7 +65,7 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     out = argparse.ArgumentParser(prog="python -m evaluation.passuntil", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     out.add_argument("--model", required=True, help="a .safetensors checkpoint of this project, or a transformers folder or name")
-    out.add_argument("--task", required=True, help="a task with checkers, e.g. program_synthesis, emoji_movie, maths")
+    out.add_argument("--task", required=True, help="a task with checkers: ours (program_synthesis, maths, ...) or a published one (HumanEval, ...)")
     out.add_argument("--items", type=Path, help="file of items; by default that of the task in the folder of the model's tokenizer")
     out.add_argument("--num-items", type=int, help="only the first so many items")
     out.add_argument("--target", type=int, default=TARGET, help=f"passes at which sampling stops, 0: never (default {TARGET})")
@@ -79,17 +81,20 @@ def parser() -> argparse.ArgumentParser:
     return out
 
 
-def make_plan(arguments: argparse.Namespace) -> Plan:
-    """Loads model and items and checks all of it before anything is sampled. ValueError in one line for bad input."""
+def make_plan(arguments: argparse.Namespace, runner: Runner | None = None) -> Plan:
+    """Loads model and items and checks all of it before anything is sampled. ValueError in one line for bad input. `runner` runs HumanEval's programs."""
     if arguments.out.suffix != ".parquet":
         raise ValueError(f"--out is {arguments.out}; name a file that ends in .parquet")
     if arguments.out.exists():
         raise ValueError(f"--out {arguments.out} exists already; delete it or name another")
+    check_task(arguments.task)
+    if arguments.task in REAL_PASS_TASKS and arguments.items is None:
+        raise ValueError(f"task {arguments.task} is published elsewhere; name its file {FILES[arguments.task][0]} ({FILES[arguments.task][1]}) with --items")
     target = arguments.target or None
     folders = arguments.data or [DATA / "passuntil", DATA]
     model = load_model(arguments.model, folders, arguments.dtype, arguments.device)
     path = arguments.items or (model.data or folders[0]) / "items" / f"{arguments.task}.jsonl"
-    task = load_asked(arguments.task, path, arguments.num_items)
+    task = load_asked(arguments.task, path, arguments.num_items, runner)
     max_new_tokens = task.max_new_tokens if arguments.max_new_tokens is None else arguments.max_new_tokens
     decoding = Decoding(max_new_tokens, task.stop, arguments.temperature, arguments.top_p)
     pieces = model.pieces(task.stop)
@@ -226,8 +231,10 @@ def main(argv: list[str] | None = None) -> int:
     """Exit code 0; 2 for bad input with one line on stderr; 1 where the disk or the model failed on the way; 130 after Ctrl-C. What was counted is kept."""
     arguments = parser().parse_args(argv)
     state_path = arguments.out.with_name(arguments.out.name + ".state.json")
+    sandbox = None
     try:
-        plan = make_plan(arguments)
+        sandbox = Sandbox() if arguments.task == "HumanEval" else None
+        plan = make_plan(arguments, sandbox.passes if sandbox else None)
         state = State(state_path, plan.settings)
         state.save(is_due=True)  # a place that cannot be written is found before the work
         num_done, num_items = len(state.rows), len(plan.task.items)
@@ -244,6 +251,9 @@ def main(argv: list[str] | None = None) -> int:
         return _failed(error, 1)
     except KeyboardInterrupt:
         return _failed("interrupted; the same command goes on from what was counted", 130)
+    finally:
+        if sandbox:
+            sandbox.close()
     print(summary(plan, table))
     return 0
 

@@ -1,5 +1,6 @@
 """`python -m evaluation.passuntil`: our checkpoints and transformers models, the same numbers after an interruption, one clear line for bad input."""
 
+import json
 import math
 import subprocess
 import sys
@@ -100,6 +101,24 @@ def test_a_byte_level_gpt2_folder_works(folder, tmp_path):
     tokenizer.save_pretrained(tmp_path / "gpt2")
     table = run(folder, tmp_path / "passes.parquet", model=tmp_path / "gpt2", num_items=2)
     assert table.passes.sum() > 0 and (table.run == "gpt2").all()
+
+
+REAL_FILES = {
+    "emoji_movie_bigbench": json.dumps({"examples": [{"input": f"Which film is {number}?", "target": title} for number, title in enumerate("abcd")]}),
+    "date_understanding_bigbench": json.dumps({"examples": [{"input": f"Day {day}?\nOptions:\n(A) 1\n(B) 2", "target": "(B)"} for day in range(4)]}),
+    "HumanEval": json.dumps({"task_id": "HumanEval/0", "prompt": "def f():\n", "canonical_solution": "    return 1\n", "entry_point": "f",
+                             "test": "def check(candidate):\n    assert candidate() == 1\n"}),
+}
+
+
+@pytest.mark.parametrize("task", REAL_FILES)
+def test_published_tasks_are_read_from_their_files(folder, tmp_path, capsys, task):
+    items = tmp_path / ("rows.jsonl" if task == "HumanEval" else "rows.json")
+    items.write_text(REAL_FILES[task])
+    table = run(folder, tmp_path / "passes.parquet", task=task, items=items, cap=20, target=0, max_new_tokens=4)
+    assert len(table) == (1 if task == "HumanEval" else 2) and (table.attempts == 20).all() and (table.answer_tokens > 1).all()
+    assert main(arguments(folder, tmp_path / "again.parquet", task=task)) == 2
+    assert "with --items" in capsys.readouterr().err
 
 
 def plan_of(folder: Path, out: Path, **options):
