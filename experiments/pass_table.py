@@ -59,12 +59,12 @@ def load_series_losses(path: Path) -> pd.DataFrame:
 
 def series_pass_rates(paths: Paths) -> pd.DataFrame:
     """The pass rates of a profile's series runs at their last checkpoint: what most passuntil_* folders measure."""
-    return load_pass_rates(paths.results / "pass_rates.parquet")
+    return load_pass_rates(paths.pass_rates)
 
 
 def series_losses(paths: Paths) -> pd.DataFrame:
     """The losses of a profile's series runs."""
-    return load_series_losses(paths.results / "series_losses.csv")
+    return load_series_losses(paths.series_losses)
 
 
 def _check_columns(path: Path, table: pd.DataFrame, columns: tuple[str, ...], finite: tuple[str, ...]) -> None:
@@ -120,10 +120,14 @@ def item_rates(rows: pd.DataFrame) -> np.ndarray:
 
 
 def exact_rates(rows: pd.DataFrame) -> np.ndarray:
-    """Pass probability of each row of method exact, [n]: the geometric middle of its certified bounds, 0 where the upper one is 0."""
-    low, high = rows.log_pass_low.to_numpy(float), rows.log_pass_high.to_numpy(float)
-    with np.errstate(invalid="ignore"):
-        return np.where(np.isneginf(high), 0.0, np.exp(np.where(np.isneginf(low), high - np.log(2), (low + high) / 2)))
+    """Pass probability of each row of method exact, [n]: the middle of its certified bounds (equal but for the search's tolerance where it finished)."""
+    low, high = exact_bounds(rows)
+    return (low + high) / 2
+
+
+def exact_bounds(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Certified lower and upper bound of the pass probability of each row of method exact, [n] each; far apart where the search met its limit."""
+    return np.exp(rows.log_pass_low.to_numpy(float)), np.exp(rows.log_pass_high.to_numpy(float))
 
 
 def pooled_rates(rows: pd.DataFrame) -> pd.DataFrame:

@@ -21,8 +21,8 @@ PLANT = PassPlant(num_items=24)
 def folder(path, plant: PassPlant) -> Paths:
     paths = Paths(PROFILE, path)
     paths.results.mkdir(parents=True)
-    pass_table(plant).to_parquet(paths.results / "pass_rates.parquet")
-    losses_table(plant).to_csv(paths.results / "series_losses.csv", index=False)
+    pass_table(plant).to_parquet(paths.pass_rates)
+    losses_table(plant).to_csv(paths.series_losses, index=False)
     return paths
 
 

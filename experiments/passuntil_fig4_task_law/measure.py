@@ -23,7 +23,7 @@ from experiments.pass_table import (
     ALL_TASKS,
     LAW_TASKS,
     MATHS_TASKS,
-    exact_rates,
+    exact_bounds,
     has_method,
     has_passed,
     point_rows,
@@ -40,6 +40,7 @@ STEM = "passuntil_fig4_task_law"
 SHOWN = (*LAW_TASKS, *MATHS_TASKS)  # the subtasks of unnatural in-context learning have figure 7; here they only lend their exponents
 NUM_CURVE_POINTS = 40
 BEYOND = 1.3  # curves end a little beyond the ladder
+MAX_EXACT_RATIO = 1.05  # bounds of an exact rate further apart than this are not drawn as one
 MIN_ALPHAS = 3  # tasks with a law that a spread of exponents needs
 
 
@@ -79,12 +80,15 @@ def law_parts(rows: pd.DataFrame, pooled: pd.DataFrame, laws: dict[str, DatasetL
 
 
 def exact_points(passes: pd.DataFrame, task: str, pooled: pd.DataFrame) -> pd.DataFrame:
-    """Exact pass rates as measured points, metric `exact_pass_rate`; none where the task's answers can not be listed."""
+    """Exact pass rates as measured points, metric `exact_pass_rate`, low and high their certified bounds; no value where these lie further apart than
+    MAX_EXACT_RATIO, no points where the task's answers can not be listed."""
     if not has_method(passes, task, "exact"):
         return pd.DataFrame()
     exact = select_passes(passes, task, method="exact")
-    mean = pd.Series(exact_rates(exact)).groupby(exact.run.to_numpy()).mean()
-    return point_rows(pooled.assign(value=pooled.run.map(mean), low=np.nan, high=np.nan, num_censored=0, num_attempts=0, status="ok"), "exact_pass_rate")
+    low, high = (pooled.run.map(pd.Series(bound).groupby(exact.run.to_numpy()).mean()) for bound in exact_bounds(exact))
+    is_closed = high <= MAX_EXACT_RATIO * low
+    points = pooled.assign(value=((low + high) / 2).where(is_closed), low=low, high=high, num_censored=0, num_attempts=0)
+    return point_rows(points.assign(status=np.where(is_closed, "ok", "not closed: the exact search met its limit")), "exact_pass_rate")
 
 
 def curve(law: DatasetLaw | LengthLaw, pooled: pd.DataFrame, metric: str) -> list[dict]:
