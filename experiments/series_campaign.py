@@ -31,8 +31,8 @@ from models.checkpoint import atomic_write
 
 BEAM_TASKS = ("emoji_movie", "date_understanding")  # decoded by beam search too (paper P, Fig. 2)
 THRESHOLD_TASKS = ("maths", "maths_zh", "exam", "exam_zh")  # those of paper L whose abilities set in at a loss
-ENGINE = ("evaluation.passuntil", "models.sampling", "experiments.series_measure")
-JUDGES = ("tasks.checkers", "tasks.programs", "corpus.programs")
+ENGINE = ("evaluation.passuntil", "models.sampling")  # with all that they import
+ALONE = ("experiments.series_measure", "tasks.checkers", "tasks.programs", "corpus.programs")  # without what they import
 LOSSES = "losses"
 
 
@@ -82,7 +82,12 @@ class Campaign:
 @cache
 def engine_hash() -> str:
     """Hash of the code between a checkpoint and its pass rates, comments and docstrings left out."""
-    files, queue = {module_file(name) for name in JUDGES}, [module_file(name) for name in ENGINE]
+    return hash_code(engine_files())
+
+
+def engine_files() -> list[Path]:
+    """The files of that code: items and losses have marks of their own."""
+    files, queue = {module_file(name) for name in ALONE}, [module_file(name) for name in ENGINE]
     while queue:
         path = queue.pop()
         if path in files:
@@ -90,7 +95,7 @@ def engine_hash() -> str:
         files.add(path)
         names = (name for name in imported_modules(path) if name.startswith(("evaluation.", "models.", "kernels.")) and not name.endswith("_command"))
         queue += [found for name in names if (found := module_file(name))]
-    return hash_code(sorted(files))
+    return sorted(files)
 
 
 def series_campaign(profile: Profile) -> Campaign:
