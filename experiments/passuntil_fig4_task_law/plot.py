@@ -1,5 +1,7 @@
 """Paper P, Figure 4, drawn from results.csv."""
 
+import textwrap
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -15,6 +17,7 @@ LENGTH_COLOR = "#c8405a"
 ALPHA_COLORS = ("#2e86ab", "#c8405a")  # of the first and the second series
 MAX_ALPHA_BAR = 3.0  # bars of exponents that are hardly known end here, times the largest estimate
 GROWTH_WORDS = {"scaling law not rejected": "no bend"}
+NOTE_WIDTH = 44  # characters
 TOP_ROOM = 0.9  # of F above the highest rate, for the note
 
 
@@ -65,7 +68,8 @@ def _summary(here: pd.DataFrame, points: pd.DataFrame) -> str:
     statistics = here[here.kind == "statistic"].set_index("metric")
     growth, predicted = here[here.kind == "growth"], here[here.kind == "prediction"]
     error = statistics.loc["held_out_error_share"]
-    words = [f"off by {plotting.number(error, 100, 0)} % of F's range" if error.status.startswith("ok") else "no law: " + plotting.number(error)]
+    reason = textwrap.fill("no law: " + error.status.removeprefix("failed: "), NOTE_WIDTH)
+    words = [f"off by {plotting.number(error, 100, 0)} % of F's range" if error.status.startswith("ok") else reason]
     if predicted.value.notna().any():
         words.append(f"{int(predicted.num_inside.sum())} of {int(predicted.num_runs.sum())} held-out runs in the band")
     words += ["; ".join(_growth_text(row) for row in growth.itertuples())]
