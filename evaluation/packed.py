@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 from evaluation import packed_kernels
 from evaluation.token_tree import TokenTree
@@ -22,6 +23,7 @@ from models.gpt import GPT
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 BLOCK_ROWS = 1024  # rows whose wide activations, or logits, are held at a time: they stay in the second-level cache
+FEW_ROWS, MANY_ROWS = 32, 256  # products have a multiple of FEW_ROWS rows up to MANY_ROWS, then a multiple of MANY_ROWS
 NOT_FINITE = "logits are NaN or infinite: the weights are damaged or their training diverged; delete the checkpoint and rerun the training"
 
 
@@ -36,7 +38,12 @@ def _pack(weight: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
 
 
 def _multiply(x_MI: torch.Tensor, packed_OI: torch.Tensor) -> torch.Tensor:
-    return torch.ops.mkldnn._linear_pointwise(x_MI, packed_OI, None, "none", [], "")
+    """Rows times the transpose of a packed matrix. Rows are filled up to a few numbers: oneDNN compiles a program for each new one, which takes as
+    long as the product of a thousand rows and about a megabyte."""
+    num_rows = len(x_MI)
+    step = FEW_ROWS if num_rows <= MANY_ROWS else MANY_ROWS
+    x_MI = F.pad(x_MI, (0, 0, 0, -num_rows % step))
+    return torch.ops.mkldnn._linear_pointwise(x_MI, packed_OI, None, "none", [], "")[:num_rows]
 
 
 class _Layer:
@@ -148,15 +155,15 @@ class PackedGPT:
         parts = [_multiply(part, self.head).argmax(-1).numpy() for part in states_AD.split(BLOCK_ROWS)]
         return np.concatenate(parts)
 
-    def greedy(self, begun: Sequence[Begun], max_new_tokens: int, stop_id: int) -> list[list[int]]:
-        """Greedy answers that go on from what has been read, without the stop token, at most `max_new_tokens` long."""
+    def greedy(self, kept: Sequence[np.ndarray], begun: Sequence[Begun], max_new_tokens: int, stop_id: int) -> list[list[int]]:
+        """Greedy answers that go on from what has been read, without the stop token, at most `max_new_tokens` long. `kept` as from `states`."""
         out = [list(answer.generated) for answer in begun]
-        lengths_R = np.array([len(answer.kept[0]) for answer in begun])
-        regions_R = np.cumsum([0, *lengths_R + max_new_tokens])[:-1]
-        store = [np.zeros((regions_R[-1] + lengths_R[-1] + max_new_tokens, kv.shape[1]), kv.dtype) for kv in begun[0].kept]
-        for answer, region in zip(begun, regions_R, strict=True):
-            for layer, kv in zip(store, answer.kept, strict=True):
-                layer[region : region + len(kv)] = kv
+        lengths_R = np.array([len(answer.read) for answer in begun])
+        regions_R = np.cumsum([0, *lengths_R + max_new_tokens])
+        store = [np.zeros((regions_R[-1], kv.shape[1]), kv.dtype) for kv in kept]
+        for answer, region in zip(begun, regions_R):
+            for layer, kv in zip(store, kept, strict=True):
+                layer[region : region + len(answer.read)] = kv[answer.read]
         owners_R, tokens_R = np.arange(len(begun)), np.array([answer.token for answer in begun])
         while True:
             owners_R, tokens_R = owners_R[tokens_R != stop_id], tokens_R[tokens_R != stop_id]
@@ -175,9 +182,8 @@ class PackedGPT:
 
 @dataclass
 class Begun:
-    """A greedy answer as far as it is known: what was generated and read, keys and values [_, 2 G K] of each layer of prompt and answer so far, and
-    the likeliest next token, not yet read."""
+    """A greedy answer as far as it is known: what was generated and read, the rows of prompt and answer so far, and the likeliest next token, not yet read."""
 
     generated: list[int]
-    kept: list[np.ndarray]
+    read: np.ndarray
     token: int
