@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from known_reader import ListChecker, RuleChecker
+from known_reader import BlindChecker, ListChecker, RuleChecker
 
 from evaluation.attempt import DEAD, OPEN, PASSED, Decoding, Judge, log_weights
 
@@ -86,6 +86,14 @@ def test_pruning_kills_what_the_checker_calls_hopeless_and_plain_sampling_does_n
     assert Judge(checker, PIECES, decoding).outcomes([b"a"] * 3, [2, 1, 4], 2).tolist() == [OPEN, DEAD, DEAD]
     assert Judge(checker, PIECES, decoding, prunes=False).outcomes([b"a"] * 3, [2, 1, 4], 2).tolist() == [OPEN, OPEN, DEAD]
     assert not Judge(checker, PIECES, decoding).lists_texts and Judge(ListChecker(("ab",)), PIECES, decoding).lists_texts
+
+
+def test_a_stop_may_lie_across_tokens_and_what_is_no_text_is_dead():
+    a, b, dot_b, second_byte = 1, 2, 6, 9
+    judge = Judge(RuleChecker(("", "b")), PIECES, Decoding(5, "ab"))
+    assert judge.outcomes([b"a", b"ba", b"", b"b"], [b, b, a, a], 2).tolist() == [PASSED, PASSED, OPEN, OPEN]
+    assert Judge(RuleChecker(("a",)), PIECES, Decoding(5, "..b")).outcomes([b"a."], [dot_b], 3).tolist() == [PASSED]
+    assert Judge(BlindChecker(("a",)), PIECES, Decoding(5, ".")).outcomes([b"a", b"\xc3"], [second_byte, second_byte], 2).tolist() == [DEAD, OPEN]
 
 
 def test_a_text_is_judged_once():

@@ -51,6 +51,13 @@ def test_a_proposal_that_passes_often_sees_what_plain_sampling_does_not():
     assert 150 < found.effective_sample_size < 300 and found.attempts == 1000
 
 
+def test_a_proposal_like_the_target_weighs_nothing():
+    _, results = estimates(TableReader(len(PIECES)), Decoding(4, "."), 5, 200, sharpness=2.0)
+    for found in results:
+        assert found.estimate * 200 == pytest.approx(round(found.estimate * 200)) and found.effective_sample_size == pytest.approx(found.estimate * 200)
+    assert any(found.estimate for found in results)
+
+
 def test_batches_change_nothing_and_no_pass_means_zero():
     reader, proposal, decoding = TableReader(len(PIECES)), ShiftedReader(len(PIECES)), Decoding(4, ".")
     results = {importance_estimate(reader, proposal, [0], PIECES, BlindChecker(TEXTS), decoding, 200, ("r", "t", 0), batch_rows=rows) for rows in (7, 64, 500)}

@@ -58,6 +58,14 @@ def test_unfinished_bounds_hold_the_truth_between_them(kind, max_evaluations, mo
     assert max_evaluations > 3 or max(gaps) > 0.01, "so few evaluations cannot close the bounds"
 
 
+@pytest.mark.parametrize("judged_tokens", [1, 2, 3])
+def test_what_was_not_judged_yet_may_still_pass(judged_tokens, monkeypatch):
+    monkeypatch.setattr(pass_exact, "JUDGED_TOKENS", judged_tokens)
+    reader = TableReader(len(PIECES), table={(): [0.01, 0.3, 0.2, 0.2, 0.02, 0.02, 0.25]})
+    found = bounds(reader, Decoding(4, "."), BlindChecker, ("ab",), max_evaluations=0)
+    assert found.log_low == -np.inf and 0.95 - 1e-12 <= np.exp(found.log_high) <= 1
+
+
 def test_resolution_is_not_limited_by_sampling_nor_by_doubles():
     tiny, stop = 1e-40, 1e-60
     table = {(): [0, tiny, 1 - tiny, 0, 0, 0, 0], (1,): [0, 0, tiny, 0, 1, 0, 0], (1, 2): [0, 0, 0, 0, stop, 0, 1.0], (2,): [0, 1, 0, 0, 0, 0, 0]}

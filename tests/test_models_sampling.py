@@ -122,6 +122,14 @@ def test_beams_without_an_end(tiny):
     assert beam_search(tiny, [1, 2], 1, 6, ())[0] == greedy(tiny, [[1, 2]], 6, ())[0]
 
 
+@pytest.mark.parametrize("width", [2, 3, 6])
+def test_every_beam_goes_on_from_its_own_past(tiny, width):
+    prompts = [[first, second] for first in range(5) for second in range(5)]
+    found = [beam_search(tiny, prompt, width, 6, ()) for prompt in prompts]
+    assert [score for _, score in found] == pytest.approx([scored(tiny, prompt, tuple(answer)) for prompt, (answer, _) in zip(prompts, found)], abs=1e-5)
+    assert [answer for answer, _ in found] != greedy(tiny, prompts, 6, ()), "somewhere the best beam must have changed places"
+
+
 def test_wider_beams_score_no_worse_here_and_somewhere_better(gpt):
     scores = np.array([[beam_search(gpt, prompt, width, 6, {3})[1] for width in (1, 4, 16)] for prompt in PROMPTS])
     assert (scores[:, 2] >= scores[:, 0]).all() and (scores[:, 2] > scores[:, 0]).any()
