@@ -65,7 +65,8 @@ def measure_jobs(campaign: Campaign, left: dict[str, list[str]], after_training:
     jobs, share = [], 1.0 / len(campaign.methods)
     for name, tasks in left.items():
         needs = (name,) if after_training else ()
-        seconds = campaign.core_seconds[campaign.ladder.runs[name].size]
+        run = campaign.ladder.runs[name]
+        seconds = campaign.core_seconds[run.size] * (run.num_checkpoints if campaign.every_checkpoint else 1)
         if tasks and not campaign.every_checkpoint:
             jobs.append(Job(f"losses of {name}", 0.2 * share * seconds, losses_job, (campaign, name), needs))
         jobs += [Job(f"{task} of {name}", share * seconds, measure_job, (campaign, name, task), needs) for task in tasks]
