@@ -4,16 +4,16 @@
 
 Per task and K = 1e3, 1e4, 1e5 attempts per item: our shared prefixes (method "shared"), which draw K attempts as counts on a tree, and our plain sampling
 (method "sampled"). The peer draws one by one, so its rate does not hang on K; it and plain sampling are timed at fewer attempts (`timed_attempts`,
-`peer_timed_attempts`). The peer's batch size, and whether its rows share the prompt's cache, are searched for each task. All take turns, item by item and
-round by round; rates are sums over the items of a round, the row has the median over the rounds. Rates are attempts per CPU second (on a GPU per second).
-vLLM is timed where it is installed and a GPU is there. `length_and_entropy`: how the gain falls with the length of an answer and with the entropy of an
-attempt, on one prompt, where no branch is ever dropped. Writes benchmarks/results/passuntil.json.
+`peer_timed_attempts`). The peer's batch size, and whether its rows repeat the prompt's cache or read the prompt again, are searched for each
+task. All take turns, item by item and round by round; rates are sums over the items of a round, the row has the median over the rounds. Rates are
+attempts per CPU second (on a GPU per second). vLLM is timed where it is installed and a GPU is there. `length_and_entropy`: how the gain falls with the
+length of an answer and with the entropy of an attempt, on the shortest prompt, where no branch is ever dropped. Writes benchmarks/results/passuntil.json.
 """
 
 from __future__ import annotations
 
 import argparse
-import itertools
+import copy
 import json
 import os
 import platform
@@ -30,7 +30,7 @@ import transformers
 from safetensors import SafetensorError, safe_open
 
 from benchmarks.evaluation import processor
-from benchmarks.passuntil_peer import GeneratePeer, VLLMPeer, ending_tokens, has_vllm, with_batch
+from benchmarks.passuntil_peer import GeneratePeer, Peer, VLLMPeer, ending_tokens, has_vllm, with_batch, with_pieces
 from corpus import tokenizer as own_tokenizer
 from evaluation.attempt import Decoding, log_weights
 from evaluation.pass_inputs import Asked, AskedTask, PassModel, load_asked, load_model
@@ -107,6 +107,13 @@ class Bench:
             llama.save_pretrained(folder)
             self.peers.append(VLLMPeer(folder, self.pieces))
 
+    def without_ends(self) -> Bench:
+        """The same with a tokenizer none of whose tokens ends an attempt: without a stop all attempts are of one length."""
+        other = copy.copy(self)
+        other.pieces = [piece or b" " for piece in self.pieces]
+        other.peers = [with_pieces(peer, other.pieces) for peer in self.peers]
+        return other
+
     def count(self, item: Asked, decoding: Decoding, num_attempts: int, turn: int) -> float:
         """Seconds of our shared prefixes."""
         key = (f"turn {turn}", "benchmark", item.item_id)
@@ -119,17 +126,22 @@ class Bench:
         ids = self.model.encode_prompt(item.context)
         return timed(lambda: sample_until(self.model.reader, ids, self.pieces, item.checker, decoding, None, PLAIN_ATTEMPTS, key))
 
-    def peer(self, peer, item: Asked, decoding: Decoding, num_attempts: int = PLAIN_ATTEMPTS) -> float:
+    def peer(self, peer: Peer, item: Asked, decoding: Decoding, num_attempts: int = PLAIN_ATTEMPTS) -> float:
         """Seconds of a peer's attempts."""
         ids = self.model.encode_prompt(item.context)
         return timed(lambda: peer.count_passes(ids, item.checker, decoding, num_attempts))
 
-    def tuned_peers(self, item: Asked, decoding: Decoding) -> list:
+    def tuned_peers(self, item: Asked, decoding: Decoding) -> list[Peer]:
         """The peers in the way that is fastest on this task."""
         generate, *others = self.peers
-        ways = [with_batch(generate, batch, reuses) for batch, reuses in itertools.product(PEER_BATCHES, (True, False))]
-        self.peer(ways[0], item, decoding, ways[0].batch)  # first calls load the libraries' kernels
-        return [min(ways, key=lambda way: self.peer(way, item, decoding, way.batch) / way.batch), *others]
+
+        def cost(way: GeneratePeer) -> float:
+            return self.peer(way, item, decoding, way.batch) / way.batch
+
+        smallest = min(PEER_BATCHES)
+        cost(with_batch(generate, smallest, True))  # first calls load the libraries' kernels
+        reuses = min((True, False), key=lambda reuses: cost(with_batch(generate, smallest, reuses)))
+        return [min((with_batch(generate, batch, reuses) for batch in PEER_BATCHES), key=cost), *others]
 
     def attempt_statistics(self, item: Asked, decoding: Decoding) -> dict[str, float]:
         """Mean length of an attempt in tokens and its entropy in nats (mean negative log-probability), over STATISTICS_ATTEMPTS attempts."""
@@ -193,19 +205,18 @@ def task_rows(task: str, seconds: dict[object, list[float]], num_items: int, abo
 
 
 def length_and_entropy(bench: Bench, item: Asked, budget_seconds: float) -> list[dict]:
-    """The ratio at SWEEP_ATTEMPTS attempts by length at temperature 1, and by temperature at one length; no stop, no branch dropped. Cheap rows first."""
+    """The ratio at SWEEP_ATTEMPTS attempts by length at temperature 1, and by temperature at one length; no stop, no branch dropped. Cheap rows first.
+    Lengths that do not fit behind the prompt are left out."""
     deadline, rows = clock() + budget_seconds, []
     open_item = Asked(item.item_id, item.context, item.reference, AnyText())
-    for length, temperature in sorted({(length, 1.0) for length in LENGTHS} | {(SWEEP_LENGTH, temperature) for temperature in TEMPERATURES}):
+    peer = bench.tuned_peers(open_item, Decoding(SWEEP_LENGTH, ""))[0]
+    room = bench.model.reader.max_sequence_length - len(bench.model.encode_prompt(item.context))
+    for length, temperature in sorted({(length, 1.0) for length in LENGTHS if length <= room} | {(SWEEP_LENGTH, temperature) for temperature in TEMPERATURES}):
         if clock() > deadline:
             break
         decoding = Decoding(length, "", temperature)
-        peer = bench.tuned_peers(open_item, decoding)[0]
-        seconds = {SWEEP_ATTEMPTS: [], peer.about: [], "sampled": []}
-        for turn in range(2):
-            seconds[SWEEP_ATTEMPTS].append(bench.count(open_item, decoding, SWEEP_ATTEMPTS, turn))
-            seconds["sampled"].append(bench.sample(open_item, decoding, turn))
-            seconds[peer.about].append(bench.peer(peer, open_item, decoding))
+        seconds = {SWEEP_ATTEMPTS: [bench.count(open_item, decoding, SWEEP_ATTEMPTS, 0)], "sampled": [bench.sample(open_item, decoding, 0)],
+                   peer.about: [bench.peer(peer, open_item, decoding)]}
         about = {"max_new_tokens": length, "temperature": temperature, **bench.attempt_statistics(open_item, decoding)}
         rows += [row for row in task_rows("any text", seconds, 1, about) if row["method"] == "shared"]
     return rows
@@ -250,7 +261,8 @@ def main() -> int:
             left = ends - clock() - 60 * arguments.minutes * SWEEP_SHARE
             rows += measure_task(bench, task, left / (len(tasks) - place))
             print(*map(line, rows[-len(ATTEMPTS) - 1 :]), sep="\n", flush=True)
-        sweep = length_and_entropy(bench, tasks[0].items[0], ends - clock())
+        shortest = min((item for task in tasks for item in task.items), key=lambda item: len(bench.model.encode_prompt(item.context)))
+        sweep = length_and_entropy(bench.without_ends(), shortest, ends - clock())
     machine = {"processor": processor(), "cores": os.cpu_count(), "threads": 1, "device": "cuda" if torch.cuda.is_available() else "cpu",
                "python": platform.python_version(), "torch": torch.__version__, "transformers": transformers.__version__}
     model = {name: bench.model.about[name] for name in ("run", "tokens_seen", "num_parameters", "num_nonembedding_parameters", "weight_hash")}

@@ -48,7 +48,7 @@ class GeneratePeer:
     name = "transformers.generate"
 
     def __init__(self, llama: LlamaForCausalLM, pieces: list[bytes]):
-        self._model, self._pieces = llama.eval(), pieces
+        self._model, self.pieces = llama.eval(), pieces
         self.batch, self.reuses_prompt = 64, True
 
     @property
@@ -60,10 +60,10 @@ class GeneratePeer:
     def count_passes(self, prompt_ids: list[int], checker: Checker, decoding: Decoding, num_attempts: int) -> int:
         """Passes among the attempts, drawn in whole batches and one smaller rest."""
         passes = 0
-        ends = ending_tokens(self._pieces, decoding.stop)
+        ends = ending_tokens(self.pieces, decoding.stop)
         for first in range(0, num_attempts, self.batch):
             rows = self._generate(prompt_ids, decoding, ends, min(self.batch, num_attempts - first))
-            texts = [b"".join(self._pieces[token] for token in row) for row in rows]
+            texts = [b"".join(self.pieces[token] for token in row) for row in rows]
             whole = [decoding.stop.encode() in text if decoding.stop else True for text in texts]
             passes += judge(texts, decoding.stop, checker, whole)
         return passes
@@ -105,16 +105,26 @@ class VLLMPeer:
     def __init__(self, folder: Path, pieces: list[bytes]):
         import vllm
 
-        self._vllm, self._pieces = vllm, pieces
+        self._vllm, self.pieces = vllm, pieces
         self._model = vllm.LLM(model=str(folder), skip_tokenizer_init=True, dtype="float32", enable_prefix_caching=True)
 
     def count_passes(self, prompt_ids: list[int], checker: Checker, decoding: Decoding, num_attempts: int) -> int:
         """Passes among the attempts, all asked for at once."""
-        ends = ending_tokens(self._pieces, decoding.stop)
+        ends = ending_tokens(self.pieces, decoding.stop)
         asked = self._vllm.SamplingParams(
             n=num_attempts, temperature=decoding.temperature, top_p=decoding.top_p, max_tokens=decoding.max_new_tokens, stop_token_ids=ends, detokenize=False
         )
         outputs = self._model.generate({"prompt_token_ids": prompt_ids}, asked, use_tqdm=False)[0].outputs
-        texts = [b"".join(self._pieces[token] for token in output.token_ids) for output in outputs]
+        texts = [b"".join(self.pieces[token] for token in output.token_ids) for output in outputs]
         whole = [decoding.stop.encode() in text if decoding.stop else True for text in texts]
         return judge(texts, decoding.stop, checker, whole)
+
+
+Peer = GeneratePeer | VLLMPeer
+
+
+def with_pieces(peer: Peer, pieces: list[bytes]) -> Peer:
+    """The same peer with other bytes of its tokens."""
+    other = copy.copy(peer)
+    other.pieces = pieces
+    return other

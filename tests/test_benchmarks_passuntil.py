@@ -105,3 +105,15 @@ def test_statistics_of_attempts():
     expected = sum(0.8**place for place in range(4))
     assert found["attempt_tokens"] == pytest.approx(expected, abs=5 * 1.1 / math.sqrt(passuntil.STATISTICS_ATTEMPTS))
     assert found["attempt_entropy_nats"] == pytest.approx(found["attempt_tokens"] * np.log(15), abs=0.05)
+
+
+def test_without_ends_attempts_have_one_length():
+    bench = object.__new__(passuntil.Bench)
+    bench.pieces, bench.peers = PIECES, [GeneratePeer(to_llama(gpt()), PIECES)]
+    bench.model = passuntil.PassModel(GPTReader(gpt()), lambda text: PROMPT, lambda text: [], lambda stop: PIECES, {})
+    rows = passuntil.length_and_entropy(bench.without_ends(), passuntil.Asked(0, "", "", EvenLength()), 1000.0)
+    assert all(row["attempt_tokens"] == row["max_new_tokens"] for row in rows)
+    assert {row["max_new_tokens"] for row in rows} == {2, 4, 8}, "prompt and attempt must fit into 16 tokens"
+    nats = [row["attempt_entropy_nats"] for row in sorted(rows, key=lambda row: row["temperature"]) if row["max_new_tokens"] == 8]
+    assert len(nats) == len(passuntil.TEMPERATURES) and nats == sorted(nats)
+    assert bench.pieces[0] == b"" and bench.peers[0].pieces is PIECES
