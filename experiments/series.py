@@ -29,7 +29,7 @@ from experiments.series_campaign import (
 )
 from experiments.series_measure import measure_task, validation_loss
 from experiments.sweep import EXIT_FAILED, PRELOAD, conclude, train_jobs, work
-from experiments.sweep_cost import checkpoint_bytes, describe_training, machine_factor, require_disk
+from experiments.sweep_cost import checkpoint_bytes, describe_training, probe_machine, require_disk
 from experiments.sweep_pool import Job, Outcome
 from experiments.sweep_progress import duration
 from experiments.sweep_train import num_workers, runs_to_train, use_one_device, write_runs_table
@@ -83,8 +83,9 @@ def train_command(arguments: argparse.Namespace, with_measuring: bool = False) -
     ladder.paths.runs.mkdir(parents=True, exist_ok=True)
     if names:
         require_disk(ladder.paths.runs, checkpoint_bytes(ladder, names))
-        factor = machine_factor(ladder.profile, [ladder.runs[name] for name in names], workers, PRELOAD)
-        print(describe_training(ladder, names, workers, factor), flush=True)
+        machine = probe_machine(ladder.profile, [ladder.runs[name] for name in names], workers, PRELOAD)
+        print(describe_training(ladder, names, workers, machine), flush=True)
+        factor = machine.factor
     else:
         print(f"training: all {len(ladder.runs)} runs of the series are finished", flush=True)
     jobs = train_jobs(ladder, names, factor)

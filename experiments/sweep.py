@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 
 from experiments.profiles import Paths, Profile, default_profile, load_profile, run_command
-from experiments.sweep_cost import checkpoint_bytes, describe_training, evaluate_seconds, machine_factor, require_disk, train_seconds
+from experiments.sweep_cost import checkpoint_bytes, describe_training, evaluate_seconds, probe_machine, require_disk, train_seconds
 from experiments.sweep_data import Data
 from experiments.sweep_evaluate import evaluate_run, evaluation_hash, join_scores, runs_to_evaluate, scored_runs
 from experiments.sweep_plan import plan_runs
@@ -99,8 +99,9 @@ def train_command(arguments: argparse.Namespace, with_evaluation: bool = False) 
     workers, factor = num_workers(profile), 1.0
     if names:
         require_disk(ladder.paths.runs, checkpoint_bytes(ladder, names))
-        factor = machine_factor(profile, [ladder.runs[name] for name in names], workers, PRELOAD)
-        print(describe_training(ladder, names, workers, factor), flush=True)
+        machine = probe_machine(profile, [ladder.runs[name] for name in names], workers, PRELOAD)
+        print(describe_training(ladder, names, workers, machine), flush=True)
+        factor = machine.factor
     else:
         print(f"training: all {len(ladder.runs)} runs are finished", flush=True)
     jobs = train_jobs(ladder, names, factor)

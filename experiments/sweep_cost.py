@@ -1,14 +1,15 @@
 """What a sweep will cost, said before it starts: runs, tokens, minutes, memory, disk.
 
 Core-seconds come from the profile's table of tokens per second, scaled by a short probe of this machine with all its
-workers at once, so that shared caches and busy neighbours count.
+workers at once, so that shared caches and busy neighbours count. The probe also says how much memory a worker takes.
 """
 
+import resource
 import shutil
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import repeat
 from pathlib import Path
 
@@ -22,8 +23,15 @@ from experiments.sweep_train import Ladder, use_one_device
 
 PROBE_WARMUP_STEPS = 3  # the first steps allocate and choose algorithms
 PROBE_STEPS = 8
-WORKER_MEGABYTES = 700  # measured peak of a training worker of the default ladder on CPU, imports of torch included
 BYTES_PER_WEIGHT = 4  # checkpoints are fp32
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a probe found: seconds here per second of the profile's table, and the peak memory of one worker (imports of torch included)."""
+
+    factor: float
+    worker_megabytes: float
 
 
 def train_seconds(profile: Profile, run: Run) -> float:
@@ -46,7 +54,7 @@ def checkpoint_bytes(ladder: Ladder, names: list[str]) -> int:
 
 
 def probe_run(payload: tuple[Profile, Run], report: Callable[[float], None], slot: int) -> str:
-    """Worker: tokens per second of a few steps of one run, on random tokens, as text."""
+    """Worker: tokens per second of a few steps of one run, on random tokens, and the peak memory of this process in MB, as text."""
     from models.train import train
 
     profile, run = payload
@@ -57,32 +65,33 @@ def probe_run(payload: tuple[Profile, Run], report: Callable[[float], None], slo
     clock: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
         train(run.model, config, lambda _: repeat(tokens), folder, "probe", lambda _: clock.append(time.perf_counter()))
-    return repr(PROBE_STEPS * config.tokens_per_step / (clock[-1] - clock[PROBE_WARMUP_STEPS - 1]))
+    speed = PROBE_STEPS * config.tokens_per_step / (clock[-1] - clock[PROBE_WARMUP_STEPS - 1])
+    return f"{speed!r} {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024!r}"  # Linux counts in KiB
 
 
-def machine_factor(profile: Profile, runs: list[Run], num_workers: int, preload: tuple[str, ...]) -> float:
-    """Seconds of this machine per second of the profile's table, by a probe of the run that costs most."""
-    run = max(runs, key=lambda run: train_seconds(profile, run))
+def probe_machine(profile: Profile, runs: list[Run], num_workers: int, preload: tuple[str, ...]) -> Machine:
+    """Pace and memory of this machine, by a probe of the largest of the runs with all workers at once."""
+    run = max(runs, key=lambda run: (run.model.num_parameters, train_seconds(profile, run)))
     jobs = [Job(f"probe {i}", 1.0, probe_run, (profile, run)) for i in range(num_workers)]
     outcome = run_jobs(jobs, num_workers, Progress("probe", {job.name: 1.0 for job in jobs}, is_quiet=True), preload)
     if outcome.is_stopped:
         raise KeyboardInterrupt
     if outcome.failed:
         raise ValueError(f"the probe of {run.size} failed: {next(iter(outcome.failed.values()))}")
-    speeds = [float(text) for text in outcome.finished.values()]
-    return profile.cost.core_tokens_per_second[run.size] * len(speeds) / sum(speeds)
+    speeds, megabytes = zip(*(map(float, text.split()) for text in outcome.finished.values()), strict=True)
+    return Machine(profile.cost.core_tokens_per_second[run.size] * len(speeds) / sum(speeds), max(megabytes))
 
 
-def describe_training(ladder: Ladder, names: list[str], num_workers: int, factor: float) -> str:
+def describe_training(ladder: Ladder, names: list[str], num_workers: int, machine: Machine) -> str:
     """The cost of training these runs, one line."""
     runs = [ladder.runs[name] for name in names]
-    seconds = [factor * train_seconds(ladder.profile, run) for run in runs]
+    seconds = [machine.factor * train_seconds(ladder.profile, run) for run in runs]
     wall = max(sum(seconds) / num_workers, longest_chain(runs, dict(zip(names, seconds, strict=True))))
     tokens = sum(run.trained_tokens for run in runs)
     return (
         f"training {len(runs)} runs of {len(ladder.runs)}: {tokens / 1e6:,.1f}M tokens, "
         f"{sum(run.train_flops for run in runs):.1e} FLOPs, about {duration(wall)} "
-        f"on {num_workers} workers, {num_workers * WORKER_MEGABYTES / 1000:.1f} GB of memory, {checkpoint_bytes(ladder, names) / 1e6:,.0f} MB of disk"
+        f"on {num_workers} workers, {num_workers * machine.worker_megabytes / 1000:.1f} GB of memory, {checkpoint_bytes(ladder, names) / 1e6:,.0f} MB of disk"
     )
 
 

@@ -10,6 +10,7 @@ import tasks
 from experiments import series, sweep_plan
 from experiments.pass_table import load_pass_rates, load_series_losses
 from experiments.sweep import EXIT_FAILED, EXIT_STOPPED
+from experiments.sweep_cost import Machine
 from experiments.sweep_data import Data
 from experiments.sweep_evaluate import evaluate_run, evaluation_hash
 from experiments.sweep_train import make_ladder, prepare_folder, read_runs_table, train_run
@@ -24,7 +25,7 @@ def paths(tmp_path, monkeypatch):
     """The tiny profile under a root of its own; the estimate is not probed here."""
     paths = tiny_series.use_root(tmp_path, monkeypatch)
     monkeypatch.setattr(series, "load_profile", lambda name: tiny_series.profile())
-    monkeypatch.setattr(series, "machine_factor", lambda *_: 1.0)
+    monkeypatch.setattr(series, "probe_machine", lambda *_: Machine(1.0, 500.0))
     return paths
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from experiments import sweep
+from experiments.sweep_cost import Machine
 from experiments.sweep_pool import EXIT_STOPPED, Outcome
 from experiments.sweep_train import read_runs_table
 from tests import tiny_ladder
@@ -19,7 +20,7 @@ def paths(tmp_path, monkeypatch):
     paths = tiny_ladder.paths(tmp_path)
     monkeypatch.setattr(sweep, "load_profile", lambda name: tiny_ladder.profile())
     monkeypatch.setattr(sweep, "Paths", lambda name: paths)
-    monkeypatch.setattr(sweep, "machine_factor", lambda *_: 1.0)
+    monkeypatch.setattr(sweep, "probe_machine", lambda *_: Machine(1.0, 500.0))
     return paths
 
 
@@ -72,7 +73,7 @@ def test_a_stop_during_the_estimate_is_told_in_one_line(paths, capsys, monkeypat
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sweep, "machine_factor", interrupted)
+    monkeypatch.setattr(sweep, "probe_machine", interrupted)
     assert start("train") == EXIT_STOPPED
     assert capsys.readouterr().err.splitlines() == ["stopped after 0 jobs; nothing is lost, go on with `python -m experiments.sweep train --profile tiny`"]
 

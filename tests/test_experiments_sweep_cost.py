@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from experiments.profiles import load_profile
-from experiments.sweep_cost import checkpoint_bytes, describe_training, evaluate_seconds, longest_chain, machine_factor, require_disk, train_seconds
+from experiments.sweep_cost import Machine, checkpoint_bytes, describe_training, evaluate_seconds, longest_chain, probe_machine, require_disk, train_seconds
 from experiments.sweep_train import num_workers
 from tests import tiny_ladder
 from tests.tiny_ladder import BRANCH, LONG, TRUNK
@@ -38,9 +38,9 @@ def test_bytes_are_those_on_disk(ladder):
 
 
 def test_cost_is_one_line_with_all_of_it(ladder):
-    line = describe_training(ladder, list(ladder.runs), 2, 1.0)
+    line = describe_training(ladder, list(ladder.runs), 2, Machine(1.0, 450.0))
     assert line.startswith("training 3 runs of 3: 0.1M tokens, ") and "\n" not in line
-    assert all(word in line for word in ("FLOPs", "on 2 workers", "GB of memory", "MB of disk"))
+    assert all(word in line for word in ("FLOPs", "on 2 workers", "0.9 GB of memory", "MB of disk"))
 
 
 def test_no_start_without_disk(tmp_path):
@@ -53,8 +53,8 @@ def test_no_start_without_disk(tmp_path):
 def test_probe_measures_this_machine(ladder):
     slow = {"10k": 1.0, "20k": 1.0}
     fast = {"10k": 1e9, "20k": 1e9}
-    factors = [
-        machine_factor(
+    found = [
+        probe_machine(
             ladder.profile.model_copy(update={"cost": ladder.profile.cost.model_copy(update={"core_tokens_per_second": table})}),
             list(ladder.runs.values()),
             1,
@@ -62,7 +62,8 @@ def test_probe_measures_this_machine(ladder):
         )
         for table in (slow, fast)
     ]
-    assert factors[0] < 1.0 < factors[1]
+    assert found[0].factor < 1.0 < found[1].factor
+    assert all(100 < machine.worker_megabytes < 2000 for machine in found)
 
 
 def test_one_worker_per_core():
