@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from experiments.profile_sections import Profile
 
 ROOT = Path(__file__).resolve().parent.parent
+ITEMS_PER_TASK = 500  # least length of an item file of paper L's tasks
 FROZEN_MARGIN_TOKENS = 1 << 16  # of a series, beyond the tokens of a run: the token after the last one, and a round number of chunks
 
 
@@ -182,7 +183,8 @@ def data_plan(name: str | None = None) -> dict:
         "train_tokens": frozen,
         "validation_sequences": profile.corpus.validation_sequences,
         "sequence_length": profile.training.sequence_length,
-        "num_items": profile.evaluation.num_items,
+        # The files hold more than a profile may score: the first items are the same in every file, whatever the profile.
+        "num_items": max(profile.evaluation.num_items, ITEMS_PER_TASK),
         "passuntil": _series_plan(profile),
     }
 
