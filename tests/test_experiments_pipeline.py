@@ -1,5 +1,6 @@
 """The committed pipeline files are those the code asks for, and data/ is rebuilt only where it must be."""
 
+import argparse
 import subprocess
 import sys
 
@@ -69,6 +70,48 @@ def test_figures_need_scores(monkeypatch, tmp_path):
     monkeypatch.setattr(pipeline, "ROOT", tmp_path)
     with pytest.raises(ValueError, match=r"results/smoke/scores.parquet: no such file; run `make reproduce PROFILE=smoke` first"):
         make_figures("smoke")
+
+
+def test_what_is_not_measured_yet_is_left_out_and_said(monkeypatch, tmp_path, capsys):
+    paths, called = Paths("smoke", tmp_path), []
+    paths.results.mkdir(parents=True)
+    for path in (paths.scores, paths.runs_table):
+        path.touch()
+    monkeypatch.setattr(pipeline, "Paths", lambda profile: paths)
+    monkeypatch.setattr(pipeline, "ROOT", tmp_path)
+    monkeypatch.setattr(pipeline, "ProcessPoolExecutor", lambda *_, **__: InThisProcess(called))
+    make_figures("smoke")
+    modules = {command.split()[2] for commands in called for command in commands}
+    printed = capsys.readouterr().out
+    assert "experiments.loss_fig1_model_sizes.measure" in modules and "experiments.passuntil_thm1_estimators.plot" in modules
+    assert not any("fig3_loss_law" in module or module.startswith("paper") for module in modules)
+    assert "passuntil_fig3_loss_law: left as it is, results/smoke/" in printed and "verdicts and report: left as they are, because " in printed
+    for path in (paths.pass_rates, paths.series_losses, paths.threshold_pass_rates):
+        path.touch()
+    called.clear()
+    make_figures("smoke")
+    modules = [command.split()[2] for commands in called for command in commands]
+    assert modules[-2:] == ["paper.verdicts", "paper.report"] and "experiments.passuntil_fig3_loss_law.measure" in modules
+
+
+class InThisProcess:
+    """A pool that notes the commands it is given."""
+
+    def __init__(self, called):
+        self._called = called
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def map(self, _, commands):
+        return [self._called.append(command) or True for command in commands]
+
+    def submit(self, _, commands):
+        self._called.append(commands)
+        return argparse.Namespace(result=lambda: True)
 
 
 def test_an_unknown_profile_is_refused():

@@ -2,11 +2,11 @@
 
 import pytest
 
-from experiments.pipeline_stages import all_stages, code_dependencies, experiment_stems, imported_modules, module_file
+from experiments.pipeline_stages import all_stages, code_dependencies, experiment_stems, imported_modules, module_file, tables_read
 from experiments.profiles import ROOT, Paths, default_profile, profile_names
 
 PROFILES = profile_names()
-# The folders of paper L (DESIGN, section 4) that this repository has so far.
+# The folders of both papers (DESIGN, section 4).
 STEMS = {
     "loss_fig1_model_sizes",
     "loss_tab1_tasks",
@@ -19,6 +19,17 @@ STEMS = {
     "loss_tab3_corpus",
     "loss_tab45_hyperparameters",
     "loss_eq5_size_threshold",
+    "passuntil_fig1_resolution",
+    "passuntil_fig2_decoding",
+    "passuntil_fig3_loss_law",
+    "passuntil_fig4_task_law",
+    "passuntil_tab1_prediction",
+    "passuntil_fig5_instances",
+    "passuntil_fig6_instance_law",
+    "passuntil_fig7_growth",
+    "passuntil_fig8_circuits",
+    "passuntil_thm1_estimators",
+    "ext_threshold_resolution",
 }
 
 
@@ -28,7 +39,7 @@ def outs(stage):
 
 def test_every_figure_and_table_has_a_stage():
     assert set(experiment_stems()) >= STEMS
-    assert set(all_stages("cpu")) >= STEMS | {"train", "evaluate", "verdicts"}
+    assert set(all_stages("cpu")) >= STEMS | {"train", "evaluate", "train_series", "pass_rates", "threshold_pass_rates", "verdicts", "report"}
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -65,8 +76,36 @@ def test_training_hangs_on_its_rooms_and_not_on_figures():
 
 def test_finished_runs_survive_a_rerun():
     stages = all_stages(default_profile())
-    kept = {path: options for name in ("train", "evaluate") for out in stages[name]["outs"] for path, options in out.items()}
-    assert all(options.get("persist") for path, options in kept.items() if not path.endswith("scores.parquet"))
+    work = ("train", "evaluate", "train_series", "pass_rates", "threshold_pass_rates")
+    kept = {path: options for name in work for out in stages[name]["outs"] for path, options in out.items()}
+    joined = ("scores.parquet", "pass_rates.parquet", "series_losses.csv")
+    assert len(kept) == 12 and all(options.get("persist") for path, options in kept.items() if not path.endswith(joined))
+
+
+def test_a_folder_hangs_on_the_tables_it_reads():
+    paths = Paths("smoke")
+    read = {stem: [path.name for path in tables_read(paths, stem)] for stem in STEMS}
+    assert read["loss_fig2_token_budgets"] == ["scores.parquet", "runs.csv"]
+    assert read["passuntil_fig1_resolution"] == ["pass_rates.parquet"]
+    assert read["passuntil_fig3_loss_law"] == ["pass_rates.parquet", "series_losses.csv"]
+    assert read["passuntil_thm1_estimators"] == []
+    assert read["ext_threshold_resolution"] == ["threshold_pass_rates.parquet", "scores.parquet", "runs.csv"]
+    assert "results/smoke/scores.parquet" not in all_stages("smoke")["passuntil_fig1_resolution"]["deps"]
+
+
+def test_training_of_the_series_does_not_hang_on_how_they_are_measured():
+    stages = all_stages("smoke")
+    assert not {"evaluation", "analysis", "experiments/series_measure.py"} & set(stages["train_series"]["deps"])
+    assert {"evaluation", "tasks", "experiments/series_campaign.py"} <= set(stages["pass_rates"]["deps"]) and "analysis" not in stages["pass_rates"]["deps"]
+    (sections,) = (section for param in stages["train_series"]["params"] for section in param.values())
+    assert "passuntil.sizes" in sections and not any("sampling" in section or section == "passuntil" for section in sections)
+
+
+def test_the_report_comes_last_and_only_the_default_profile_writes_readme():
+    for profile in PROFILES:
+        stages = all_stages(profile)
+        assert list(stages)[-2:] == ["verdicts", "report"]
+        assert ("--readme" in stages["report"]["cmd"]) == (profile == default_profile())
 
 
 def test_imports_are_followed(tmp_path):

@@ -86,6 +86,13 @@ def test_profiles_never_share_a_path():
             paths.run_scores,
             paths.scores,
             paths.items,
+            paths.series,
+            paths.series_table,
+            paths.run_pass_rates,
+            paths.pass_rates,
+            paths.series_losses,
+            paths.run_threshold_pass_rates,
+            paths.threshold_pass_rates,
             paths.results_csv("x"),
             paths.figure("x"),
             paths.verdicts,
@@ -108,6 +115,16 @@ def test_data_plan_freezes_one_stream_per_seed(root):
     assert plan["train_tokens"] == {0: frozen, 3: frozen} and plan["out"] == Paths("smoke").data
     spoil(root, lambda c: c["corpus"].update(train_tokens=0))
     assert data_plan("smoke")["train_tokens"] == {}
+
+
+def test_data_plan_freezes_the_series_of_paper_p(root):
+    asked = load_profile("smoke").passuntil
+    plan = data_plan("smoke")["passuntil"]
+    assert plan["series"] == {"prose": "prose"} and plan["train_tokens"] == {0: asked.tokens + 65536} and plan["sequence_length"] == 192
+    assert (plan["validation_sequences"], plan["num_items"]) == (asked.validation_sequences, asked.num_items)
+    assert data_plan("full")["passuntil"]["train_tokens"].keys() == {0, 1, 2}
+    spoil(root, lambda c: c["corpus"].update(train_tokens=0))
+    assert data_plan("smoke")["passuntil"]["train_tokens"] == {}, "drawn on the fly, as the stream of paper L"
 
 
 def test_user_errors_exit_with_2_and_one_line(capsys, monkeypatch):

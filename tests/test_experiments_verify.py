@@ -24,7 +24,7 @@ def dvc(root, *arguments):
 
 def stages():
     """A pipeline of the same shape as ours: a cached folder, a table in git, a figure."""
-    params = [{f"profiles/{PROFILE}.yaml": ["training"]}]
+    params = [{f"profiles/{PROFILE}.yaml": ["training", "passuntil.tokens"]}]
     return {
         "train": {
             "cmd": f"mkdir -p {RESULTS}/runs/a/checkpoints && cp room/code.py {RESULTS}/runs/a/checkpoints/1 && cp inputs/runs.csv {RESULTS}/runs.csv",
@@ -59,7 +59,7 @@ def made(tmp_path_factory):
     (root / "data" / "a.bin").write_bytes(bytes(range(256)))
     pd.DataFrame({"run": ["a", "a"], "recipe_hash": ["12", "12"], "value": [0.1, 0.2]}).to_parquet(root / "inputs" / "scores.parquet")
     pd.DataFrame({"run": ["a"], "recipe_hash": ["12"]}).to_csv(root / "inputs" / "runs.csv", index=False)
-    (root / "profiles" / f"{PROFILE}.yaml").write_text("training: {max_lr: 1.0e-02, seeds: [0, 1]}\ncost: {a: 1}\n")
+    (root / "profiles" / f"{PROFILE}.yaml").write_text("training: {max_lr: 1.0e-02, seeds: [0, 1]}\ncost: {a: 1}\npassuntil: {tokens: 5, sampling: 6}\n")
     (root / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages()}))
     (root / "data.dvc").write_text("outs:\n- path: data\n  hash: md5\n  cache: false\n")
     dvc(root, "init", "--no-scm", "--quiet")
@@ -163,6 +163,19 @@ def test_a_chain_broken_through_absent_checkpoints_is_named(root):
 def test_scores_of_a_run_that_is_not_in_the_table_of_runs_are_named(root):
     (root / RESULTS / "runs.csv").write_text("run,recipe_hash\na,99\n")
     assert any("recipe of a in scores.parquet" in line for line in mismatches(root))
+
+
+def test_pass_rates_of_a_run_that_is_not_in_the_table_of_the_series_are_named(root):
+    (root / RESULTS / "series.csv").write_text("run,recipe_hash\na,99\n")
+    shutil.copy(root / RESULTS / "scores.parquet", root / RESULTS / "pass_rates.parquet")
+    assert any("recipe of a in pass_rates.parquet, against series.csv" in line for line in mismatches(root))
+
+
+def test_a_field_of_a_section_is_compared_alone(root):
+    replace_in(f"profiles/{PROFILE}.yaml", "sampling: 6", "sampling: 7")(root)
+    assert mismatches(root) == []
+    replace_in(f"profiles/{PROFILE}.yaml", "tokens: 5", "tokens: 6")(root)
+    assert any("params" in line and "passuntil.tokens: 6 here, 5 in the record" in line for line in mismatches(root))
 
 
 def test_a_section_no_stage_reads_may_change(root):

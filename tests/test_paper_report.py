@@ -8,7 +8,7 @@ import pytest
 from experiments.profiles import Paths
 from experiments.score_table import write_results
 from paper.claims import load_claims
-from paper.report import MACRO, SOURCE, Report, write_report
+from paper.report import MACRO, SOURCE, Report, write_readme, write_report
 
 
 @pytest.fixture
@@ -45,6 +45,20 @@ def test_report_is_filled_and_its_pictures_exist(paths):
     tables = table.read_text(encoding="utf-8").split("\n\n")
     assert [text.split("|")[1].strip() for text in tables] == ["claim of paper L", "claim of paper P"]
     assert text.index("# Paper L") < text.index("claim of paper L") < text.index("# Paper P") < text.index("claim of paper P")
+
+
+def test_readme_gets_the_tables_it_has_and_nothing_else_changes(paths):
+    readme = paths.root / "README.md"
+    readme.write_text("# Title\n\n| claim of paper L | x |\n| --- | --- |\n| old | 9.99 |\n\ntext\n| other | table |\n", encoding="utf-8")
+    _, table = write_report(paths)
+    assert write_readme(paths) == readme
+    lines, expected = readme.read_text(encoding="utf-8").split("\n"), table.read_text(encoding="utf-8").split("\n\n")[0].split("\n")
+    assert lines == ["# Title", "", *expected, "", "text", "| other | table |", ""]
+    write_readme(paths)
+    assert readme.read_text(encoding="utf-8").split("\n") == lines
+    readme.write_text("# Title\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"README.md: no line begins with '\| claim of paper'"):
+        write_readme(paths)
 
 
 def test_no_number_of_a_result_is_typed_into_the_source():
