@@ -91,12 +91,8 @@ def make_figures(profile: str) -> None:
     # Processes, not threads: matplotlib is not thread-safe. Each imports its libraries once for all its stages.
     with ProcessPoolExecutor(len(os.sched_getaffinity(0)), mp_context=get_context("spawn")) as pool:
         failed = [name for name, worked in zip(stages, pool.map(run_commands, stages.values()), strict=True) if not worked]
-        unjudged = [stem for stem in absent if not Paths(profile).results_csv(stem).exists()]
-        last = [] if unjudged else [commands["verdicts"], commands["report"]]
-        if failed or not pool.submit(run_commands, last).result():
+        if failed or not pool.submit(run_commands, [commands["verdicts"], commands["report"]]).result():
             raise ValueError(f"failed: {', '.join(failed or ['verdicts or report'])}; see the lines above")
-    if unjudged:
-        print(f"verdicts and report: left as they are, because {', '.join(unjudged)} have no results yet")
     print(f"{len(stages)} figures and tables of profile {profile} in {time.monotonic() - start:.0f} s")
 
 

@@ -9,7 +9,7 @@ import ast
 from functools import cache
 from pathlib import Path
 
-from experiments.profiles import ROOT, Paths
+from experiments.profiles import ROOT, Paths, headline_papers
 
 LIBRARY_ROOMS = ("kernels", "models", "corpus", "tasks", "evaluation", "analysis")
 # Sections of a profile each stage reads; `sweep` and `cost` change no result and stand in none.
@@ -196,12 +196,12 @@ def verdict_stage(paths: Paths) -> dict:
 
 
 def report_stage(paths: Paths) -> dict:
-    """The report, and the verdict table of README: that of the default profile."""
+    """The report, and the verdict tables of README that params.yaml takes from this profile."""
     tables = [next(iter(out)) for stem in experiment_stems() for out in experiment_stage(paths, stem)["outs"]]
     inputs = [relative(paths, paths.verdicts), *(path for path in tables if not path.endswith(".png"))]
     outs = [paths.verdicts.with_name("report.md"), paths.verdicts.with_name("verdict_table.md")]
     return {
-        "cmd": f"python -m paper.report --profile {paths.profile}" + (" --readme" if paths.is_default else ""),
+        "cmd": f"python -m paper.report --profile {paths.profile}" + "".join(f" --readme {paper}" for paper in headline_papers(paths.profile)),
         "deps": [*code_dependencies(["paper.report"]), "paper/claims.yaml", "paper/report_source.md", *inputs],
         "outs": [{relative(paths, path): {"cache": False}} for path in outs],
     }

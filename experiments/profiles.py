@@ -31,6 +31,11 @@ def profile_names() -> list[str]:
     return sorted(path.stem for path in (ROOT / "profiles").glob("*.yaml"))
 
 
+def headline_papers(profile: str) -> list[str]:
+    """The papers whose verdicts README shows from this profile, as params.yaml names them."""
+    return [paper for paper, shown in read_yaml(ROOT / "params.yaml")["headline"].items() if shown == profile]
+
+
 def default_profile() -> str:
     """The profile of a bare `dvc repro`, as params.yaml names it."""
     return read_yaml(ROOT / "params.yaml")["profile"]

@@ -1,4 +1,4 @@
-"""`python -m paper.report [--profile P] [--readme]`: the report and README's verdict table, assembled from committed results; no number in them is typed.
+"""`python -m paper.report [--profile P] [--readme PAPER ...]`: the report and README's verdict table, assembled from committed results; no number in them is typed.
 
 report_source.md holds the text. A macro in double braces is replaced by what it names, and an unknown one is an error:
   {{profile}}                               name of the profile
@@ -13,13 +13,14 @@ import argparse
 import json
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from experiments.plotting import markdown_table, number
 from experiments.profiles import Paths, default_profile, run_command
 from paper.claims import PAPERS, load_claims
 from paper.verdict_table import counts, short, verdict_table
-from paper.verdicts import Statistics
+from paper.verdicts import NOT_MEASURED, Statistics
 
 SOURCE = Path(__file__).with_name("report_source.md")
 TABLE_START = "| claim of paper"  # of a verdict table
@@ -50,7 +51,7 @@ class Report:
         return Path(os.path.relpath(path, self.home)).as_posix()
 
     def _link(self, folder: str) -> str:
-        return f"[{folder}]({self._relative(self.paths.figure(folder))})"
+        return NOT_MEASURED if not self._is_measured(folder) else f"[{folder}]({self._relative(self.paths.figure(folder))})"
 
     def _verdict_table(self, paper: str) -> str:
         if paper not in PAPERS:
@@ -67,14 +68,21 @@ class Report:
         return counts(self._entries(name))
 
     def _number(self, folder: str, task: str, statistic: str, factor: str = "1", decimals: str = "2") -> str:
+        if not self._is_measured(folder):
+            return NOT_MEASURED
         row = Statistics(self.paths.results_csv(folder)).row(task, statistic)
         return number(row, float(factor), int(decimals))
 
+    def _is_measured(self, folder: str) -> bool:
+        """False where all that verdicts.json says of a folder is that this profile has not measured it."""
+        entries = [entry for entry in self.verdicts if entry["folder"] == folder]
+        return not entries or any(entry["verdict"] != NOT_MEASURED for entry in entries)
+
     def _figure(self, folder: str) -> str:
-        return f"![{folder}]({self._relative(self.paths.figure(folder))})"
+        return NOT_MEASURED if not self._is_measured(folder) else f"![{folder}]({self._relative(self.paths.figure(folder))})"
 
     def _table(self, folder: str) -> str:
-        return self.paths.figure(folder).with_suffix(".md").read_text(encoding="utf-8")
+        return NOT_MEASURED if not self._is_measured(folder) else self.paths.figure(folder).with_suffix(".md").read_text(encoding="utf-8")
 
     def _details(self, folder: str) -> str:
         rows = [[entry["id"], "n/a" if entry["value"] is None else short(entry["value"]),
@@ -89,15 +97,15 @@ def write_report(paths: Paths) -> list[Path]:
     home = paths.verdicts.parent
     report_path, table_path = home / "report.md", home / "verdict_table.md"
     report_path.write_text(Report(paths, home).fill(SOURCE.read_text(encoding="utf-8")), encoding="utf-8")
-    table_path.write_text(Report(paths, paths.root).fill("{{verdict_table L}}\n{{verdict_table P}}"), encoding="utf-8")
+    table_path.write_text(Report(paths, paths.root).fill("\n".join(f"{{{{verdict_table {paper}}}}}" for paper in PAPERS)), encoding="utf-8")
     return [report_path, table_path]
 
 
-def write_readme(paths: Paths) -> Path:
-    """Put a profile's verdict tables where README.md has them; returns README.md. ValueError where it has none."""
+def write_readme(paths: Paths, papers: Sequence[str] = PAPERS) -> Path:
+    """Put a profile's verdict tables of these papers where README.md has them; returns README.md. ValueError where it has none."""
     readme, report = paths.root / "README.md", Report(paths, paths.root)
     lines = readme.read_text(encoding="utf-8").split("\n")
-    tables = {f"{TABLE_START} {paper} ": report.fill(f"{{{{verdict_table {paper}}}}}").rstrip("\n").split("\n") for paper in PAPERS}
+    tables = {f"{TABLE_START} {paper} ": report.fill(f"{{{{verdict_table {paper}}}}}").rstrip("\n").split("\n") for paper in papers}
     starts = [place for place, line in enumerate(lines) if line.startswith(tuple(tables))]
     if not starts:
         raise ValueError(f"{readme.name}: no line begins with {TABLE_START!r}, so there is no place for a verdict table; paste one of verdict_table.md once")
@@ -111,12 +119,12 @@ def write_readme(paths: Paths) -> Path:
 def main(arguments: argparse.Namespace) -> None:
     """Write the report of a profile."""
     paths = Paths(arguments.profile)
-    for path in [*write_report(paths), *([write_readme(paths)] if arguments.readme else [])]:
+    for path in [*write_report(paths), *([write_readme(paths, arguments.readme)] if arguments.readme else [])]:
         print(path.relative_to(paths.root))
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--profile", default=default_profile(), help="name of a file in profiles/ (default: %(default)s)")
-    parser.add_argument("--readme", action="store_true", help="put the verdict table into README.md too")
+    parser.add_argument("--readme", action="append", choices=PAPERS, help="put this paper's verdict table into README.md too; may be given again")
     run_command(main, parser)

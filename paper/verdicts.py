@@ -15,7 +15,7 @@ from experiments.profiles import Paths, default_profile, run_command
 from experiments.score_table import read_results
 from paper.claims import Claim, Criterion, load_claims
 
-REPLICATED, NOT_REPLICATED, INCONCLUSIVE, NOT_REACHED = VERDICTS = ("replicated", "not replicated", "inconclusive", "not reached")
+REPLICATED, NOT_REPLICATED, INCONCLUSIVE, NOT_REACHED, NOT_MEASURED = VERDICTS = ("replicated", "not replicated", "inconclusive", "not reached", "not measured")
 DIGITS = 5  # significant digits kept in verdicts.json
 
 
@@ -87,8 +87,21 @@ def _rounded(value: float) -> float | None:
 def all_verdicts(paths: Paths, claims: list[Claim] | None = None) -> list[dict]:
     """Every claim on every task of it, in the order of claims.yaml, from the results.csv of its folder."""
     claims = load_claims() if claims is None else claims
-    tables = {folder: Statistics(paths.results_csv(folder)) for folder in dict.fromkeys(claim.folder for claim in claims)}
-    return [verdict_of(claim, task, tables[claim.folder], paths.profile) for claim in claims for task in claim.tasks]
+    folders = dict.fromkeys(claim.folder for claim in claims)
+    tables = {folder: Statistics(paths.results_csv(folder)) for folder in folders if paths.results_csv(folder).exists()}
+    if not tables:
+        raise ValueError(f"{paths.results}: no figure of profile {paths.profile} is measured; run `make reproduce PROFILE={paths.profile}` first")
+    return [
+        verdict_of(claim, task, tables[claim.folder], paths.profile) if claim.folder in tables else unmeasured(claim, task, paths.profile)
+        for claim in claims for task in claim.tasks]
+
+
+def unmeasured(claim: Claim, task: str, profile: str) -> dict:
+    """The entry of a claim whose figure this profile has not measured."""
+    return {
+        "id": claim.id if task == "all" else f"{claim.id}.{task}", "paper": claim.paper, "claim": claim.claim, "statistic": claim.unit, "value": None, "low": None,
+        "high": None, "criterion": str(claim.criterion), "verdict": NOT_MEASURED, "seeds": [], "profile": profile, "task": task, "folder": claim.folder,
+        "status": "not measured"}
 
 
 def write_verdicts(paths: Paths) -> list[dict]:

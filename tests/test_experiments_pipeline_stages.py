@@ -3,7 +3,8 @@
 import pytest
 
 from experiments.pipeline_stages import all_stages, code_dependencies, experiment_stems, imported_modules, module_file, tables_read
-from experiments.profiles import ROOT, Paths, default_profile, profile_names
+from experiments.profiles import ROOT, Paths, default_profile, headline_papers, profile_names
+from paper.claims import PAPERS
 
 PROFILES = profile_names()
 # The folders of both papers (DESIGN, section 4).
@@ -101,11 +102,13 @@ def test_training_of_the_series_does_not_hang_on_how_they_are_measured():
     assert "passuntil.sizes" in sections and not any("sampling" in section or section == "passuntil" for section in sections)
 
 
-def test_the_report_comes_last_and_only_the_default_profile_writes_readme():
+def test_the_report_comes_last_and_each_paper_stands_in_readme_once():
+    shown = [paper for profile in PROFILES for paper in headline_papers(profile)]
+    assert sorted(shown) == sorted(PAPERS)
     for profile in PROFILES:
         stages = all_stages(profile)
         assert list(stages)[-2:] == ["verdicts", "report"]
-        assert ("--readme" in stages["report"]["cmd"]) == (profile == default_profile())
+        assert stages["report"]["cmd"].split()[5:] == [word for paper in headline_papers(profile) for word in ("--readme", paper)]
 
 
 def test_imports_are_followed(tmp_path):

@@ -43,7 +43,7 @@ def test_report_is_filled_and_its_pictures_exist(paths):
     links = re.findall(r"\]\(([^)]+)\)", table.read_text(encoding="utf-8"))
     assert links and all((paths.root / link).exists() for link in links), "README stands at the root"
     tables = table.read_text(encoding="utf-8").split("\n\n")
-    assert [text.split("|")[1].strip() for text in tables] == ["claim of paper L", "claim of paper P"]
+    assert [text.split("|")[1].strip() for text in tables] == ["claim of paper L", "claim of paper P", "claim of paper ext"]
     assert text.index("# Paper L") < text.index("claim of paper L") < text.index("# Paper P") < text.index("claim of paper P")
 
 

@@ -14,7 +14,7 @@ from experiments.loss_tab2_correlations.measure import spearman
 from experiments.profiles import Paths
 from experiments.score_table import THRESHOLD, final_checkpoints, select, statistic_row, write_results
 from paper.claims import Claim, Criterion, load_claims
-from paper.verdicts import Statistics, judge, verdict_of, write_verdicts
+from paper.verdicts import Statistics, all_verdicts, judge, verdict_of, write_verdicts
 from tasks import TASKS
 from tests.planted_scores import Plant, scores_table
 
@@ -166,3 +166,16 @@ def test_verdicts_file_holds_the_promised_fields(tmp_path):
         assert {"id", "paper", "claim", "statistic", "value", "low", "high", "criterion", "verdict", "seeds", "profile"} <= set(entry)
         assert entry["seeds"] == [0, 1] and entry["profile"] == "smoke" and entry["low"] is None
     assert len({entry["id"] for entry in verdicts}) == len(verdicts)
+
+
+def test_a_figure_that_is_not_measured_makes_no_verdict(tmp_path):
+    paths = Paths("smoke", tmp_path)
+    with pytest.raises(ValueError, match="no figure of profile smoke is measured"):
+        all_verdicts(paths)
+    claim = CLAIMS["threshold_gain"]
+    rows = [{"kind": "statistic", "task": task, "metric": name, "seed": "0", "value": 90.0, "low": 80.0, "high": 99.0, "status": "ok"}
+            for task in claim.tasks for name in (claim.statistic, "left_chance")]
+    write_results(paths.results_csv(claim.folder), [rows])
+    other = next(entry for entry in CLAIMS.values() if entry.folder != claim.folder)
+    found = {entry["id"].split(".")[0]: entry["verdict"] for entry in all_verdicts(paths, [claim, other])}
+    assert found == {claim.id: "replicated", other.id: "not measured"}
