@@ -41,8 +41,10 @@ def test_one_prompt_with_two_references_has_one_answer():
     torch.manual_seed(0)
     model = GPT(GPTConfig(tokenizer.get_vocab_size(), 1, 16, 2, 2, 32, 160)).eval()
     context = small_corpus.items("maths", 1)[0].requests[0][0]
-    items = [Item("maths", number, ((context, text),), "1") for number, text in enumerate((" the a" + task.stop, " b" + task.stop))]
     (expected,) = sampling.greedy(model, [[BOS_ID, *tokenizer.encode(context).ids]], task.max_new_tokens, tokenizer.encode(task.stop).ids)
+    with_beginning, other = tokenizer.decode(expected[:3]) + " b" + task.stop, " b b b b" + task.stop
+    assert tokenizer.encode(with_beginning).ids[:3] == expected[:3] != tokenizer.encode(other).ids[:3], "the first reference must begin as the answer does"
+    items = [Item("maths", number, ((context, text),), "1") for number, text in enumerate((with_beginning, other))]
     for order in (items, items[::-1]):
         assert score_items(model, tokenizer, order, task).generated.tolist() == [tokenizer.decode(expected)] * 2
 
