@@ -68,7 +68,9 @@ def measure_jobs(campaign: Campaign, left: dict[str, list[str]], after_training:
         run = campaign.ladder.runs[name]
         seconds = campaign.core_seconds[run.size] * (run.num_checkpoints if campaign.every_checkpoint else 1)
         if tasks and not campaign.every_checkpoint:
+            # First, because no row is taken into the file of a run before the loss of its checkpoint is known.
             jobs.append(Job(f"losses of {name}", 0.2 * share * seconds, losses_job, (campaign, name), needs))
+            needs = (f"losses of {name}",)
         jobs += [Job(f"{task} of {name}", share * seconds, measure_job, (campaign, name, task), needs) for task in tasks]
     return jobs
 
@@ -114,7 +116,7 @@ def measure_command(arguments: argparse.Namespace, make_campaign: Callable[[Prof
     profile = load_profile(arguments.profile)
     campaign = make_campaign(profile)
     for name in campaign.names:
-        if campaign.every_checkpoint and campaign.ladder.is_trained(name):
+        if campaign.every_checkpoint and campaign.ladder.is_trained(name) and tasks_left(campaign, name):
             write_losses(campaign, name, stored_score_losses(campaign, name))
         merge_run(campaign, name)
     left = {name: tasks for name in campaign.names if campaign.ladder.is_trained(name) and (tasks := tasks_left(campaign, name))}

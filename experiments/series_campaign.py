@@ -10,7 +10,6 @@ import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -40,7 +39,8 @@ LOSSES = "losses"
 class Campaign:
     """Runs of a ladder and the tasks that they are measured on. methods: of each task, (name, temperature) pairs.
 
-    folder: one file per run. table: all rows. every_checkpoint: False for the last one alone."""
+    folder: one file per run. table: all rows. every_checkpoint: False for the last one alone. core_seconds: cost of a checkpoint, by size.
+    code: hash of the engine when the campaign was opened, so that an edit meanwhile cannot part a worker from the others."""
 
     ladder: Ladder
     names: tuple[str, ...]
@@ -51,6 +51,7 @@ class Campaign:
     every_checkpoint: bool
     held_out: frozenset[str]
     core_seconds: dict[str, float]
+    code: str
 
     def journal(self, name: str, task: str) -> Path:
         """Where a worker keeps what it has found so far."""
@@ -72,14 +73,13 @@ class Campaign:
             "every_checkpoint": self.every_checkpoint,
         }
         asked = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
-        return {"recipe": self.ladder.recipe_hash(name), "asked": asked, "code": engine_hash()}
+        return {"recipe": self.ladder.recipe_hash(name), "asked": asked, "code": self.code}
 
     def asked(self, name: str, task: str) -> Asked:
         """The payload of a worker."""
         return Asked(task, tuple(self.checkpoints(name)), self.sampling, self.methods[task], json.dumps(self.stamp(name, task), sort_keys=True))
 
 
-@cache
 def engine_hash() -> str:
     """Hash of the code between a checkpoint and its pass rates, comments and docstrings left out."""
     return hash_code(engine_files())
@@ -114,7 +114,7 @@ def series_campaign(profile: Profile) -> Campaign:
         methods[task] = tuple(rows)
     return Campaign(
         ladder, tuple(ladder.runs), methods, sampling, paths.run_pass_rates, paths.pass_rates, False, frozenset(profile.passuntil.held_out),
-        profile.cost.pass_core_seconds,
+        profile.cost.pass_core_seconds, engine_hash(),
     )
 
 
@@ -128,7 +128,8 @@ def threshold_campaign(profile: Profile) -> Campaign:
     methods |= {task: (("shared", sampling.temperature), *methods[task]) for task in THRESHOLD_TASKS if not lists_answers(data, task)}
     names = tuple(name for name, run in ladder.runs.items() if run.series == "long")
     return Campaign(
-        ladder, names, methods, sampling, paths.run_threshold_pass_rates, paths.threshold_pass_rates, True, frozenset(), profile.cost.threshold_core_seconds
+        ladder, names, methods, sampling, paths.run_threshold_pass_rates, paths.threshold_pass_rates, True, frozenset(),
+        profile.cost.threshold_core_seconds, engine_hash(),
     )
 
 
@@ -197,7 +198,10 @@ def merge_run(campaign: Campaign, name: str) -> None:
         for task in stamps:
             campaign.journal(name, task).unlink(missing_ok=True)
     if not tasks_left(campaign, name):
-        shutil.rmtree(campaign.journal(name, LOSSES).parent, ignore_errors=True)
+        folder = campaign.journal(name, LOSSES).parent
+        shutil.rmtree(folder, ignore_errors=True)
+        if folder.parent.exists() and not any(folder.parent.iterdir()):
+            folder.parent.rmdir()
 
 
 def _losses_of(campaign: Campaign, name: str, stored: RunFile | None) -> list[dict] | None:
@@ -260,7 +264,7 @@ def accept_code(campaign: Campaign) -> list[str]:
     for name in campaign.names:
         path, stored = run_file(campaign, name), read_run_file(run_file(campaign, name))
         if stored and set(tasks_left(campaign, name)) - set(tasks_left(campaign, name, any_code=True)):
-            stamps = {task: stamp | {"code": engine_hash()} for task, stamp in stored.stamps.items()}
+            stamps = {task: stamp | {"code": campaign.code} for task, stamp in stored.stamps.items()}
             write_table(path, pd.read_parquet(path), {"stamps": json.dumps(stamps, sort_keys=True), "losses": json.dumps(stored.losses)})
             accepted.append(name)
     return accepted

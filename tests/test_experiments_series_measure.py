@@ -2,24 +2,18 @@
 
 import io
 import json
-import os
-import signal
-import threading
-import time
-from multiprocessing import forkserver
 
 import numpy as np
 import pytest
 
 from evaluation.next_token import GPTReader
 from experiments import series_measure
-from experiments.series import measure_job
 from experiments.series_campaign import series_campaign
 from experiments.series_measure import Journal, answer_log_likelihood, checkpoint_rows, measure_task, validation_loss
 from experiments.sweep_pool import Job, run_jobs
 from experiments.sweep_progress import Progress
 from models import checkpoint
-from tests import tiny_series
+from tests import pool_jobs, tiny_series
 from tests.tiny_series import LARGE, NUM_ITEMS
 
 METHODS = 4  # of emoji_movie: counted at two temperatures, exact, beam
@@ -120,26 +114,13 @@ def test_a_journal_of_other_questions_is_thrown_away(campaign, whole, tmp_path):
     assert rows_of(journal) == whole["emoji_movie"]
 
 
-def kill_worker_at_first_row(journal):
-    """Kill -9 the one worker of the fork server as soon as it has kept a row."""
-    deadline = time.monotonic() + 60
-    while not (journal.exists() and journal.read_bytes().count(b"\n") > 1) and time.monotonic() < deadline:
-        time.sleep(0.001)
-    server = forkserver._forkserver._forkserver_pid
-    with open(f"/proc/{server}/task/{server}/children") as file:
-        for pid in file.read().split():
-            os.kill(int(pid), signal.SIGKILL)
-
-
-def test_a_killed_worker_ends_with_the_same_rows(campaign, whole):
-    journal = campaign.journal(LARGE, "emoji_movie")
-    killer = threading.Thread(target=kill_worker_at_first_row, args=(journal,))
-    killer.start()
+def test_a_killed_worker_ends_with_the_same_rows(campaign, whole, tmp_path):
     stream = io.StringIO()
-    outcome = run_jobs([Job("m", 1.0, measure_job, (campaign, LARGE, "emoji_movie"))], 1, Progress("t", {"m": 1.0}, stream, is_quiet=True))
-    killer.join()
+    job = Job("m", 1.0, pool_jobs.measure_and_be_killed_once, (campaign, LARGE, "emoji_movie", tmp_path / "killed"))
+    outcome = run_jobs([job], 1, Progress("t", {"m": 1.0}, stream, is_quiet=True))
     assert "its worker was killed (SIGKILL" in stream.getvalue() and list(outcome.finished) == ["m"]
-    assert rows_of(journal) == whole["emoji_movie"]
+    assert rows_of(campaign.journal(LARGE, "emoji_movie")) == whole["emoji_movie"]
+    assert (tmp_path / "killed").read_text() == str(METHODS * NUM_ITEMS - 3), "the second start has the rows of the first"
 
 
 def test_likelihood_of_an_answer_is_the_sum_over_its_tokens(campaign):
