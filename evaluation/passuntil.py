@@ -28,6 +28,8 @@ from tasks.checkers import Checker
 __all__ = ["Decoding", "PassBounds", "PassCount", "WeightedCount", "count_until", "importance_estimate", "pass_probability", "sample_until"]
 
 BATCH_ROWS = 256
+# Numbers of one table of log-probabilities of the tree (8 MB): wide parts make few small ones further down, and those cost as much as middling ones.
+TABLE_NUMBERS = 1 << 20
 FIRST_ATTEMPTS = 64
 # Blocks grow by this factor at most: few blocks, although what is drawn behind the last pass that is needed is lost.
 GROWTH = 4
@@ -73,13 +75,16 @@ def sample_until(
 
 def count_until(
     reader: NextToken, prompt_ids: list[int], pieces: list[bytes], checker: Checker, decoding: Decoding, target: int | None, cap: int,
-    key: tuple[str, str, int], batch_rows: int = BATCH_ROWS, state: dict | None = None, on_progress: Progress | None = None,
+    key: tuple[str, str, int], batch_rows: int | None = None, state: dict | None = None, on_progress: Progress | None = None,
 ) -> PassCount:
-    """The law of `sample_until` by counts on a tree of shared prefixes; arguments and errors as there. Other draws than those of sample_until."""
+    """The law of `sample_until` by counts on a tree of shared prefixes; arguments and errors as there. Other draws than those of sample_until.
+
+    `batch_rows`: prefixes evaluated together, by default as many as the vocabulary allows; the outcome does not hang on it."""
     _check(reader, prompt_ids, pieces, checker, decoding, target, cap)
     measured = _Measurement("shared", reader, prompt_ids, decoding, target, cap, key, state)
     judge = Judge(checker, pieces, decoding)
-    tree = CountTree(reader, measured.start(), judge, decoding, stream_key("shared", *key), batch_rows)
+    rows = batch_rows or max(BATCH_ROWS, TABLE_NUMBERS // reader.vocab_size)
+    tree = CountTree(reader, measured.start(), judge, decoding, stream_key("shared", *key), rows)
     while not measured.is_done:
         num_attempts = measured.next_block()
         passes = tree.count_passes(measured.num_blocks, num_attempts)

@@ -1,10 +1,17 @@
-"""Markers, and one thread per test process: the suite runs two processes on two cores, and sums keep their order."""
+"""Markers, one thread per test process (the suite runs two processes on two cores, and sums keep their order), and Triton's interpreter.
+
+The interpreter must be on before any test imports Triton, because Triton's own library is compiled or interpreted for good at its import."""
 
 import os
 import signal
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before anything imports torch
 os.environ.setdefault("DVC_NO_ANALYTICS", "1")
+
+import torch  # noqa: E402
+
+if not torch.cuda.is_available():
+    os.environ["TRITON_INTERPRET"] = "1"
 
 MARKERS = {
     "gpu": "needs a CUDA device; skipped without one",

@@ -1,11 +1,10 @@
 """How the kernels are checked: against an oracle one precision up, with errors measured beside PyTorch's own.
 
-Without a CUDA device the Triton kernels run in its interpreter on the CPU, in fp32: this file is the one place that switches it on and
+Without a CUDA device the Triton kernels run in its interpreter on the CPU (conftest.py switches it on), in fp32: this file is the one place
 that leaves half precision out there (the interpreter's tl.dot returns garbage for bf16, and its casts truncate instead of rounding).
 """
 
 import contextlib
-import os
 from collections.abc import Callable, Iterator
 from unittest import mock
 
@@ -15,8 +14,6 @@ import torch
 from kernels import launch
 
 HAS_CUDA = torch.cuda.is_available()
-if not HAS_CUDA:
-    os.environ["TRITON_INTERPRET"] = "1"
 
 DEVICE = "cuda" if HAS_CUDA else "cpu"
 on_gpu = [pytest.mark.gpu, pytest.mark.skipif(not HAS_CUDA, reason="half precision needs a CUDA device; the interpreter gets it wrong")]
