@@ -5,7 +5,6 @@ something else), seen through binomial noise over the items. Nothing here is eve
 """
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
