@@ -3,8 +3,8 @@
 Onset, exactly: order a run's checkpoints by tokens seen. The onset checkpoint is the first from which, there and at every later one,
 the near end of the interval over items stays beyond chance (plus `margin`), with at least `min_lasting` such checkpoints.
 The onset loss lies where that near end crosses the level, linear in loss between the last checkpoint before and the onset checkpoint.
-A run that never gets there is "not reached" (its onset, if any, lies below its last loss); a run beyond chance from its first checkpoint
-is "before first" (above its first loss). Both enter `shared_threshold` as censored values, never as missing ones.
+A run that never gets there is "not reached": its onset, if any, lies below the loss of its last checkpoint at chance. (Not below its last loss: where only
+the last checkpoint is beyond chance, the onset may lie above that one.) A run beyond chance from its first checkpoint is "before first" (above its first loss). Both enter `shared_threshold` as censored values, never as missing ones.
 Comparable only between runs scored on the same number of items.
 """
 
@@ -30,7 +30,7 @@ def onset_loss(
     """Onset loss of one run. bound [n]: lower ends of the value's intervals (upper ends with is_rising=False, e.g. Brier score).
 
     low and high bracket it: losses of the onset checkpoint and of the one before. "not reached": estimate nan, low -inf, high the
-    last loss. "not before first" (beyond chance from the start): estimate nan, low the first loss, high inf.
+    loss of the last checkpoint at chance. "not before first" (beyond chance from the start): estimate nan, low the first loss, high inf.
     """
     order = np.argsort(np.asarray(tokens_seen), kind="stable")
     loss = np.asarray(loss_nats, float)[order]
@@ -39,10 +39,10 @@ def onset_loss(
         return failed("no checkpoints, or nan among loss and bound")
     at_chance = np.flatnonzero(excess <= 0)
     first = at_chance[-1] + 1 if len(at_chance) else 0
-    if len(loss) - first < min_lasting:
-        return Estimate(np.nan, -np.inf, float(loss.min()), "not reached")
     if first == 0:
         return Estimate(np.nan, float(loss[0]), np.inf, "not before first: beyond chance from the first checkpoint")
+    if len(loss) - first < min_lasting:
+        return Estimate(np.nan, -np.inf, float(loss[first - 1]), "not reached")
     share = -excess[first - 1] / (excess[first] - excess[first - 1])
     estimate = loss[first - 1] + share * (loss[first] - loss[first - 1])
     low, high = sorted((float(loss[first]), float(loss[first - 1])))
