@@ -8,7 +8,7 @@ r = 1 by -p ln p / (1 - p), six-fold at p = 0.001). (r - 1) / (K - 1) is unbiase
 (Girshick, Mosteller and Savage 1946: paths to the outcome that begin with a pass, over all paths).
 
 Intervals order outcomes by evidence for a high p: fewer attempts to r first, then the cap with r - 1, ..., 0 passes. `exact` inverts
-that order's tails (never below its level), `mid_p_stopped`, the recommended one, counts half of the observed outcome.
+that order's tails (never below its level), `mid_p_stopped` counts half of the observed outcome. Recommended: likelihood_interval.py.
 """
 
 import numpy as np
@@ -48,7 +48,7 @@ def exact_stopped(passes: np.ndarray, attempts: np.ndarray, num_target: int, lev
 
 
 def mid_p_stopped(passes: np.ndarray, attempts: np.ndarray, num_target: int, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
-    """Mid-P interval of p under stopped sampling with a cap (recommended: coverage near its level once 5 passes are expected)."""
+    """Mid-P interval of p under stopped sampling with a cap (coverage near its level where neither tail is nearly empty)."""
     passes, attempts, reached = _checked(passes, attempts, num_target)
     tail = (1 - level) / 2
     (a, b), (c, d) = _tail_shapes(passes, attempts, reached)

@@ -96,7 +96,7 @@ def fit_task_law(
     intervals = [from_replicates(float(point[column]), draws[:, column], level, freedom=freedom) for column in range(4)]
     status = intervals[1].status
     if 2 * stats.t.sf(abs(t_value), freedom) > NO_SLOPE_LEVEL:
-        status = "not identified: size does not move the pass rate"
+        status = "not identified: a slope of 0 not excluded"
     return TaskLawFit(*intervals, freedom, status, draws[np.isfinite(draws).all(axis=1)])
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from analysis.likelihood_interval import likelihood_stopped
 from analysis.stopping import unbiased_estimate
 from experiments.pass_table import target_of
 
@@ -14,7 +15,7 @@ ITEM_TASKS = ("program_synthesis", "emoji_movie", "date_understanding", "maths",
 @dataclass(frozen=True)
 class ItemCounts:
     """runs: one row per run, smallest size first (columns of pass_rates); item_ids [M]; passes, attempts, answer_loss (nats of the whole reference
-    answer) [M, n]; target of the stopping rule."""
+    answer) [M, n]; target and cap of the stopping rule."""
 
     runs: pd.DataFrame
     item_ids: np.ndarray
@@ -22,6 +23,12 @@ class ItemCounts:
     attempts: np.ndarray
     answer_loss: np.ndarray
     target: int
+    cap: int
+
+    @property
+    def intervals(self) -> tuple[np.ndarray, np.ndarray]:
+        """Ends of the 95 % intervals of the pass rates, [M, n] each (likelihood order, the recommended one)."""
+        return likelihood_stopped(self.passes, self.attempts, self.target, self.cap)
 
     @property
     def sizes(self) -> np.ndarray:
@@ -54,4 +61,4 @@ def item_counts(rows: pd.DataFrame) -> ItemCounts:
         item, run = np.argwhere(absent.to_numpy())[0]
         raise ValueError(f"pass_rates: item {absent.index[item]} of task {rows.task.iloc[0]} has no row for run {runs.run[run]}; measure that run again")
     return ItemCounts(runs, tables["passes"].index.to_numpy(), tables["passes"].to_numpy(float), tables["attempts"].to_numpy(float),
-                      -tables["answer_log_likelihood"].to_numpy(float), target_of(rows))
+                      -tables["answer_log_likelihood"].to_numpy(float), target_of(rows), int(rows.cap.max()))

@@ -10,7 +10,6 @@ from scipy import stats
 
 from analysis.instance_law import InstanceLawFit, fit_instance_law
 from analysis.intervals import Estimate, bootstrap_items, failed
-from analysis.stopping import mid_p_stopped
 from experiments.item_counts import ITEM_TASKS, ItemCounts, item_counts
 from experiments.pass_statistics import joined_statistic, too_low
 from experiments.pass_table import has_passed, point_rows, pooled_rates, select_passes, series_names, series_pass_rates
@@ -46,9 +45,9 @@ def measure(passes: pd.DataFrame, paths: Paths) -> list:
 
 
 def item_rows(counts: ItemCounts, task: str, series: str) -> pd.DataFrame:
-    """Rows of kind `item`: pass rate of each item in each run of the first seed with its mid-P interval, loss of its answer, passes and attempts."""
+    """Rows of kind `item`: pass rate of each item in each run of the first seed with its interval, loss of its answer, passes and attempts."""
     first = np.flatnonzero(counts.runs.seed == counts.runs.seed.min())
-    low, high = mid_p_stopped(counts.passes[:, first], counts.attempts[:, first], counts.target)
+    low, high = (ends[:, first] for ends in counts.intervals)
     place = {name: np.broadcast_to(counts.runs[name].to_numpy()[first], low.shape).ravel() for name in ("run", "size")}
     return pd.DataFrame(place | {
         "kind": "item", "task": task, "metric": "pass_rate", "series": series, "seed": str(counts.runs.seed.min()),

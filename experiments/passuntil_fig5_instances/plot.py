@@ -47,7 +47,7 @@ def draw(results: pd.DataFrame) -> Figure:
         Line2D([], [], color=plotting.FIT_COLOR, linestyle=(0, (4, 2)), label=CHANCE_LINE_LABEL), *pass_plotting.series_handles(series)])
     plotting.footnote(figure, (
         f"Items of series {series[0]}, first seed; where nothing passed within the cap an item has no point (its line begins later). Large markers: mean over "
-        "the items with its 95 % sampling interval. Light bars: 95 % mid-P interval of one item. "
+        "the items with its 95 % sampling interval. Light bars: 95 % interval of one item. "
         "Above the dashed line other answers than the reference pass too."))
     return figure
 

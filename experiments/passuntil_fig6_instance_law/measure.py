@@ -11,7 +11,7 @@ import pandas as pd
 from analysis.instance_law import fit_instance_law
 from analysis.intervals import Estimate, bootstrap_items, failed, wilson
 from analysis.loss_assist import assisted_f, fit_loss_assist, item_f
-from analysis.stopping import mid_p_stopped, unbiased_estimate
+from analysis.stopping import unbiased_estimate
 from experiments.item_counts import ITEM_TASKS, ItemCounts, item_counts
 from experiments.pass_statistics import joined_statistic, too_far, too_high, too_low
 from experiments.pass_table import has_passed, point_rows, pooled_rates, select_passes, series_names, series_pass_rates
@@ -59,12 +59,12 @@ def predictions(counts: ItemCounts) -> tuple[pd.DataFrame, str]:
         return pd.DataFrame(), status if status != "ok" else "failed: no size is held out"
     few = (counts.passes[:, fitted] > 0).sum(axis=1) < 3
     parts = []
+    all_low, all_high = counts.intervals
     for column in np.flatnonzero(counts.is_held_out):
         size, run = counts.sizes[column], counts.runs.iloc[column]
         cap = float(counts.attempts[:, column].max()) if (counts.passes[:, column] < counts.target).any() else np.inf
-        measured_low, measured_high = mid_p_stopped(counts.passes[:, column], counts.attempts[:, column], counts.target)
         about = {"kind": "prediction", "run": run.run, "size": run["size"], "seed": str(run.seed), "num_parameters": size, "item_id": counts.item_ids,
-                 "measured": counts.rates[:, column], "measured_low": measured_low, "measured_high": measured_high, "few_passes": few, "num_items": 1,
+                 "measured": counts.rates[:, column], "measured_low": all_low[:, column], "measured_high": all_high[:, column], "few_passes": few, "num_items": 1,
                  "measured_f": counts.f[:, column], "status": "ok"}
         for method, (mean, spread) in (("item_law", item_f(law, size)), ("assisted", assisted_f(law, assist, size))):
             rate, low, high = predicted_ranges(mean, spread, counts.target, cap)

@@ -82,7 +82,7 @@ def draw_bends(ax: Axes, results: pd.DataFrame, series: list[str]) -> None:
         reach = 1.1 * float(np.nanmax(np.abs(rows.value.to_numpy(float)))) + float(np.nanmedian(shown[:, 1] - shown[:, 0]))
         ax.set_xlim(-reach, reach)
     ax.set_title("bend of F in log N", loc="left", fontweight="bold", fontsize=7.6)
-    ax.set_xlabel("quadratic term (below 0: concave)", fontsize=7.5)
+    ax.set_xlabel("bend (below 0: concave)", fontsize=7.5)
 
 
 def table(results: pd.DataFrame) -> str:

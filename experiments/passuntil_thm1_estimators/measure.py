@@ -13,6 +13,7 @@ import pandas as pd
 from scipy import optimize, special, stats
 
 from analysis.intervals import Estimate
+from analysis.likelihood_interval import likelihood_p_value
 from analysis.stopping import ratio_estimate, simulate_stopped, unbiased_estimate, upper_tail
 from experiments.profiles import Paths
 from experiments.score_table import statistic_row
@@ -82,10 +83,11 @@ def estimates(outcomes: Outcomes) -> dict[str, np.ndarray]:
 
 
 def covers(outcomes: Outcomes, p: float) -> dict[str, np.ndarray]:
-    """Whether the 95 % interval from each outcome holds p, name -> bool [n]: exact (Clopper-Pearson where K is fixed), mid-P, likelihood ratio, and the
-    normal interval around r / K."""
+    """Whether the 95 % interval from each outcome holds p, name -> bool [n]: exact (Clopper-Pearson where K is fixed), mid-P, likelihood order (the
+    recommended one), likelihood ratio against chi-square, and the normal interval around r / K."""
     passes, attempts, tail = outcomes.passes, outcomes.attempts, (1 - LEVEL) / 2
-    order = outcomes.num_target or np.max(attempts) + 1  # with fixed K no number of passes ends the sampling: Clopper-Pearson
+    cap = CAP if outcomes.num_target else int(np.max(attempts))
+    order = outcomes.num_target or cap + 1  # with fixed K no number of passes ends the sampling: Clopper-Pearson
     at_least = upper_tail(passes, attempts, order, p)
     mid = upper_tail(passes, attempts, order, p, is_mid=True)
     share = passes / attempts
@@ -93,6 +95,7 @@ def covers(outcomes: Outcomes, p: float) -> dict[str, np.ndarray]:
     deviance = 2 * (best - special.xlogy(passes, p) - special.xlogy(attempts - passes, 1 - p))
     half = stats.norm.ppf(1 - tail) * np.sqrt(share * (1 - share) / attempts)
     return {"exact": (at_least >= tail) & (2 * mid - at_least <= 1 - tail), "mid_p": (mid >= tail) & (mid <= 1 - tail),
+            "likelihood_order": likelihood_p_value(passes, attempts, order, cap, p) > 1 - LEVEL,
             "likelihood": deviance <= stats.chi2.ppf(LEVEL, 1), "normal": np.abs(share - p) <= half}
 
 
@@ -172,6 +175,7 @@ def statistics(cells: pd.DataFrame) -> list[dict]:
         "f_error_small_target": max(f_error(p, target) for p in RATES if p <= 0.01 for target in SMALL_TARGETS),
         "exact_coverage": float(cell(stopped, "coverage_exact").min()),
         "mid_p_coverage_gap": worst(cell(promised, "coverage_mid_p") - LEVEL),
+        "likelihood_order_coverage_gap": worst(cell(promised, "coverage_likelihood_order") - LEVEL),
         "normal_coverage": float(cell(stopped, "coverage_normal", SMALL_TARGETS).min()),
         "simulation_z": float(cells.z.abs().max())}
     return [statistic_row(NO_SEEDS, "all", name, Estimate(number, np.nan, np.nan), len(cells)) for name, number in numbers.items()]

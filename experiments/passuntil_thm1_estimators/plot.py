@@ -11,8 +11,8 @@ from experiments.stage import plot_main
 
 STEM = "passuntil_thm1_estimators"
 TARGET_COLORS = {1: "#c8405a", 2: "#ef7d57", 5: "#8e5aa8", 10: "#2e86ab"}
-INTERVALS = {"exact": ("exact", "#12343b", "o"), "mid_p": ("mid-P (recommended)", "#2e86ab", "s"), "likelihood": ("likelihood ratio", "#8e5aa8", "D"),
-             "normal": ("normal around r/K", "#ef7d57", "^")}
+INTERVALS = {"exact": ("exact", "#12343b", "o"), "likelihood_order": ("likelihood order (recommended)", "#c8405a", "P"), "mid_p": ("mid-P", "#2e86ab", "s"),
+             "likelihood": ("likelihood ratio", "#8e5aa8", "D"), "normal": ("normal around r/K", "#ef7d57", "^")}
 BAND = (0.94, 0.96)  # paper/claims.yaml, recommended_interval
 LOWEST_SHOWN = 0.8
 BIAS_TICKS = (1, 1.5, 2, 4, 8, 12)
@@ -90,7 +90,8 @@ def table(results: pd.DataFrame) -> str:
     names = {"bias_ratio": ("mean of r/K over p", 1.0, 1.0), "bias_unbiased": ("mean of (r-1)/(K-1) over p", 1.0, 1.0),
              "error_ratio": ("relative error of r/K", 1.0, 0.0), "error_unbiased": ("relative error of (r-1)/(K-1)", 1.0, 0.0),
              "error_fixed": ("relative error of x/K", 1.0, 0.0), "coverage_exact": ("exact interval, %", 100.0, 0.0),
-             "coverage_mid_p": ("mid-P interval, %", 100.0, 0.0), "coverage_likelihood": ("likelihood interval, %", 100.0, 0.0),
+             "coverage_likelihood_order": ("likelihood-order interval, %", 100.0, 0.0), "coverage_mid_p": ("mid-P interval, %", 100.0, 0.0),
+             "coverage_likelihood": ("likelihood interval, %", 100.0, 0.0),
              "coverage_normal": ("normal interval, %", 100.0, 0.0)}
     for target in (*TARGET_COLORS, 0):
         for metric, (name, factor, shift) in names.items():
