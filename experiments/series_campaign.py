@@ -39,13 +39,15 @@ LOSSES = "losses"
 class Campaign:
     """Runs of a ladder and the tasks that they are measured on. methods: of each task, (name, temperature) pairs.
 
-    folder: one file per run. table: all rows. every_checkpoint: False for the last one alone. core_seconds: cost of a checkpoint, by size.
+    exact_items: items of a task that is measured exactly alone, at no more cost than scoring them. folder: one file per run. table: all rows.
+    every_checkpoint: False for the last one alone. core_seconds: cost of a checkpoint, by size.
     code: hash of the engine when the campaign was opened, so that an edit meanwhile cannot part a worker from the others."""
 
     ladder: Ladder
     names: tuple[str, ...]
     methods: dict[str, tuple[tuple[str, float], ...]]
     sampling: Sampling
+    exact_items: int
     folder: Path
     table: Path
     every_checkpoint: bool
@@ -62,13 +64,18 @@ class Campaign:
         found = sorted((self.ladder.folder(name) / "checkpoints").glob("*.safetensors"))
         return found if self.every_checkpoint else found[-1:]
 
+    def sampling_of(self, task: str) -> Sampling:
+        """How a task is measured."""
+        is_sampled = any(method != "exact" for method, _ in self.methods[task])
+        return self.sampling if is_sampled else self.sampling.model_copy(update={"num_items": self.exact_items})
+
     def stamp(self, name: str, task: str) -> dict[str, str]:
         """What makes the rows of a run on a task: its recipe, what is asked, and the code."""
         manifest = self.ladder.data(name).manifest
         content = {
             "items": manifest["sha256"][f"items/{task}.jsonl"],
             "tokenizer": manifest["tokenizer"],
-            "sampling": self.sampling.model_dump(),
+            "sampling": self.sampling_of(task).model_dump(),
             "methods": self.methods[task],
             "every_checkpoint": self.every_checkpoint,
         }
@@ -77,7 +84,7 @@ class Campaign:
 
     def asked(self, name: str, task: str) -> Asked:
         """The payload of a worker."""
-        return Asked(task, tuple(self.checkpoints(name)), self.sampling, self.methods[task], json.dumps(self.stamp(name, task), sort_keys=True))
+        return Asked(task, tuple(self.checkpoints(name)), self.sampling_of(task), self.methods[task], json.dumps(self.stamp(name, task), sort_keys=True))
 
 
 def engine_hash() -> str:
@@ -113,7 +120,7 @@ def series_campaign(profile: Profile) -> Campaign:
             rows.append(("exact", sampling.temperature))
         methods[task] = tuple(rows)
     return Campaign(
-        ladder, tuple(ladder.runs), methods, sampling, paths.run_pass_rates, paths.pass_rates, False, frozenset(profile.passuntil.held_out),
+        ladder, tuple(ladder.runs), methods, sampling, sampling.num_items, paths.run_pass_rates, paths.pass_rates, False, frozenset(profile.passuntil.held_out),
         profile.cost.pass_core_seconds, engine_hash(),
     )
 
@@ -128,7 +135,7 @@ def threshold_campaign(profile: Profile) -> Campaign:
     methods |= {task: (("shared", sampling.temperature), *methods[task]) for task in THRESHOLD_TASKS if not lists_answers(data, task)}
     names = tuple(name for name, run in ladder.runs.items() if run.series == "long")
     return Campaign(
-        ladder, names, methods, sampling, paths.run_threshold_pass_rates, paths.threshold_pass_rates, True, frozenset(),
+        ladder, names, methods, sampling, profile.evaluation.num_items, paths.run_threshold_pass_rates, paths.threshold_pass_rates, True, frozenset(),
         profile.cost.threshold_core_seconds, engine_hash(),
     )
 
@@ -217,7 +224,7 @@ def _finished_journals(campaign: Campaign, name: str) -> Iterator[tuple[str, pd.
     for task, methods in campaign.methods.items():
         path = campaign.journal(name, task)
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-        wanted = campaign.sampling.num_items * len(methods) * len(campaign.checkpoints(name))
+        wanted = campaign.sampling_of(task).num_items * len(methods) * len(campaign.checkpoints(name))
         if lines and json.loads(lines[0]) == campaign.stamp(name, task) and len(lines) == 1 + wanted:
             yield task, pd.DataFrame([json.loads(line) for line in lines[1:]])
 

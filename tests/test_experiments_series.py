@@ -82,6 +82,6 @@ def test_thresholds_are_measured_along_the_long_runs(paths, capsys, monkeypatch)
     assert rows.groupby("task").method.unique().map(sorted).to_dict() == {
         "exam": ["exact"], "exam_zh": ["exact"], "maths": ["exact", "shared"], "maths_zh": ["exact", "shared"]
     }
-    assert len(rows) == 2 * tiny_series.NUM_ITEMS * 6 and (rows.series == "long").all()
+    assert len(rows) == 2 * 2 * (2 * tiny_series.NUM_ITEMS + profile.evaluation.num_items) and (rows.series == "long").all()
     found, expected = (table[["tokens_seen", "loss_nats", "weight_hash"]].drop_duplicates().values.tolist() for table in (rows, scores))
     assert found == expected

@@ -47,6 +47,14 @@ def test_methods_follow_the_checkers(measured):
     assert len(measured.checkpoints(LARGE)) == 1 and measured.checkpoints("series_prose_b_s0") == []
 
 
+def test_a_task_without_samples_takes_more_items(measured):
+    exact = replace(measured, methods={"emoji_movie": (("exact", 1.0),), "maths": (("shared", 1.0),)}, exact_items=NUM_ITEMS + 7)
+    assert exact.asked(LARGE, "emoji_movie").sampling == measured.sampling.model_copy(update={"num_items": NUM_ITEMS + 7})
+    assert exact.asked(LARGE, "maths").sampling == measured.sampling
+    fewer = replace(exact, exact_items=NUM_ITEMS)
+    assert fewer.stamp(LARGE, "emoji_movie") != exact.stamp(LARGE, "emoji_movie") and fewer.stamp(LARGE, "maths") == exact.stamp(LARGE, "maths")
+
+
 def test_a_measured_run_is_left_alone(measured):
     assert tasks_left(measured, LARGE) == [] and tasks_left(measured, SMALL) == list(TASKS)
     assert not measured.journal(LARGE, "maths").parent.parent.exists()
