@@ -87,13 +87,13 @@ def _draw_answers(ax, results: pd.DataFrame, style: plotting.Style, series: list
         for _, rows in points[points.task == task].groupby("series"):
             middle = rows.groupby("num_parameters").value.mean()
             ax.plot(middle.index, middle, color="#b9c0c7", linewidth=0.8, zorder=1)
-    for place, task in enumerate(LAW_TASKS):
+    for task in LAW_TASKS:
         one = points[points.task == task]
         pass_plotting.draw_law(ax, laws[laws.task == task], series)
         _draw_losses(ax, one, style, series)
         if len(one):
-            smallest = one.sort_values("num_parameters").iloc[0]
-            ax.annotate(task, (smallest.num_parameters, smallest.value), (6, 8 - 8 * place), textcoords="offset points", fontsize=7, color="#333333", zorder=6)
+            largest = one.sort_values("num_parameters").iloc[-1]  # the tasks' losses part with size
+            ax.annotate(task, (largest.num_parameters, largest.value), (-6, 4), textcoords="offset points", ha="right", fontsize=7, color="#333333", zorder=6)
     _plain_log(ax)
     ax.set_xlabel(pass_plotting.SIZE_LABEL)
     ax.set_ylabel("loss per answer token (nats)")
@@ -119,10 +119,11 @@ def _draw_floors(ax, results: pd.DataFrame, series: list[str]) -> None:
 
 
 def _plain_log(ax) -> None:
-    """A logarithmic y axis with readable numbers at 1, 1.5, 2, 3, 5 times each power of ten."""
+    """A logarithmic y axis with readable numbers, fewer of them where it spans decades."""
     ax.set_yscale("log")
     low, high = ax.get_ylim()
-    ticks = [step * 10.0**power for power in range(-4, 3) for step in (1, 1.2, 1.5, 2, 3, 5, 7)]
+    steps = (1, 1.2, 1.5, 2, 3, 5, 7) if high < 20 * low else (1, 3)
+    ticks = [step * 10.0**power for power in range(-4, 3) for step in steps]
     ax.set_yticks([tick for tick in ticks if low <= tick <= high])
     ax.yaxis.set_minor_locator(NullLocator())
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

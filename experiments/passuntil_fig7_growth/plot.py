@@ -1,5 +1,7 @@
 """Paper P, Figure 7, drawn from results.csv."""
 
+import textwrap
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -15,6 +17,7 @@ OTHERS = tuple(task for task in ALL_TASKS if task not in UICL_TASKS)
 ORDER = (*UICL_TASKS, *OTHERS)
 LAYOUT = [[*UICL_TASKS[:5]], [*UICL_TASKS[5:], ".", "bends"], [*OTHERS]]  # the empty place holds the names of the last panel
 STRAIGHT_COLOR, BENT_COLOR = "#8a8a8a", "#c8405a"
+NOTE_WIDTH = 26  # characters that fit into a panel
 GROWTH_COLORS = {"accelerated": "#c8405a", "sub-scaling": "#2e86ab"}
 WORDS = {"accelerated": "accelerated", "sub-scaling": "sub-scaling", "scaling law not rejected": "no bend found"}
 
@@ -57,7 +60,7 @@ def growth_text(one: pd.DataFrame) -> str:
     texts = []
     for row in rows.itertuples():
         name = f"{row.series}: " if len(rows) > 1 else ""
-        texts.append(f"{name}{WORDS[row.metric]} (p = {row.p_holm:.2g})" if row.metric in WORDS else f"{name}{row.metric.removeprefix('failed: ')}")
+        texts.append(f"{name}{WORDS[row.metric]} (p = {row.p_holm:.2g})" if row.metric in WORDS else textwrap.fill(f"{name}{row.metric.removeprefix('failed: ')}", NOTE_WIDTH))
     return "\n".join(texts)
 
 
