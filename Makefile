@@ -7,7 +7,7 @@ CPU_INDEX = https://download.pytorch.org/whl/cpu
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: setup reproduce figures verify test bench
+.PHONY: setup reproduce figures verify test bench gpu
 
 setup: .venv/installed
 
@@ -36,3 +36,8 @@ test: setup
 bench: setup
 	python -m benchmarks.train_cpu
 	python -m benchmarks.evaluation
+	python -m benchmarks.passuntil
+
+# Tests and benchmarks that need a GPU, in one call of at most nine minutes.
+gpu: setup
+	python -m benchmarks.gpu

@@ -3,8 +3,9 @@
 Onset, exactly: order a run's checkpoints by tokens seen. The onset checkpoint is the first from which, there and at every later one,
 the near end of the interval over items stays beyond chance (plus `margin`), with at least `min_lasting` such checkpoints.
 The onset loss lies where that near end crosses the level, linear in loss between the last checkpoint before and the onset checkpoint.
-A run that never gets there is "not reached": its onset, if any, lies below the loss of its last checkpoint at chance. (Not below its last loss: where only
-the last checkpoint is beyond chance, the onset may lie above that one.) A run beyond chance from its first checkpoint is "before first" (above its first loss). Both enter `shared_threshold` as censored values, never as missing ones.
+A run that never gets there is "not reached": its onset, if any, lies below the loss of its last checkpoint at chance. (Not below its last
+loss: where only the last checkpoint is beyond chance, the onset may lie above that one.) A run beyond chance from its first checkpoint is
+"before first" (above its first loss). Both enter `shared_threshold` as censored values, never as missing ones.
 Comparable only between runs scored on the same number of items.
 """
 

@@ -61,10 +61,12 @@ def _draw_law(ax, results: pd.DataFrame, finals: pd.DataFrame, style: plotting.S
     predictions = results[results.kind == "prediction"]
     inside, runs = (int(predictions[column].sum()) for column in ("num_inside", "num_runs"))
     statistics = results[(results.kind == "statistic") & (results.task == "all")].set_index("metric")
-    words = [f"unexplained: {plotting.number(statistics.loc['unexplained_share'], 100, 2)} %",
-             f"off by {plotting.number(statistics.loc['held_out_error_share'], 100, 1)} % of the range",
-             f"{inside} of {runs} held-out runs in the band"]
-    plotting.note(ax, "\n".join(words), x=0.42)
+    words, error = [f"unexplained: {plotting.number(statistics.loc['unexplained_share'], 100, 2)} %"], statistics.loc["held_out_error_share"]
+    if error.status == "ok":
+        words += [f"off by {plotting.number(error, 100, 1)} % of the range", f"{inside} of {runs} held-out runs in the band"]
+    else:
+        words += [f"no law: {error.status.removeprefix('failed: ')}"]
+    plotting.note(ax, "\n".join(words), x=0.3)
     _plain_log(ax)
     ax.set_title("at the end of training", loc="left")
     ax.set_xlabel(pass_plotting.SIZE_LABEL)

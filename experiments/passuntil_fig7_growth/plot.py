@@ -60,7 +60,10 @@ def growth_text(one: pd.DataFrame) -> str:
     texts = []
     for row in rows.itertuples():
         name = f"{row.series}: " if len(rows) > 1 else ""
-        texts.append(f"{name}{WORDS[row.metric]} (p = {row.p_holm:.2g})" if row.metric in WORDS else textwrap.fill(f"{name}{row.metric.removeprefix('failed: ')}", NOTE_WIDTH))
+        if row.metric in WORDS:
+            texts.append(f"{name}{WORDS[row.metric]} (p = {row.p_holm:.2g})")
+        else:
+            texts.append(textwrap.fill(f"{name}{row.metric.removeprefix('failed: ')}", NOTE_WIDTH))
     return "\n".join(texts)
 
 

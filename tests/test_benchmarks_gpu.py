@@ -1,0 +1,58 @@
+"""benchmarks/gpu.py: one bounded call, whatever its steps do."""
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from benchmarks import gpu
+from benchmarks.gpu import Step
+
+
+def python(name: str, code: str, share: float = 1.0) -> Step:
+    return Step(name, (sys.executable, "-c", code), share)
+
+
+def test_each_step_is_told_its_seconds_and_its_outcome_is_written(tmp_path):
+    path = tmp_path / "gpu.json"
+    todo = [
+        python("good", "print('one'); print('two')"),
+        python("bad", "import sys; sys.exit('no such operator')"),
+        Step("absent", ("no-such-sanitizer",), 1.0),
+        Step("planned", (sys.executable, "-c", "import sys; print(sys.argv[1])", "{seconds}"), 1.0),
+    ]
+    outcomes = gpu.run_all(todo, 100.0, path, {"device": "none"})
+    assert [one.status for one in outcomes] == ["ok", "failed", "not installed", "ok"]
+    assert outcomes[0].tail == ["one", "two"] and outcomes[1].tail == ["no such operator"] and outcomes[1].exit_status == 1
+    assert 80 <= int(outcomes[3].tail[0]) <= 100 - gpu.ENDING_SECONDS, "what earlier steps left goes to the last one, less the time to write"
+    written = json.loads(path.read_text())
+    assert written["machine"] == {"device": "none"} and [one["name"] for one in written["steps"]] == ["good", "bad", "absent", "planned"]
+
+
+def test_a_step_that_hangs_is_ended_with_its_children_and_the_next_one_runs(tmp_path):
+    marker = tmp_path / "child_lived"
+    child = f"import time, pathlib; time.sleep(4); pathlib.Path({str(marker)!r}).touch()"
+    hang = f"import subprocess, sys, time; print('began', flush=True); subprocess.Popen([sys.executable, '-c', {child!r}]); time.sleep(60)"
+    started = time.perf_counter()
+    outcomes = gpu.run_all([python("hangs", hang, 0.2), python("next", "print('here')", 0.8)], 10.0, tmp_path / "gpu.json", {})
+    assert [(one.status, one.tail) for one in outcomes] == [("cut off", ["began"]), ("ok", ["here"])]
+    assert time.perf_counter() - started < 10
+    time.sleep(max(0.0, started + 7 - time.perf_counter()))
+    assert not marker.exists(), "a child outlived its step"
+
+
+def test_the_steps_fill_the_time_and_name_real_files():
+    todo = gpu.steps(nanogpt=None)
+    assert sum(step.share for step in todo) == pytest.approx(1.0)
+    files = [part for step in todo for part in step.command if part.startswith("tests/")]
+    assert len(files) > 8 and all((gpu.ROOT / file).is_file() for file in files)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_without_a_gpu_one_line_says_so():
+    done = subprocess.run([sys.executable, "-m", "benchmarks.gpu"], cwd=gpu.ROOT, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.strip() == "benchmarks.gpu: needs a CUDA GPU and finds none; run it on a GPU machine"
