@@ -30,7 +30,7 @@ import transformers
 from safetensors import SafetensorError, safe_open
 
 from benchmarks.evaluation import processor
-from benchmarks.passuntil_peer import GeneratePeer, Peer, VLLMPeer, ending_tokens, has_vllm, with_batch, with_pieces
+from benchmarks.passuntil_peer import GeneratePeer, Peer, VLLMPeer, ending_tokens, has_vllm, is_timed, with_batch, with_pieces
 from corpus import tokenizer as own_tokenizer
 from evaluation.attempt import Decoding, log_weights
 from evaluation.pass_inputs import Asked, AskedTask, PassModel, load_asked, load_model
@@ -231,12 +231,15 @@ def goals(rows: list[dict]) -> dict[str, dict]:
 
 
 def asked_tasks(bench: Bench, names: list[str] | None, num_items: int) -> list[AskedTask]:
-    """The tasks that there are items for beside the model's tokenizer; those of `names` must be there. ValueError where none is."""
+    """The tasks that there are items for beside the model's tokenizer and that the peer can end; those of `names` must be such. ValueError where none is."""
     items = bench.model.data / "items"
     chosen = names or [name for name in (*PASS_TASKS, "exam", "exam_zh") if (items / f"{name}.jsonl").exists()]
     if not chosen:
         raise ValueError(f"{items}: no items of a task with checkers; build them with `python -m corpus`")
-    return [load_asked(name, items / f"{name}.jsonl", num_items) for name in chosen]
+    tasks = [load_asked(name, items / f"{name}.jsonl", num_items) for name in chosen]
+    for task in tasks if names else ():
+        ending_tokens([], task.stop)
+    return [task for task in tasks if is_timed(task.stop)]
 
 
 def main() -> int:
@@ -261,17 +264,23 @@ def main() -> int:
             left = ends - clock() - 60 * arguments.minutes * SWEEP_SHARE
             rows += measure_task(bench, task, left / (len(tasks) - place))
             print(*map(line, rows[-len(ATTEMPTS) - 1 :]), sep="\n", flush=True)
+            write(arguments.out, bench, rows, [])
         shortest = min((item for task in tasks for item in task.items), key=lambda item: len(bench.model.encode_prompt(item.context)))
         sweep = length_and_entropy(bench.without_ends(), shortest, ends - clock())
+    write(arguments.out, bench, rows, sweep)
+    print(*map(line, sweep), *(f"{name}: goal {goal['goal']}, smallest ratio {goal['smallest_ratio']}" for name, goal in goals(rows).items()), sep="\n")
+    return 0
+
+
+def write(path: Path, bench: Bench, rows: list[dict], sweep: list[dict]) -> None:
+    """The table, anew after each task, so that a run that is cut off leaves what it has."""
     machine = {"processor": processor(), "cores": os.cpu_count(), "threads": 1, "device": "cuda" if torch.cuda.is_available() else "cpu",
                "python": platform.python_version(), "torch": torch.__version__, "transformers": transformers.__version__}
     model = {name: bench.model.about[name] for name in ("run", "tokens_seen", "num_parameters", "num_nonembedding_parameters", "weight_hash")}
     time_ = "seconds" if torch.cuda.is_available() else "CPU seconds of one thread"
     out = {"machine": machine, "model": model, "time": f"{time_}, median of rounds", "goals": goals(rows), "rows": rows, "length_and_entropy": sweep}
-    arguments.out.parent.mkdir(exist_ok=True)
-    arguments.out.write_text(json.dumps(out, indent=1) + "\n")
-    print(*map(line, sweep), *(f"{name}: goal {goal['goal']}, smallest ratio {goal['smallest_ratio']}" for name, goal in out["goals"].items()), sep="\n")
-    return 0
+    path.parent.mkdir(exist_ok=True)
+    checkpoint.atomic_write(path, (json.dumps(out, indent=1) + "\n").encode())
 
 
 def line(row: dict) -> str:

@@ -19,10 +19,15 @@ from evaluation.attempt import Decoding
 from tasks.checkers import Checker
 
 
+def is_timed(stop: str) -> bool:
+    """Whether the peer can end an attempt at this stop: one of several bytes could come in parts, which `generate` does not see."""
+    return len(stop.encode()) <= 1
+
+
 def ending_tokens(pieces: list[bytes], stop: str) -> list[int]:
     """Ids that end an attempt: those whose bytes hold the stop, and those without bytes. ValueError for a stop that takes more than one byte,
     which could come in parts."""
-    if len(stop.encode()) > 1:
+    if not is_timed(stop):
         raise ValueError(f"stop {stop!r} may come in several tokens; the peer is timed on tasks whose stop is one byte")
     return [index for index, piece in enumerate(pieces) if not piece or (stop and stop.encode() in piece)]
 

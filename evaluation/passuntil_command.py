@@ -2,10 +2,13 @@
 
     python -m evaluation.passuntil --model CHECKPOINT.safetensors --task program_synthesis --out passes.parquet
     python -m evaluation.passuntil --model FOLDER_OR_NAME --task HumanEval --items HumanEval.jsonl.gz --out passes.parquet
+    python -m evaluation.passuntil --model SMALL --task maths --method importance --proposal LARGE --out passes.parquet
 
 An entry point, so the one place in this room that knows paths and a command line. The method `shared` counts attempts on a tree of shared prefixes and
-has the law of `sampled`, which draws one by one; `exact` gives certified bounds of the pass probability itself. An interrupted command goes on where it
-stopped: what it knows lies beside the table, as OUT.state.json, until the table is written. The columns are those of results/<profile>/pass_rates.parquet.
+has the law of `sampled`, which draws one by one; `exact` gives certified bounds of the pass probability itself; `importance` draws `cap` attempts, most of
+them from the proposal, and weights them back. An interrupted command goes on where it stopped: what it knows lies beside the table, as OUT.state.json,
+until the table is written. The columns are those of results/<profile>/pass_rates.parquet; `importance` adds its estimate (of the pass probability),
+standard_error and effective_sample_size.
 """
 
 from __future__ import annotations
@@ -17,13 +20,14 @@ import math
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from evaluation.attempt import Decoding, check_request
+from evaluation.importance import importance_estimate
 from evaluation.next_token import NextToken
 from evaluation.pass_exact import pass_probability
 from evaluation.pass_inputs import DTYPES, Asked, AskedTask, PassModel, check_task, load_asked, load_model
@@ -35,8 +39,9 @@ from tasks.real_passes import FILES, REAL_PASS_TASKS, Runner
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 COUNTING = {"shared": count_until, "sampled": sample_until}
-METHODS = (*COUNTING, "exact")
+METHODS = (*COUNTING, "exact", "importance")
 TARGET, CAP = 10, 100_000
+TARGET_SHARE = 0.1  # of the attempts of `importance`, drawn from the model itself
 TOLERANCE, MAX_EVALUATIONS = 1e-3, 10_000
 SAVE_SECONDS = 5.0
 PROBE_ROWS, PROBES = 64, 3
@@ -52,11 +57,15 @@ class Plan:
     decoding: Decoding
     target: int | None
     cap: int
+    proposal: PassModel | None = None
+    proposal_temperature: float = 1.0
 
     @property
     def settings(self) -> dict[str, object]:
         """What a state must agree on to be gone on from."""
-        return {**{name: self.model.about[name] for name in ("run", "tokens_seen", "weight_hash")}, "task": self.task.name, "method": self.method,
+        identity = ("run", "tokens_seen", "weight_hash")
+        proposal = {"proposal": [self.proposal.about[name] for name in identity], "proposal_temperature": self.proposal_temperature} if self.proposal else {}
+        return {**{name: self.model.about[name] for name in identity}, **proposal, "task": self.task.name, "method": self.method,
                 "items": [item.item_id for item in self.task.items], "target": self.target, "cap": self.cap, "stop": self.decoding.stop,
                 "max_new_tokens": self.decoding.max_new_tokens, "temperature": self.decoding.temperature, "top_p": self.decoding.top_p}
 
@@ -71,6 +80,8 @@ def parser() -> argparse.ArgumentParser:
     out.add_argument("--target", type=int, default=TARGET, help=f"passes at which sampling stops, 0: never (default {TARGET})")
     out.add_argument("--cap", type=int, default=CAP, help=f"attempts at which sampling stops (default {CAP})")
     out.add_argument("--method", choices=METHODS, default="shared")
+    out.add_argument("--proposal", help="importance: model to draw from, with the same tokens; by default the model itself")
+    out.add_argument("--proposal-temperature", type=float, help="importance: temperature to draw at, by default --temperature")
     out.add_argument("--temperature", type=float, default=1.0)
     out.add_argument("--top-p", type=float, default=1.0)
     out.add_argument("--max-new-tokens", type=int, help="length of an attempt, by default the task's")
@@ -90,7 +101,7 @@ def make_plan(arguments: argparse.Namespace, runner: Runner | None = None) -> Pl
     check_task(arguments.task)
     if arguments.task in REAL_PASS_TASKS and arguments.items is None:
         raise ValueError(f"task {arguments.task} is published elsewhere; name its file {FILES[arguments.task][0]} ({FILES[arguments.task][1]}) with --items")
-    target = arguments.target or None
+    target = None if arguments.method == "importance" else arguments.target or None
     folders = arguments.data or [DATA / "passuntil", DATA]
     model = load_model(arguments.model, folders, arguments.dtype, arguments.device)
     path = arguments.items or (model.data or folders[0]) / "items" / f"{arguments.task}.jsonl"
@@ -98,12 +109,26 @@ def make_plan(arguments: argparse.Namespace, runner: Runner | None = None) -> Pl
     max_new_tokens = task.max_new_tokens if arguments.max_new_tokens is None else arguments.max_new_tokens
     decoding = Decoding(max_new_tokens, task.stop, arguments.temperature, arguments.top_p)
     pieces = model.pieces(task.stop)
+    proposal = _proposal(arguments, model, folders)
+    if proposal is not None and proposal.pieces(task.stop) != pieces:
+        raise ValueError(f"--proposal {arguments.proposal} has other tokens than --model {arguments.model}; take a model with the same tokenizer")
     for item in task.items:
-        try:
-            check_request(model.reader, model.encode_prompt(item.context), pieces, item.checker, decoding)
-        except ValueError as error:
-            raise ValueError(f"task {task.name}, item {item.item_id}: {error}") from error
-    return Plan(model, task, arguments.method, decoding, target, arguments.cap)
+        for each in (model, proposal or model):
+            try:
+                check_request(each.reader, each.encode_prompt(item.context), pieces, item.checker, decoding)
+            except ValueError as error:
+                raise ValueError(f"task {task.name}, item {item.item_id}: {error}") from error
+    proposal_temperature = arguments.temperature if arguments.proposal_temperature is None else arguments.proposal_temperature
+    return Plan(model, task, arguments.method, decoding, target, arguments.cap, proposal, proposal_temperature)
+
+
+def _proposal(arguments: argparse.Namespace, model: PassModel, folders: list[Path]) -> PassModel | None:
+    """The model that `importance` draws from; None for every other method."""
+    if arguments.method != "importance":
+        if arguments.proposal is not None or arguments.proposal_temperature is not None:
+            raise ValueError(f"--proposal and --proposal-temperature belong to --method importance, not to {arguments.method}; leave them out")
+        return None
+    return load_model(arguments.proposal, folders, arguments.dtype, arguments.device) if arguments.proposal else model
 
 
 class State:
@@ -171,6 +196,11 @@ def measure_item(plan: Plan, item: Asked, pieces: list[bytes], state: dict | Non
         return row | {"target": 0, "cap": 0, "log_pass_low": bounds.log_low, "log_pass_high": bounds.log_high, "num_evaluated": bounds.num_evaluated,
                       "seconds": time.perf_counter() - began}
     key = (str(model.about["run"]), plan.task.name, item.item_id)
+    if plan.proposal is not None:
+        weighted = importance_estimate(
+            model.reader, plan.proposal.reader, prompt_ids, pieces, item.checker, decoding, plan.cap, key,
+            replace(decoding, temperature=plan.proposal_temperature), TARGET_SHARE, state=state, on_progress=on_progress)
+        return row | asdict(weighted)
     count = COUNTING[plan.method](model.reader, prompt_ids, pieces, item.checker, decoding, plan.target, plan.cap, key, state=state, on_progress=on_progress)
     return row | {"passes": count.passes, "attempts": count.attempts, "is_reached": count.is_reached, "pass_positions": list(count.pass_positions),
                   "num_evaluated": count.num_evaluated, "seconds": count.seconds}
@@ -187,9 +217,9 @@ def cost_line(plan: Plan, num_left: int) -> str:
         moments.append(time.perf_counter())
     rate = len(tokens) / np.diff(moments).min()
     each = MAX_EVALUATIONS if plan.method == "exact" else plan.cap * plan.decoding.max_new_tokens
-    usual = {"shared": "; shared prefixes and an early end usually leave a small part of it", "sampled": "; items that pass often end early", "exact": ""}
+    usual = {"shared": "; shared prefixes and an early end usually leave a small part of it", "sampled": "; items that pass often end early"}
     most = f"{num_left} items, at most {num_left * each:,} tokens at {rate:,.0f} a second"
-    return f"cost: {most}: at most {duration(num_left * each / rate)}{usual[plan.method]}"
+    return f"cost: {most}: at most {duration(num_left * each / rate)}{usual.get(plan.method, '')}"
 
 
 def measure(plan: Plan, state: State, progress: PassProgress) -> pd.DataFrame:
@@ -222,6 +252,10 @@ def summary(plan: Plan, table: pd.DataFrame) -> str:
     if plan.method == "exact":
         low, high = (np.exp(table[column]).mean() for column in ("log_pass_low", "log_pass_high"))
         return f"{plan.task.name}: mean pass probability between {low:.3g} and {high:.3g}, {len(table)} items"
+    if plan.method == "importance":
+        error = math.sqrt((table.standard_error**2).sum()) / len(table)
+        return (f"{plan.task.name}: mean pass probability {table.estimate.mean():.3g}, standard error {error:.2g}, {len(table)} items, "
+                f"smallest effective sample {table.effective_sample_size.min():.1f} passes")
     ended = "fixed number of attempts" if plan.target is None else f"{int(table.is_reached.sum())} reached {plan.target} passes"
     rate = (table.passes / table.attempts).mean()
     return f"{plan.task.name}: mean of passes / attempts {rate:.3g}, {len(table)} items, {ended}, {table.seconds.sum():.1f} s"

@@ -1,6 +1,7 @@
 """benchmarks/passuntil.py: both sides draw the same law, the arithmetic of its table, and which checkpoint it takes."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from models import checkpoint
 from models.config import GPTConfig
 from models.gpt import GPT
 from models.huggingface import to_llama
+from tasks.base import Item, save_items
 
 PIECES = [b"", b".", *(bytes([letter]) for letter in b"abcdefghijkl"), b"a.b"]
 PROMPT = [0, 3, 5, 7]
@@ -57,6 +59,16 @@ def test_attempts_end_at_the_stop_or_fail():
     assert ending_tokens(PIECES, ".") == [0, 1, len(PIECES) - 1] and ending_tokens(PIECES, "") == [0]
     with pytest.raises(ValueError, match="several tokens"):
         ending_tokens(PIECES, "\n\n")
+
+
+def test_tasks_that_the_peer_cannot_end_are_left_out_or_refused_by_name(tmp_path):
+    (tmp_path / "items").mkdir()
+    for task in ("maths", "maths_zh"):
+        save_items(tmp_path / "items" / f"{task}.jsonl", [Item(task, 0, ((" 1 + 1 =", " 2"),), "2")])
+    bench = SimpleNamespace(model=SimpleNamespace(data=tmp_path))
+    assert [task.name for task in passuntil.asked_tasks(bench, None, 1)] == ["maths"]
+    with pytest.raises(ValueError, match="several tokens"):
+        passuntil.asked_tasks(bench, ["maths_zh"], 1)
 
 
 def test_rows_are_medians_over_rounds_against_the_best_peer():

@@ -1,5 +1,8 @@
 """evaluation/importance.py: unbiased, with honest standard errors, for good and for useless proposals."""
 
+import json
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from known_reader import BlindChecker, RuleChecker, TableReader, pass_probability_by_enumeration
@@ -61,9 +64,33 @@ def test_a_proposal_like_the_target_weighs_nothing():
 def test_batches_change_nothing_and_no_pass_means_zero():
     reader, proposal, decoding = TableReader(len(PIECES)), ShiftedReader(len(PIECES)), Decoding(4, ".")
     results = {importance_estimate(reader, proposal, [0], PIECES, BlindChecker(TEXTS), decoding, 200, ("r", "t", 0), batch_rows=rows) for rows in (7, 64, 500)}
-    assert len(results) == 1
+    assert len({(found.estimate, found.standard_error, found.effective_sample_size, found.passes) for found in results}) == 1
     none = importance_estimate(reader, proposal, [0], PIECES, BlindChecker(("zz",)), decoding, 200, ("r", "t", 0))
     assert (none.estimate, none.standard_error, none.effective_sample_size) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("kept", [0, 1, 2, 5])
+def test_an_interrupted_estimate_goes_on_and_ends_with_the_same_numbers(kept):
+    given = ([0], PIECES, BlindChecker(TEXTS), Decoding(4, "."), 200, ("r", "t", 0))
+    states = []
+
+    def estimate(**options):
+        return importance_estimate(TableReader(len(PIECES)), ShiftedReader(len(PIECES)), *given, batch_rows=32, **options)
+
+    whole = estimate(on_progress=lambda state: states.append(json.dumps(state)))
+    assert whole.passes >= 5 and len(states) == 7
+    rest = []
+    resumed = estimate(state=json.loads(states[kept]), on_progress=rest.append)
+    assert [state["attempts"] for state in rest] == [state["attempts"] for state in map(json.loads, states[kept + 1 :])]
+    assert replace(resumed, seconds=0.0) == replace(whole, seconds=0.0)
+
+
+def test_a_state_of_another_measurement_is_refused():
+    states = []
+    given = (TableReader(len(PIECES)), ShiftedReader(len(PIECES)), [0], PIECES, BlindChecker(TEXTS), Decoding(4, "."))
+    importance_estimate(*given, 200, ("r", "t", 0), on_progress=states.append)
+    with pytest.raises(ValueError, match="not of this measurement"):
+        importance_estimate(*given, 200, ("r", "t", 1), state=states[0])
 
 
 @pytest.mark.parametrize(("options", "message"), [

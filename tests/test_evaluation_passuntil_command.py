@@ -17,6 +17,7 @@ from tokenizers.processors import TemplateProcessing
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from corpus.tokenizer import BOS, BOS_ID, fingerprint
+from evaluation.next_token import token_pieces
 from evaluation.pass_progress import PassProgress
 from evaluation.passuntil_command import State, main, make_plan, measure, parser
 from models import checkpoint
@@ -71,6 +72,32 @@ def test_exact_bounds_shared_counts_and_plain_sampling_agree(folder, tmp_path, c
         expected = (np.exp(exact.log_pass_low) * cap).sum()
         assert abs(table.passes.sum() - expected) < 5 * math.sqrt(expected)
     assert "cost: 4 items, at most" in capsys.readouterr().out
+
+
+def trained_to_stop(folder: Path) -> Path:
+    """The same model after a few steps on the only answer there is, the stop: a proposal that passes more often."""
+    model, tokenizer = gpt(), small_pass.tokenizer()
+    stops = [token for token, piece in enumerate(token_pieces(tokenizer)) if piece == b"."]  # a merge and a byte: a proposal must know all ways to pass
+    prompts = [[BOS_ID, *tokenizer.encode(item.requests[0][0], add_special_tokens=False).ids] for item in small_pass.items(TASK)[:4]]
+    optimizer = torch.optim.SGD([model.head.weight], lr=0.02)
+    for _ in range(10):
+        optimizer.zero_grad()
+        sum(-model(torch.tensor([prompt]))[0, -1].log_softmax(-1)[stops].mean() for prompt in prompts).backward()
+        optimizer.step()
+    path = folder / "trained.safetensors"
+    checkpoint.save_checkpoint(path, model, 1000, 10, fingerprint(tokenizer), 6.9, "trained")
+    return path
+
+
+def test_importance_sampling_agrees_with_the_exact_bounds(folder, tmp_path, capsys):
+    exact = np.exp(run(folder, tmp_path / "exact.parquet", method="exact").log_pass_low)
+    tables = {"trained": run(folder, tmp_path / "trained.parquet", method="importance", cap=2000, proposal=trained_to_stop(folder)),
+              "tempered": run(folder, tmp_path / "tempered.parquet", method="importance", cap=20_000, proposal_temperature=1.5)}
+    for table in tables.values():
+        assert (abs(table.estimate - exact) < 5 * table.standard_error).all() and (table.method == "importance").all()
+        assert (table.attempts == table.cap).all() and (table.passes >= table.effective_sample_size - 1e-6).all() and not table.is_reached.any()
+    assert (tables["trained"].effective_sample_size > 20).all(), "plain sampling passes about twice in 2,000 attempts"
+    assert "smallest effective sample" in capsys.readouterr().out
 
 
 def test_rows_say_what_was_measured(folder, tmp_path):
@@ -138,7 +165,7 @@ class Interrupted(PassProgress):
             raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize(("method", "cap"), [("shared", 3_500_000), ("sampled", 2000)])
+@pytest.mark.parametrize(("method", "cap"), [("shared", 3_500_000), ("sampled", 2000), ("importance", 2000)])
 def test_an_interrupted_measurement_goes_on_and_ends_with_the_same_numbers(folder, tmp_path, method, cap):
     plan = plan_of(folder, tmp_path / "x.parquet", method=method, target=0, cap=cap, num_items=2)
     undisturbed = Interrupted()
@@ -170,6 +197,9 @@ def test_an_interrupted_measurement_goes_on_and_ends_with_the_same_numbers(folde
         ({"model": "./absent"}, "no such folder"),
         ({"model": "data"}, "no causal language model that transformers can load"),
         ({"dtype": "bfloat16"}, "read in float32"),
+        ({"proposal": "own.safetensors"}, "belong to --method importance, not to shared"),
+        ({"method": "importance", "proposal": "absent.safetensors"}, "no such checkpoint"),
+        ({"method": "importance", "cap": 10}, "target_share is 0.1 of 10 attempts"),
     ],
 )
 def test_bad_input_is_one_clear_line_and_exit_code_2(folder, tmp_path, capsys, options, message):
@@ -184,6 +214,16 @@ def test_a_checkpoint_of_another_tokenizer_is_refused(folder, tmp_path, capsys):
     checkpoint.save_checkpoint(tmp_path / "other.safetensors", gpt(), 1000, 10, fingerprint(small_corpus.tokenizer()), 6.9, "other")
     assert main(arguments(folder, tmp_path / "o.parquet", model=tmp_path / "other.safetensors")) == 2
     assert "which is not there" in capsys.readouterr().err
+
+
+def test_a_proposal_with_other_tokens_is_refused(folder, tmp_path, capsys):
+    from test_evaluation_pieces_huggingface import byte_level
+
+    tokenizer = byte_level()
+    GPT2LMHeadModel(GPT2Config(vocab_size=len(tokenizer), n_positions=400, n_embd=32, n_layer=1, n_head=2)).save_pretrained(tmp_path / "gpt2")
+    tokenizer.save_pretrained(tmp_path / "gpt2")
+    assert main(arguments(folder, tmp_path / "o.parquet", method="importance", proposal=tmp_path / "gpt2")) == 2
+    assert "has other tokens than --model" in capsys.readouterr().err
 
 
 def test_damaged_weights_are_named(folder, tmp_path, capsys):
