@@ -4,6 +4,7 @@ dvc.lock says by which bytes of code, params and inputs each output was made. Fo
 things must hold: the pipeline file is the one the code asks for; every dependency and output that lies here has the hash
 that stands in the lock; and along every chain, what one stage wrote is what the next one read. Checkpoints, per-item
 tables and corpora are not in git: where they are absent, the chain of hashes through them is checked and that is all.
+Profiles other than the default one may be measured in parts: `--record` writes their lock, and stages without output are told.
 
 Hashes are DVC's: md5 of a file's bytes; of a folder, md5 of the json list of its files' md5 and relative paths, sorted
 by path, with the suffix .dir (compared with DVC itself in the tests).
@@ -63,6 +64,7 @@ class Checker:
     root: Path = ROOT
     mismatches: list[str] = field(default_factory=list)
     num_compared: int = 0
+    not_run: list[str] = field(default_factory=list)
     hashes: dict[str, str | None] = field(default_factory=dict)
 
     def hash_of(self, name: str) -> str | None:
@@ -83,11 +85,19 @@ class Checker:
         paths, file = Paths(profile, self.root), self.root / pipeline_file(profile).relative_to(ROOT)
         stages = yaml.safe_load(file.read_text(encoding="utf-8"))["stages"]
         lock = yaml.safe_load(file.with_suffix(".lock").read_text(encoding="utf-8")).get("stages", {})
-        self.compare(f"{profile}: stages", sorted(lock), sorted(stages), f"run `make reproduce PROFILE={profile}`")
+        self._check_stages(profile, stages, lock)
         for name in stages.keys() & lock.keys():
             self._check_stage(profile, name, stages[name], lock[name], self._absent_allowed(paths))
         self._check_chain(profile, lock)
         self._check_tables(paths)
+
+    def _check_stages(self, profile: str, stages: dict, lock: dict) -> None:
+        """The default profile is run whole. Another one may be measured in parts: a stage without any output here is told, not held against it."""
+        missing = {name for name in stages.keys() - lock.keys() if not any((self.root / out).exists() for out in out_paths(stages[name]))}
+        if not Paths(profile, self.root).is_default:
+            self.not_run += [f"{profile}: {name}" for name in stages if name in missing]
+            stages = {name: stage for name, stage in stages.items() if name not in missing}
+        self.compare(f"{profile}: stages", sorted(lock), sorted(stages), f"run `make reproduce PROFILE={profile}`")
 
     @staticmethod
     def _absent_allowed(paths: Paths) -> set[str]:
@@ -154,6 +164,11 @@ def _short(value: object) -> str:
     return text[:SHOWN_DIGITS] if len(text) in (32, 36) and " " not in text else text if len(text) < 100 else text[:97] + "..."
 
 
+def out_paths(stage: dict) -> list[str]:
+    """Paths of the outputs of a stage of a dvc.yaml."""
+    return [next(iter(out)) if isinstance(out, dict) else out for out in stage.get("outs", [])]
+
+
 def locked_profiles(root: Path) -> Iterator[str]:
     """Profiles whose dvc.lock is there."""
     for profile in profile_names():
@@ -197,9 +212,33 @@ def accept_code(profile: str, root: Path = ROOT) -> None:
             stage.dump(update_pipeline=False)
 
 
+def record(profile: str, root: Path = ROOT) -> list[str]:
+    """Write the dvc.lock of a profile whose results were made in parts or on other machines; the stages recorded.
+
+    Every stage whose outputs all lie here, checkpoints included, is recorded with the bytes of today's code, params and inputs: what `dvc repro` would have
+    left. Rows name the recipe that made them, and `verify` compares it. A stage with some outputs only is refused: ValueError."""
+    from dvc.repo import Repo
+
+    with Repo(str(root)) as repo, repo.lock:
+        recorded = []
+        for stage in repo.stage.collect(str(root / pipeline_file(profile).relative_to(ROOT))):
+            absent = [str(out) for out in stage.outs if not out.exists]
+            if absent and len(absent) < len(stage.outs):
+                raise ValueError(f"{profile}: {stage.name}: {absent[0]} is not here, but other outputs of the stage are; bring it, or remove those")
+            if not absent:
+                stage.save_deps()
+                stage.save_outs()
+                stage.dump(update_pipeline=False)
+                recorded.append(stage.name)
+    return recorded
+
+
 def main(arguments: argparse.Namespace) -> int:
     """Print what was found; exit code 1 where something does not belong together."""
     start = time.monotonic()
+    if arguments.record:
+        make_figures(arguments.record)
+        print(f"recorded: {', '.join(record(arguments.record))}")
     if arguments.accept:
         make_figures(arguments.accept)
         accept_code(arguments.accept)
@@ -207,6 +246,8 @@ def main(arguments: argparse.Namespace) -> int:
     for line in checker.mismatches:
         print(f"mismatch: {line}")
     profiles = ", ".join(locked_profiles(ROOT)) or "none"
+    if checker.not_run:
+        print(f"not run yet: {', '.join(checker.not_run)}")
     print(f"profiles with results: {profiles}; {checker.num_compared} comparisons, {len(checker.mismatches)} mismatches, {time.monotonic() - start:.1f} s")
     return 1 if checker.mismatches else 0
 
@@ -218,5 +259,10 @@ if __name__ == "__main__":
         metavar="PROFILE",
         help="after a change of code that the golden losses prove neutral: make the figures anew, and where they come out the "
         "same, write today's hashes of code into the profile's dvc.lock",
+    )
+    parser.add_argument(
+        "--record",
+        metavar="PROFILE",
+        help="write the dvc.lock of a profile whose runs were made in parts or on other machines and brought here, checkpoints included",
     )
     run_command(main, parser)

@@ -12,7 +12,7 @@ import yaml
 
 from experiments import verify as module
 from experiments.profiles import default_profile
-from experiments.verify import Checker, accept_code, hash_path, ignored_names, verify
+from experiments.verify import Checker, accept_code, hash_path, ignored_names, record, verify
 
 PROFILE = default_profile()
 RESULTS = f"results/{PROFILE}"
@@ -194,10 +194,10 @@ def test_a_repository_without_results_does_not_pass(root):
 
 def test_exit_code_says_it(root, monkeypatch, capsys):
     monkeypatch.setattr(module, "verify", lambda: verify(root))
-    assert module.main(argparse.Namespace(accept=None)) == 1
+    assert module.main(argparse.Namespace(accept=None, record=None)) == 1
     assert "mismatch: " in capsys.readouterr().out
     monkeypatch.setattr(module, "verify", lambda: Checker(root, num_compared=3))
-    assert module.main(argparse.Namespace(accept=None)) == 0
+    assert module.main(argparse.Namespace(accept=None, record=None)) == 0
 
 
 def test_a_neutral_change_of_code_is_accepted_without_the_checkpoints(root):
@@ -210,6 +210,36 @@ def test_a_neutral_change_of_code_is_accepted_without_the_checkpoints(root):
     after = yaml.safe_load((root / "dvc.lock").read_text())["stages"]
     assert after["train"]["outs"] == before["train"]["outs"] and after["train"]["deps"] != before["train"]["deps"]
     assert after["evaluate"] == before["evaluate"]
+
+
+def test_what_was_made_elsewhere_is_recorded_as_dvc_would_have(root):
+    before = yaml.safe_load((root / "dvc.lock").read_text())["stages"]
+    os.remove(root / "dvc.lock")
+    assert sorted(record(PROFILE, root)) == sorted(before)
+    after = yaml.safe_load((root / "dvc.lock").read_text())["stages"]
+    assert after == before and mismatches(root) == []
+
+
+def test_a_stage_with_some_of_its_outputs_is_not_recorded(root):
+    os.remove(root / "dvc.lock")
+    os.remove(root / RESULTS / "runs.csv")
+    with pytest.raises(ValueError, match="train: .*runs.csv is not here"):
+        record(PROFILE, root)
+
+
+def test_a_stage_not_run_is_told_for_other_profiles_and_a_mismatch_for_the_default_one(root, monkeypatch):
+    lock = yaml.safe_load((root / "dvc.lock").read_text())
+    del lock["stages"]["loss_fig"]
+    (root / "dvc.lock").write_text(yaml.safe_dump(lock))
+    os.remove(root / "figures" / "loss_fig.png")
+    assert [line for line in mismatches(root) if "stages" in line]
+    monkeypatch.setattr(module.Paths, "is_default", False)
+    monkeypatch.setattr(module, "pipeline_file", lambda profile: module.ROOT / "dvc.yaml")
+    checker = Checker(root)
+    checker.check_profile(PROFILE)
+    assert checker.mismatches == [] and checker.not_run == [f"{PROFILE}: loss_fig"]
+    (root / "figures" / "loss_fig.png").write_text("from nowhere")
+    assert [line for line in mismatches(root) if "stages" in line], "an output without a record"
 
 
 @pytest.mark.parametrize("case", ["result", "result gone", "param", "checkpoint"])
