@@ -112,9 +112,11 @@ def runs_to_train(ladder: Ladder, scored: set[str]) -> list[str]:
 def prepare_folder(ladder: Ladder, name: str) -> str:
     """Make the folder of a run that is to be trained; what another recipe or other code left there is removed. Says what was found."""
     folder, precision = ladder.folder(name), ladder.profile.training.precision
-    if (folder / "state.safetensors").exists() and stored_recipe(folder) == ladder.recipes[name] and not has_changed(folder, precision):
+    is_begun = (folder / "recipe.json").exists()
+    is_same = is_begun and stored_recipe(folder) == ladder.recipes[name] and not has_changed(folder, precision)
+    if is_same and (folder / "state.safetensors").exists():
         return "continues from its last state"
-    found = "made by another recipe or by code that trains differently, removed" if (folder / "recipe.json").exists() else "new"
+    found = "made by another recipe or by code that trains differently, removed" if is_begun and not is_same else "new"
     shutil.rmtree(folder, ignore_errors=True)
     (ladder.paths.run_scores / f"{name}.parquet").unlink(missing_ok=True)
     folder.mkdir(parents=True)

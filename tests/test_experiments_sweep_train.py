@@ -66,6 +66,7 @@ def test_another_recipe_is_trained_again_and_its_scores_go(ladder):
     score.parent.mkdir(exist_ok=True)
     score.write_bytes(b"old")
     assert "removed" in prepare_folder(changed, LONG)
+    assert prepare_folder(changed, LONG) == "new", "begun, and stopped before its first state"
     assert not score.exists() and not (ladder.folder(LONG) / "run.json").exists()
 
 
