@@ -49,11 +49,25 @@ def test_too_few_sizes_are_told():
     assert circuits.compared(pooled.assign(is_held_out=False)).empty
 
 
-def test_folder_end_to_end(tmp_path):
+def test_a_series_on_which_no_curve_converged_is_told_and_draws_none():
+    pooled = pooled_of("law", [1.6, 0.3])
+    table = circuits.compared(pooled).assign(status="failed: a parameter ran to its bound")
+    assert circuits.drawn_curves(table, pooled, "uicl_dates", "prose").empty and len(circuits.curve_rows(table, "uicl_dates", "prose")) == len(CURVES)
+    assert not circuits.circuits_advantage(table).ok and not circuits.steps_advantage(table).ok
+
+
+def test_the_picture_names_the_series_that_meets_the_criterion_least():
+    one = pd.DataFrame([{"kind": "statistic", "metric": "circuits_advantage", "value": -2.3, "low": -4.3, "high": -0.3, "status": "ok: best smooth curve cubic, series code"},
+                        {"kind": "statistic", "metric": "steps_advantage", "value": 0.4, "low": np.nan, "high": np.nan, "status": "ok: series prose"}])
+    assert plot.advantage_text(one).startswith("two circuits - cubic (code): -2.3\n")
+
+
+@pytest.mark.parametrize("series", [("prose",), ("prose", "code")])
+def test_folder_end_to_end(tmp_path, series):
     paths = Paths("smoke", tmp_path)
-    passes = pass_table(PassPlant(**STRONG), UICL_TASKS)
+    passes = pass_table(PassPlant(**STRONG, series=series), UICL_TASKS)
     passes = passes[~((passes.task == "uicl_dates") & (passes.method == "shared"))]
-    nothing = pass_table(PassPlant(**(STRONG | {"log_hazard": 4.5, "alpha": 0.01, "cap": 100})), ("uicl_dates",))
+    nothing = pass_table(PassPlant(**(STRONG | {"log_hazard": 4.5, "alpha": 0.01, "cap": 100}), series=series), ("uicl_dates",))
     write_results(paths.results_csv(circuits.STEM), circuits.measure(pd.concat([passes, nothing[nothing.method == "shared"]]), paths))
     statistics = Statistics(paths.results_csv(circuits.STEM))
     verdicts = {task: verdict_of(CLAIMS["steps_do_not_help"], task, statistics, "smoke")["verdict"] for task in UICL_TASKS}

@@ -81,12 +81,12 @@ def curve_rows(table: pd.DataFrame, task: str, series: str) -> pd.DataFrame:
 
 
 def drawn_curves(table: pd.DataFrame, pooled: pd.DataFrame, task: str, series: str) -> pd.DataFrame:
-    """The fitted curves as `fit` rows over all sizes, held-out ones included."""
-    if table.empty:
-        return table
+    """The fitted curves as `fit` rows over all sizes, held-out ones included; none where no fit converged."""
+    usable = table[table.status == "ok"] if len(table) else table
+    if usable.empty:
+        return pd.DataFrame()
     size = pooled.num_nonembedding_parameters
     grid = np.geomspace(size.min(), size.max(), NUM_CURVE_POINTS)
-    usable = table[table.status == "ok"]
     return pd.concat([pd.DataFrame({"kind": "fit", "task": task, "metric": name, "series": series, "num_parameters": grid,
                                     "value": np.exp(-np.exp(np.clip(fit.predict_f(grid), -30, 6)))}) for name, fit in zip(usable.curve, usable.fit)])
 

@@ -56,8 +56,9 @@ def advantage_text(one: pd.DataFrame) -> str:
     circuits, steps = statistics.loc["circuits_advantage"], statistics.loc["steps_advantage"]
     if not circuits.status.startswith("ok"):
         return circuits.status.removeprefix("failed: ")
-    best = CURVES[circuits.status.removeprefix("ok: best smooth curve ").split(" (")[0]][0]
-    return f"two circuits - {best}: {circuits.value:+.1f}\ntwo steps - task law: {plotting.number(steps, 1, 1)}"
+    best, _, series = circuits.status.removeprefix("ok: best smooth curve ").partition(", series ")
+    where = f" ({series})" if series else ""
+    return f"two circuits - {CURVES[best][0]}{where}: {circuits.value:+.1f}\ntwo steps - task law: {plotting.number(steps, 1, 1)}"
 
 
 def table(results: pd.DataFrame) -> str:
