@@ -21,11 +21,13 @@ import numpy as np
 import pandas as pd
 from scipy import optimize
 
+from analysis.count_likelihood import CountLikelihood, row_log_likelihood
 from analysis.task_law import fit_counts
 
 # Smallest pass rate a curve may claim, so that F stays finite.
 SMALLEST_RATE = 1e-300
 NUM_STARTS = 4
+AGREE = 1.0  # two ends whose deviances differ by less are the same minimum
 LIMIT = 30.0
 
 
@@ -90,47 +92,33 @@ class GrowthFit:
         return CURVES[self.name].curve(np.log(np.asarray(num_parameters, float)) - self.centre, self.theta)
 
 
-def row_log_likelihood(f: np.ndarray, passes: np.ndarray, attempts: np.ndarray, noise: float) -> np.ndarray:
-    """log P(passes | F + noise z) without the binomial coefficient, [n], relative to the best rate for each row.
-
-    The run effect is integrated out on a grid of F wide and fine enough for both the noise and the sampling error of the row.
-    """
-    share = passes / attempts
-    best = passes * np.log(np.where(passes > 0, share, 1)) + (attempts - passes) * np.log1p(-np.where(share < 1, share, 0))
-    z = np.linspace(-4.5, 4.5, 81)
-    at = f[:, None] + noise * z
-    hazard = np.exp(np.clip(at, -40, 6.5))
-    log_rate, log_miss = -hazard, np.log(-np.expm1(-hazard))
-    log_term = passes[:, None] * log_rate + (attempts - passes)[:, None] * log_miss - best[:, None]
-    weight = -0.5 * z**2
-    weight = weight - np.log(np.sum(np.exp(weight)))
-    top = np.max(log_term + weight, axis=1, keepdims=True)
-    return (top + np.log(np.sum(np.exp(log_term + weight - top), axis=1, keepdims=True)))[:, 0]
-
-
 def fit_growth(name: str, num_parameters: np.ndarray, passes: np.ndarray, attempts: np.ndarray, noise: float) -> GrowthFit:
-    """Maximum likelihood of one curve at given run noise; status "failed: ..." without convergence, or when the two best of several starts
-    end more than 1 apart."""
+    """Maximum likelihood of one curve at given run noise; status "failed: ..." without convergence, or when no two starts end
+    within AGREE of the best."""
     x = np.log(np.asarray(num_parameters, float))
     centre = float(x.mean())
     x = x - centre
     straight = fit_counts(np.column_stack([np.ones(len(x)), -x]), np.zeros(len(x)), passes[None], attempts).theta[0]
     growth = CURVES[name]
 
+    likelihood = CountLikelihood(passes, attempts, noise)
+
     def minus_twice(theta: np.ndarray) -> float:
-        return float(-2 * np.sum(row_log_likelihood(growth.curve(x, theta), passes, attempts, noise)))
+        return float(-2 * np.sum(likelihood(growth.curve(x, theta))))
 
     starts = growth.starts(float(straight[0]), float(straight[1]), max(float(np.ptp(x)), 1e-6))
-    ends = []
-    for start in sorted(starts, key=lambda theta: minus_twice(np.array(theta)))[:NUM_STARTS]:
-        rough = _simplex(minus_twice, start, growth.slopes, 300)
-        ends.append((float(rough.fun), rough.x))
-    ends.sort(key=lambda end: end[0])
-    # New simplexes from the two best ends: the first may have collapsed on a ridge.
-    final, second = sorted((_simplex(minus_twice, end[1], growth.slopes, 2000) for end in ends[:2]), key=lambda end: end.fun)
+    first = sorted(starts, key=lambda theta: minus_twice(np.array(theta)))
+    rough = sorted((_simplex(minus_twice, start, growth.slopes, 300) for start in first[:NUM_STARTS]), key=lambda end: end.fun)
+    # New simplexes from the best ends, for the first may have collapsed on a ridge; further starts only until two of them agree.
+    ends: list[optimize.OptimizeResult] = []
+    for start in [end.x for end in rough] + first[NUM_STARTS:]:
+        ends = sorted([*ends, _simplex(minus_twice, start, growth.slopes, 2000)], key=lambda end: end.fun)
+        if len(ends) > 1 and ends[1].fun < ends[0].fun + AGREE:
+            break
+    final = ends[0]
     if not (final.success and np.isfinite(final.fun)):
         return GrowthFit(name, final.x, centre, np.nan, "failed: did not converge")
-    status = "ok" if second.fun < final.fun + 1.0 else "failed: the two best starts disagree"
+    status = "ok" if len(ends) > 1 and ends[1].fun < final.fun + AGREE else "failed: the two best starts disagree"
     return GrowthFit(name, final.x, centre, float(final.fun), status)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from analysis.circuits import CURVES, compare_growth, fit_growth, row_log_likelihood
+from analysis.circuits import CURVES, compare_growth, fit_growth
 
 SIZE = np.repeat(3e4 * 2.0 ** np.arange(7), 2)
 X = np.log(SIZE) - np.log(SIZE).mean()
@@ -30,16 +30,6 @@ def test_steps_are_convex_and_circuits_can_be_concave():
     x = np.linspace(-3, 3, 61)
     assert np.all(np.diff(CURVES["steps"].curve(x, np.array(PLANTED["steps"])), 2) >= -1e-12)
     assert np.diff(CURVES["circuits"].curve(x, np.array(PLANTED["circuits"])), 2).min() < -1e-3
-
-
-def test_row_likelihood_is_binomial_without_noise_and_wider_with_it():
-    f, passes, attempts = np.log([2.0, 3.0]), np.array([10.0, 0.0]), np.array([100.0, 50.0])
-    p = np.exp(-np.exp(f))
-    expected = passes * np.log(p) + (attempts - passes) * np.log1p(-p)
-    expected[0] -= 10 * np.log(0.1) + 90 * np.log(0.9)
-    np.testing.assert_allclose(row_log_likelihood(f, passes, attempts, 1e-9), expected, rtol=1e-6)
-    far = np.log([4.0]), np.array([5000.0]), np.array([100_000.0])
-    assert row_log_likelihood(*far, 0.3)[0] > row_log_likelihood(*far, 0.01)[0]
 
 
 @pytest.mark.parametrize("name", ["law", "circuits"])

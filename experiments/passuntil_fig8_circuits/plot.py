@@ -1,5 +1,8 @@
 """Paper P, Figure 8, drawn from results.csv."""
 
+import textwrap
+
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,6 +16,7 @@ STEM = "passuntil_fig8_circuits"
 CURVES = {"law": ("task law", "#8a8a8a"), "steps": ("two steps", "#8e5aa8"), "circuits": ("two circuits", "#c8405a"), "quadratic": ("quadratic", "#f2b134"),
           "cubic": ("cubic", "#2e86ab"), "richards": ("Richards", "#12343b")}
 NUM_COLUMNS = 4
+NOTE_WIDTH = 30  # characters that fit into a panel
 
 
 def draw(results: pd.DataFrame) -> Figure:
@@ -55,16 +59,21 @@ def advantage_text(one: pd.DataFrame) -> str:
     statistics = one[one.kind == "statistic"].set_index("metric")
     circuits, steps = statistics.loc["circuits_advantage"], statistics.loc["steps_advantage"]
     if not circuits.status.startswith("ok"):
-        return circuits.status.removeprefix("failed: ")
+        return textwrap.fill(circuits.status.removeprefix("failed: "), NOTE_WIDTH)
     best, _, series = circuits.status.removeprefix("ok: best smooth curve ").partition(", series ")
-    where = f" ({series})" if series else ""
-    return f"two circuits - {CURVES[best][0]}{where}: {circuits.value:+.1f}\ntwo steps - task law: {plotting.number(steps, 1, 1)}"
+    where = f"\n({series})" if series else ""
+    return f"two circuits - {CURVES[best][0]}: {circuits.value:+.1f}{where}\ntwo steps - task law: {plotting.number(steps, 1, 1)}"
+
+
+def known(value: float, form: str) -> str:
+    """The number in a cell; n/a where the fit gave none."""
+    return format(value, form) if np.isfinite(value) else plotting.NO_VALUE
 
 
 def table(results: pd.DataFrame) -> str:
     """Every curve on every subtask: parameters, fit and held-out score."""
-    rows = [[row.task.removeprefix("uicl_"), row.series, CURVES[row.metric][0], f"{int(row.num_params)}", f"{row.deviance:.1f}", f"{row.value:+.1f}",
-             f"{row.held_out_error_f:.3f}", row.status] for row in results[results.kind == "curve"].itertuples()]
+    rows = [[row.task.removeprefix("uicl_"), row.series, CURVES[row.metric][0], f"{int(row.num_params)}", f"{row.deviance:.1f}", known(row.value, "+.1f"),
+             known(row.held_out_error_f, ".3f"), row.status] for row in results[results.kind == "curve"].itertuples()]
     header = ["subtask", "series", "curve", "parameters", "deviance (fitted sizes)", "held-out log density minus the law's", "held-out error of F", "status"]
     return plotting.markdown_table(header, rows)
 
