@@ -54,7 +54,8 @@ def curve_distance(rows: pd.DataFrame, task: str, chance: float) -> tuple[dict, 
     drawn = fit_rows(task, long.metric.iloc[0], losses, curve, series="long")
     gain = curve.max() - chance
     if len(inside) < MIN_POINTS or gain <= 0:
-        return statistic_row(rows, task, "curve_distance_share", failed(f"{len(inside)} final checkpoints within the long runs' losses, gain {gain:.2f}")), drawn
+        reason = f"{len(inside)} final checkpoints within the long runs' losses, gain {gain:.2f}"
+        return statistic_row(rows, task, "curve_distance_share", failed(reason)), drawn
     both = pd.concat([long, inside])
     estimate = bootstrap_runs(
         lambda is_long, loss, value, items: _distance(is_long, loss, value, items, chance), both.lineage.to_numpy(), (both.series == "long").to_numpy(),

@@ -131,6 +131,26 @@ def draw_exact(ax: Axes, exact: pd.DataFrame) -> None:
     ax.plot(shown.num_parameters, shown.value, linestyle="none", marker="_", markersize=10, markeredgewidth=1.0, color=EXACT_COLOR, zorder=5)
 
 
+def draw_by_task(ax: Axes, rows: pd.DataFrame, tasks: tuple[str, ...], series: list[str], limits: tuple[float, float], failed_word: str) -> None:
+    """One row per task: value and interval of every series (the second hollow), or once why there is none."""
+    for y, task in enumerate(tasks):
+        one = rows[rows.task == task].set_index("series").loc[series]
+        for place, row in enumerate(one.itertuples()):
+            at = y + 0.24 * (place - 0.5 * (len(series) - 1))
+            if row.status.startswith("ok"):
+                ax.plot(np.clip([row.low, row.high], *limits), [at, at], color=plotting.FIT_COLOR, linewidth=1.3, alpha=0.5)
+                ax.plot(row.value, at, marker="o", markersize=4.5, color=plotting.FIT_COLOR, linestyle="none",
+                        markerfacecolor="white" if place else plotting.FIT_COLOR)
+        lost = one[~one.status.str.startswith("ok")]
+        if len(lost):
+            of = f" ({', '.join(lost.index)})" if len(lost) < len(series) else ""
+            reason = lost.status.iloc[0].replace("failed", failed_word)
+            right = one.high.max() if of else 0.0
+            ax.text(right + 0.02 * limits[1], y, reason + of, fontsize=6, va="center", color="#666666")
+    ax.set_yticks(range(len(tasks)), [axis_name(task) for task in tasks], fontsize=5.8)
+    ax.set_ylim(len(tasks) - 0.4, -0.6)
+
+
 def exact_handle() -> Line2D:
     """Legend entry of the exact rates."""
     return Line2D([], [], linestyle="none", marker="_", markersize=10, color=EXACT_COLOR, label="exact")

@@ -39,7 +39,8 @@ METRIC_NAMES = {"accuracy": "accuracy", "exact_match": "exact match", "correct_c
                 "brier_score": "Brier score (lower is better)"}
 NO_VALUE = "n/a"
 # Twelve panels: English knowledge, reading and common-sense tasks, their Chinese twins below them, then the four threshold tasks.
-PANELS = (("recall", "endings", "reading", "coreference"), ("recall_zh", "endings_zh", "reading_zh", "coreference_zh"), ("exam", "maths", "exam_zh", "maths_zh"))
+PANELS = (
+    ("recall", "endings", "reading", "coreference"), ("recall_zh", "endings_zh", "reading_zh", "coreference_zh"), ("exam", "maths", "exam_zh", "maths_zh"))
 
 
 class Style(dict):
@@ -199,9 +200,14 @@ def onset_handles(label: str = "its threshold, 95 % interval") -> list:
 
 
 def legend(figure: Figure, heading: str, handles: list) -> None:
-    """The figure's heading with one legend under it, above all panels."""
-    figure.legend(handles=handles, loc="outside upper left", ncols=max(len(handles), 1), frameon=False, handletextpad=0.4, columnspacing=1.3, title=heading,
-                  title_fontproperties={"weight": "bold", "size": 10.5}, alignment="left", borderaxespad=0.2)
+    """The figure's heading with one legend under it, above all panels; in more rows where one is wider than the figure."""
+    for num_rows in range(1, max(len(handles), 1) + 1):
+        drawn = figure.legend(handles=handles, loc="outside upper left", ncols=max(-(-len(handles) // num_rows), 1), frameon=False, handletextpad=0.4,
+                              columnspacing=1.3, title=heading, title_fontproperties={"weight": "bold", "size": 10.5}, alignment="left", borderaxespad=0.2)
+        if drawn.get_window_extent().width <= figure.bbox.width:
+            return
+        drawn.remove()
+    raise ValueError(f"legend of {heading!r}: wider than the figure in any number of rows; shorten its heading or its labels")
 
 
 def number(statistic: pd.Series, factor: float = 1.0, decimals: int = 2) -> str:

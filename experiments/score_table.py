@@ -3,7 +3,7 @@
 A results.csv is tidy; `kind` says what a row is:
   checkpoint  a measured point: one run, one checkpoint, one task, one metric; low and high are its 95 % interval over the items
   fit         a point of a fitted curve, for drawing: loss_nats, value, low, high
-  statistic   a number that a claim is judged by: `metric` names it, low and high are its 95 % interval, `seed` lists the seeds that entered, `status` says how it went
+  statistic   a number that a claim is judged by: `metric` names it, low and high are its 95 % interval, `seed` lists its seeds, `status` how it went
   published   a number of the paper itself
   size        one row per model size: value is its number of non-embedding parameters (gives each size the same colour in every figure)
 """
@@ -25,8 +25,8 @@ THRESHOLD = ("exam", "maths", "exam_zh", "maths_zh")
 BIGBENCH = ("unscramble", "modified_arithmetic", "ipa_transliterate")
 
 SCORE_COLUMNS = (
-    "run", "size", "series", "seed", "tokens_seen", "num_parameters", "num_nonembedding_parameters", "compute_flops", "loss_nats", "loss_nats_en", "loss_nats_zh",
-    "bits_per_byte", "bits_per_byte_en", "bits_per_byte_zh", "task", "metric", "value", "low", "high", "num_items", "weight_hash")
+    "run", "size", "series", "seed", "tokens_seen", "num_parameters", "num_nonembedding_parameters", "compute_flops", "loss_nats", "loss_nats_en",
+    "loss_nats_zh", "bits_per_byte", "bits_per_byte_en", "bits_per_byte_zh", "task", "metric", "value", "low", "high", "num_items", "weight_hash")
 RESULT_COLUMNS = (
     "kind", "task", "metric", "run", "series", "size", "seed", "tokens_seen", "compute_flops", "loss_nats", "value", "low", "high", "num_items", "status")
 NUMBERS = ("tokens_seen", "compute_flops", "loss_nats", "value", "low", "high", "num_items")
@@ -85,7 +85,8 @@ def final_checkpoints(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def chance_of(task: str, metric: str) -> float:
-    """What a guesser scores: the declared chance for accuracy, exact match and the probability of the right choice; 1 - 1/k for the Brier score of k even choices."""
+    """What a guesser scores: the declared chance for accuracy, exact match and the probability of the right choice; 1 - 1/k for the Brier score of k
+    even choices."""
     return 1.0 - TASKS[task].chance if metric == "brier_score" else TASKS[task].chance
 
 

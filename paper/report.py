@@ -1,4 +1,4 @@
-"""`python -m paper.report [--profile P] [--readme PAPER ...]`: the report and README's verdict table, assembled from committed results; no number in them is typed.
+"""`python -m paper.report [--profile P] [--readme PAPER ...]`: the report and README's verdict table, from committed results; no number in them is typed.
 
 report_source.md holds the text. A macro in double braces is replaced by what it names, and an unknown one is an error:
   {{profile}}                               name of the profile

@@ -19,7 +19,8 @@ REPLICATED, NOT_REPLICATED, INCONCLUSIVE, NOT_REACHED, NOT_MEASURED = VERDICTS =
 DIGITS = 5  # significant digits kept in verdicts.json
 
 
-def judge(criterion: Criterion, value: float, low: float, high: float, reference: tuple[float, float, float] | None = None, loss_range: float = math.nan) -> str:
+def judge(criterion: Criterion, value: float, low: float, high: float, reference: tuple[float, float, float] | None = None,
+          loss_range: float = math.nan) -> str:
     """The verdict on one statistic with its interval [low, high]; a statistic without interval (nan ends) counts as exact.
 
     reference and loss_range serve "inside": (value, low, high) of the reference statistic, and the loss range in nats."""
@@ -28,7 +29,8 @@ def judge(criterion: Criterion, value: float, low: float, high: float, reference
     low, high = (value if math.isnan(low) else low), (value if math.isnan(high) else high)
     if criterion.operator == "inside":
         return _judge_inside(criterion, value, low, high, reference, loss_range)
-    bounds = {"at_most": (-math.inf, criterion.bound), "at_least": (criterion.bound, math.inf), "within": (-criterion.bound, criterion.bound)}[criterion.operator]
+    bounds = {"at_most": (-math.inf, criterion.bound), "at_least": (criterion.bound, math.inf),
+              "within": (-criterion.bound, criterion.bound)}[criterion.operator]
     if bounds[0] <= low and high <= bounds[1]:
         return REPLICATED
     return NOT_REPLICATED if high < bounds[0] or low > bounds[1] else INCONCLUSIVE
@@ -75,9 +77,9 @@ def verdict_of(claim: Claim, task: str, statistics: Statistics, profile: str) ->
         reference, loss_range = statistics.number(task, claim.criterion.reference), statistics.number(task, "loss_range_nats")[0]
     verdict = judge(claim.criterion, value, low, high, reference, loss_range) if statistics.left_chance(task) else NOT_REACHED
     return {
-        "id": claim.id if task == "all" else f"{claim.id}.{task}", "paper": claim.paper, "claim": claim.claim, "statistic": claim.unit, "value": _rounded(value),
-        "low": _rounded(low), "high": _rounded(high), "criterion": str(claim.criterion), "verdict": verdict, "seeds": [int(seed) for seed in row.seed.split()],
-        "profile": profile, "task": task, "folder": claim.folder, "status": row.status}
+        "id": claim.id if task == "all" else f"{claim.id}.{task}", "paper": claim.paper, "claim": claim.claim, "statistic": claim.unit,
+        "value": _rounded(value), "low": _rounded(low), "high": _rounded(high), "criterion": str(claim.criterion), "verdict": verdict,
+        "seeds": [int(seed) for seed in row.seed.split()], "profile": profile, "task": task, "folder": claim.folder, "status": row.status}
 
 
 def _rounded(value: float) -> float | None:
@@ -99,9 +101,9 @@ def all_verdicts(paths: Paths, claims: list[Claim] | None = None) -> list[dict]:
 def unmeasured(claim: Claim, task: str, profile: str) -> dict:
     """The entry of a claim whose figure this profile has not measured."""
     return {
-        "id": claim.id if task == "all" else f"{claim.id}.{task}", "paper": claim.paper, "claim": claim.claim, "statistic": claim.unit, "value": None, "low": None,
-        "high": None, "criterion": str(claim.criterion), "verdict": NOT_MEASURED, "seeds": [], "profile": profile, "task": task, "folder": claim.folder,
-        "status": "not measured"}
+        "id": claim.id if task == "all" else f"{claim.id}.{task}", "paper": claim.paper, "claim": claim.claim, "statistic": claim.unit, "value": None,
+        "low": None, "high": None, "criterion": str(claim.criterion), "verdict": NOT_MEASURED, "seeds": [], "profile": profile, "task": task,
+        "folder": claim.folder, "status": "not measured"}
 
 
 def write_verdicts(paths: Paths) -> list[dict]:

@@ -57,7 +57,8 @@ def test_a_series_on_which_no_curve_converged_is_told_and_draws_none():
 
 
 def test_the_picture_names_the_series_that_meets_the_criterion_least():
-    one = pd.DataFrame([{"kind": "statistic", "metric": "circuits_advantage", "value": -2.3, "low": -4.3, "high": -0.3, "status": "ok: best smooth curve cubic, series code"},
+    one = pd.DataFrame([{"kind": "statistic", "metric": "circuits_advantage", "value": -2.3, "low": -4.3, "high": -0.3,
+                         "status": "ok: best smooth curve cubic, series code"},
                         {"kind": "statistic", "metric": "steps_advantage", "value": 0.4, "low": np.nan, "high": np.nan, "status": "ok: series prose"}])
     assert plot.advantage_text(one).startswith("two circuits - cubic: -2.3\n(code)\n")
 

@@ -74,7 +74,8 @@ def test_no_threshold_is_drawn_where_none_was_found():
 
 
 def test_threshold_note_says_when_a_smooth_curve_does_better():
-    one = pd.DataFrame({"kind": "statistic", "metric": ["onset_loss", "hinge_advantage"], "value": [1.5, -4.0], "low": [1.4, -6.0], "high": [1.6, -2.0], "status": "ok"})
+    one = pd.DataFrame({"kind": "statistic", "metric": ["onset_loss", "hinge_advantage"], "value": [1.5, -4.0], "low": [1.4, -6.0], "high": [1.6, -2.0],
+                        "status": "ok"})
     assert plotting.threshold_note(one) == "threshold 1.50 [1.40, 1.60]\n(a smooth curve fits better)"
     assert plotting.threshold_note(one.assign(value=[1.5, 4.0])) == "threshold 1.50 [1.40, 1.60]"
 

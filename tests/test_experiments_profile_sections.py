@@ -20,7 +20,8 @@ SPOILS = {
     "temperature twice": (lambda c: c["passuntil"]["sampling"].update(decoding_temperatures=[1.0]), "decoding_temperatures: 1.0 is the temperature of all"),
     "top_p of 0": (lambda c: c["passuntil"]["sampling"].update(top_p=0.0), "greater than 0"),
     "no cost of a size": (lambda c: c["cost"]["pass_core_seconds"].popitem(), "cost.pass_core_seconds: size '20k' is missing"),
-    "cost of another size": (lambda c: c["cost"]["threshold_core_seconds"].update({"3M": 1.0}), "cost.threshold_core_seconds: size '3M' is not in long_runs.sizes"),
+    "cost of another size": (
+        lambda c: c["cost"]["threshold_core_seconds"].update({"3M": 1.0}), "cost.threshold_core_seconds: size '3M' is not in long_runs.sizes"),
     "tokens below warm-up": (lambda c: c["passuntil"].update(tokens=30000), "passuntil.tokens: 30000 tokens is less than twice training.warmup_tokens"),
     "no series": (lambda c: c["passuntil"].update(series={}), "at least 1 item"),
 }

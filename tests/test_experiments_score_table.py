@@ -91,8 +91,10 @@ def test_task_lists_are_the_papers():
 
 def test_results_round_trip_with_equal_bytes(tmp_path, scores):
     rows = score_table.select(scores, ("exam",))
-    statistics = [score_table.statistic_row(rows, "exam", "number", Estimate(0.5, 0.25, 0.75)), score_table.statistic_row(rows, "exam", "none", failed("no data"))]
-    parts = [score_table.size_rows(scores), score_table.checkpoint_rows(rows), score_table.fit_rows("exam", "accuracy", np.array([2.0, 1.0]), np.array([0.2, 0.8])), statistics]
+    statistics = [score_table.statistic_row(rows, "exam", "number", Estimate(0.5, 0.25, 0.75)),
+                  score_table.statistic_row(rows, "exam", "none", failed("no data"))]
+    parts = [score_table.size_rows(scores), score_table.checkpoint_rows(rows),
+             score_table.fit_rows("exam", "accuracy", np.array([2.0, 1.0]), np.array([0.2, 0.8])), statistics]
     for name in ("a", "b"):
         score_table.write_results(tmp_path / name / "results.csv", parts)
     assert (tmp_path / "a/results.csv").read_bytes() == (tmp_path / "b/results.csv").read_bytes()

@@ -119,7 +119,8 @@ def test_verdict_follows_what_is_planted(tmp_path, claim, task, opposite):
 
 def test_partial_r2_of_the_final_checkpoints_needs_many_runs_to_be_small_for_sure(tmp_path):
     assert verdict(tmp_path, CLAIMS["loss_suffices"], "recall", statistic_of("loss_suffices", "recall", seeds=(0,), num_checkpoints=3)) == "inconclusive"
-    assert verdict(tmp_path, CLAIMS["loss_suffices"], "recall", statistic_of("loss_suffices", "recall", size_effect=0.06, num_checkpoints=3)) == "not replicated"
+    assert verdict(tmp_path, CLAIMS["loss_suffices"], "recall", statistic_of(
+        "loss_suffices", "recall", size_effect=0.06, num_checkpoints=3)) == "not replicated"
 
 
 def test_common_threshold_of_the_tasks(tmp_path):

@@ -1,4 +1,5 @@
-"""Paper L, Equations 3 to 5: from the loss threshold of a task and the loss law to the model size at which the task should leave chance, held against what is seen.
+"""Paper L, Equations 3 to 5: from the loss threshold of a task and the loss law to the model size at which the task should leave chance, against what is
+seen.
 
 The loss threshold comes from the long runs, the law from the final checkpoints of the small runs, the observed size from which small runs stand above chance:
 three different sets of numbers. The law is the joint one (Hoffmann et al. 2022), read off at each token budget, since that is Eq. 4 with all budgets together.
@@ -57,7 +58,8 @@ def law_rows(finals: pd.DataFrame, law: JointLawFit, laws: dict[int, LossLawFit]
 
 
 def detection_lag(fit: HingeFit, rows: pd.DataFrame, task: str) -> float:
-    """How far below the threshold the loss must fall, in nats, before a run is seen to stand above chance: the fitted curve then clears the item noise of a guesser.
+    """How far below the threshold the loss must fall, in nats, before a run is seen to stand above chance: the fitted curve then clears the item noise of a
+    guesser.
 
     Without it the prediction would be of the first trace of an ability, and the observation of a significant one."""
     chance, num_items = TASKS[task].chance, rows.num_items.median()

@@ -34,7 +34,8 @@ def draw(results: pd.DataFrame) -> Figure:
         axes[task].set_ylabel(SIZE_LABEL)
     plotting.legend(figure, "The model size at which a task leaves chance: predicted by Eq. 5 and observed", [
         *plotting.size_handles(style), Line2D([], [], color=PREDICTED_COLOR, marker="o", label="predicted, 95 %"),
-        Line2D([], [], color=OBSERVED_COLOR, linewidth=5, alpha=0.45, label="observed bracket"), Line2D([], [], color=plotting.FIT_COLOR, label="loss law (Eq. 4)")])
+        Line2D([], [], color=OBSERVED_COLOR, linewidth=5, alpha=0.45, label="observed bracket"),
+        Line2D([], [], color=plotting.FIT_COLOR, label="loss law (Eq. 4)")])
     plotting.footnote(figure, "A bracket runs from the largest size that is not above chance to the smallest from which on all are; arrows: beyond the ladder.")
     return figure
 

@@ -27,8 +27,8 @@ def draw(results: pd.DataFrame) -> Figure:
     plotting.legend(figure, "Performance against loss along the long runs",
                     [*plotting.size_handles(style, points["size"]), plotting.chance_handle(), *plotting.onset_handles()])
     plotting.footnote(figure, (
-        "Score: accuracy, or exact match for recall and maths; bars are 95 % intervals over items. Paper L sees MMLU, C-Eval, GSM8K and GSM8K-Chinese leave chance "
-        "near a loss of 2.2, in nats per token of its own corpus and tokenizer: no place on this axis corresponds to it."))
+        "Score: accuracy, or exact match for recall and maths; bars are 95 % intervals over items. Paper L sees MMLU, C-Eval, GSM8K and GSM8K-Chinese leave "
+        "chance near a loss of 2.2, in nats per token of its own corpus and tokenizer: no place on this axis corresponds to it."))
     return figure
 
 

@@ -27,7 +27,8 @@ def draw(results: pd.DataFrame) -> Figure:
     plotting.loss_axis(panels["recall"], points.loss_nats)
     plotting.label_bottom(panels, plotting.LOSS_LABEL)
     plotting.legend(figure, "Runs of six sizes and many token budgets at the end of training", [
-        *plotting.size_handles(style, points["size"]), plotting.chance_handle(), Line2D([], [], label="curve of the long runs' checkpoints (monotone)", **CURVE)])
+        *plotting.size_handles(style, points["size"]), plotting.chance_handle(),
+        Line2D([], [], label="curve of the long runs' checkpoints (monotone)", **CURVE)])
     plotting.footnote(figure, (
         "Size effect: difference at equal loss between the smallest and the largest model. Distance: root mean square from the long runs' curve, item noise "
         "removed. Bars are 95 % intervals over items, brackets 95 % intervals over runs."))

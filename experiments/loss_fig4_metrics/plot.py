@@ -38,8 +38,8 @@ def draw(results: pd.DataFrame) -> Figure:
     plotting.legend(figure, "The exam under one discontinuous and two continuous metrics",
                     [*plotting.size_handles(style, points["size"]), plotting.chance_handle(), *plotting.onset_handles()])
     plotting.footnote(figure, (
-        "Chance is 25 %, 0.25, and for the Brier score the 0.75 of an even guess over four choices; only values below 0.75 count as an ability (paper L, Appendix C). "
-        "The right half shows the same items in cloze form, a control that the paper does not have."))
+        "Chance is 25 %, 0.25, and for the Brier score the 0.75 of an even guess over four choices; only values below 0.75 count as an ability (paper L, "
+        "Appendix C). The right half shows the same items in cloze form, a control that the paper does not have."))
     return figure
 
 

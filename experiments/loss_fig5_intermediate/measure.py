@@ -22,7 +22,8 @@ def measure(scores: pd.DataFrame, paths: Paths) -> list:
     parts: list = [size_rows(scores), checkpoint_rows(small)]
     for task in TWELVE:
         one, all_runs = small[small.task == task].reset_index(drop=True), everything[everything.task == task].reset_index(drop=True)
-        statistics = [left_chance(all_runs, task), *size_statistics(one, task), intermediate_ratio(one, task), mixed_loss_ratio(all_runs, task, TASKS[task].language)]
+        statistics = [left_chance(all_runs, task), *size_statistics(one, task), intermediate_ratio(one, task),
+                      mixed_loss_ratio(all_runs, task, TASKS[task].language)]
         if task in THRESHOLD:
             statistics += onset_spread(all_runs, task)
         parts.append(statistics)

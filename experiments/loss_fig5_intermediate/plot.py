@@ -30,8 +30,8 @@ def draw(results: pd.DataFrame) -> Figure:
     plotting.legend(figure, "Intermediate checkpoints of the small runs", [
         *plotting.size_handles(style, points["size"]), plotting.chance_handle(), plotting.onset_handles("mean onset loss of all runs, 95 % interval")[1]])
     plotting.footnote(figure, (
-        "SD of onset: standard deviation over all runs, long and small, of the loss at which a run leaves chance for good, as a share of the long runs' loss range. "
-        "Size effect: difference at equal loss between the smallest and the largest model. Bars are 95 % intervals over items."))
+        "SD of onset: standard deviation over all runs, long and small, of the loss at which a run leaves chance for good, as a share of the long runs' loss "
+        "range. Size effect: difference at equal loss between the smallest and the largest model. Bars are 95 % intervals over items."))
     return figure
 
 

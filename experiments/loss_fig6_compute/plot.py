@@ -25,8 +25,8 @@ def draw(results: pd.DataFrame) -> Figure:
     plotting.label_bottom(panels, plotting.COMPUTE_LABEL)
     plotting.legend(figure, "The same points against training compute", [*plotting.size_handles(style, points["size"]), plotting.chance_handle()])
     plotting.footnote(figure, (
-        "Filled and joined: long runs; hollow: small runs. The ratio compares the residual spread around one curve in compute with that around one curve in loss, "
-        "brackets are its 95 % interval over runs; above 1, loss tells more than compute."))
+        "Filled and joined: long runs; hollow: small runs. The ratio compares the residual spread around one curve in compute with that around one curve in "
+        "loss, brackets are its 95 % interval over runs; above 1, loss tells more than compute."))
     return figure
 
 

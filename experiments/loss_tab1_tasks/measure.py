@@ -26,7 +26,8 @@ def measure(scores: pd.DataFrame, paths: Paths) -> list:
             "language": task.language, "task_type": task.task_type, "prompting": task.prompting, "num_shots": task.num_shots, "answer_form": task.answer_form,
             "paper_prompting": "" if paper is None else paper.prompting, "paper_num_items": None if paper is None else paper.num_items})
         for label, point in (("first_score", one.iloc[0]), ("best_score", one.loc[one.loss_nats.idxmin()])):
-            measured.append(statistic_row(one, name, label, Estimate(point.value, point.low, point.high), int(point.num_items)) | {"loss_nats": point.loss_nats})
+            measured.append(statistic_row(one, name, label, Estimate(point.value, point.low, point.high),
+                                          int(point.num_items)) | {"loss_nats": point.loss_nats})
     return [declared, measured]
 
 

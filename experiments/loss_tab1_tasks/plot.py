@@ -30,7 +30,8 @@ def draw(results: pd.DataFrame) -> Figure:
     ax.set_xlabel("score: accuracy, or exact match for open answers")
     plotting.legend(figure, "The tasks: chance, first and best score of the best long run", [
         Line2D([], [], color=plotting.CHANCE_COLOR, linewidth=2.2, label="chance, as declared"),
-        Line2D([], [], color=FIRST_COLOR, marker="o", markersize=5.5, label="first checkpoint"), Line2D([], [], color=BEST_COLOR, marker="o", markersize=5.5, label="lowest loss")])
+        Line2D([], [], color=FIRST_COLOR, marker="o", markersize=5.5, label="first checkpoint"),
+        Line2D([], [], color=BEST_COLOR, marker="o", markersize=5.5, label="lowest loss")])
     return figure
 
 

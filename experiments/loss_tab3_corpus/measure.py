@@ -46,7 +46,8 @@ def language_shares(world_seed: int, mixture: str) -> list[dict]:
     rows = []
     for index, code in enumerate(LANGUAGE_CODES):
         share = bootstrap_items(np.mean, (languages == index).mean(axis=1))
-        rows.append({"kind": "statistic", "task": "all", "metric": f"language/{code}", "seed": "0", "value": share.estimate, "low": share.low, "high": share.high,
+        rows.append({"kind": "statistic", "task": "all", "metric": f"language/{code}", "seed": "0", "value": share.estimate, "low": share.low,
+                     "high": share.high,
                      "num_items": languages.size, "status": share.status})
     return rows
 

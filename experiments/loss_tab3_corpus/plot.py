@@ -21,9 +21,11 @@ def draw(results: pd.DataFrame) -> Figure:
     _bars(right, results, [f"english/{source}" for source in SOURCES], list(SOURCES))
     left.set_title("languages", loc="left")
     right.set_title("sources of the English part", loc="left")
-    plotting.legend(figure, "Shares of tokens", [Patch(color=OURS_COLOR, label="ours"), Patch(color=plotting.PAPER_COLOR, label="paper L (section 2.1, Table 3)")])
-    plotting.footnote(figure, "Languages are counted on the training stream (bar: 95 % interval); sources are what the mixture is set to. Our kinds of documents stand "
-                              "for the paper's sources; the table beside this figure names them.")
+    plotting.legend(figure, "Shares of tokens", [Patch(color=OURS_COLOR, label="ours"),
+                                                 Patch(color=plotting.PAPER_COLOR, label="paper L (section 2.1, Table 3)")])
+    plotting.footnote(figure, (
+        "Languages are counted on the training stream (bar: 95 % interval); sources are what the mixture is set to. Our kinds of documents stand for the "
+        "paper's sources; the table beside this figure names them."))
     return figure
 
 

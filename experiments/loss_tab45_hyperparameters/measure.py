@@ -21,7 +21,8 @@ def measure(scores: pd.DataFrame, paths: Paths) -> list:
     budgets += [("small", size, tokens) for size, row in profile.small_runs.budgets.items() for tokens in row]
     ours = []
     for series, size, tokens in budgets:
-        ours.append({"kind": "run", "task": "all", "metric": "num_nonembedding_parameters", "series": series, "size": size, "value": counts[size], "tokens_seen": tokens,
+        ours.append({"kind": "run", "task": "all", "metric": "num_nonembedding_parameters", "series": series, "size": size, "value": counts[size],
+                     "tokens_seen": tokens,
                      "batch_sequences": profile.training.batch_sequences, "sequence_length": profile.training.sequence_length,
                      "schedule": (profile.long_runs if series == "long" else profile.small_runs).schedule}
                     | {name: getattr(profile.sizes[size], name) for name in SHAPE})

@@ -18,11 +18,13 @@ def draw(results: pd.DataFrame) -> Figure:
     ours, paper = results[results.kind == "run"], results[results.kind == "published"]
     for row in ours.itertuples():
         color, marker = style[row.size]
-        left.plot(row.tokens_seen, row.value, marker=marker, color=color, markerfacecolor=color if row.series == "long" else "white", markersize=8 if row.series == "long" else 6,
+        left.plot(row.tokens_seen, row.value, marker=marker, color=color, markerfacecolor=color if row.series == "long" else "white",
+                  markersize=8 if row.series == "long" else 6,
                   markeredgewidth=1.2, linestyle="none")
     for series, fill, size in (("long", plotting.PAPER_COLOR, 8), ("small", "white", 6)):
         part = paper[paper.series == series]
-        right.plot(part.tokens_seen, part.value, marker="o", color=plotting.PAPER_COLOR, markerfacecolor=fill, markersize=size, markeredgewidth=1.2, linestyle="none")
+        right.plot(part.tokens_seen, part.value, marker="o", color=plotting.PAPER_COLOR, markerfacecolor=fill, markersize=size, markeredgewidth=1.2,
+                   linestyle="none")
     for ax, title, unit in ((left, "ours", "non-embedding parameters"), (right, "paper L (Tables 4 and 5)", "parameters")):
         ax.set_xscale("log")
         ax.set_yscale("log")
@@ -45,7 +47,8 @@ def table(results: pd.DataFrame) -> str:
             budgets = ", ".join(_tokens(tokens) for tokens in sorted(runs.tokens_seen))
             rows.append([owner, series, size, budgets, int(one.num_layers), int(one.d_model), int(one.num_heads), int(one.d_ff),
                          f"{int(one.batch_sequences)} x {int(one.sequence_length)}", f"{one.max_lr:g}", one.schedule])
-    return plotting.markdown_table(["", "series", "size", "tokens", "layers", "d_model", "heads", "d_ff", "batch (sequences x tokens)", "largest learning rate", "schedule"], rows)
+    return plotting.markdown_table(["", "series", "size", "tokens", "layers", "d_model", "heads", "d_ff", "batch (sequences x tokens)",
+                                    "largest learning rate", "schedule"], rows)
 
 
 def _tokens(count: float) -> str:

@@ -1,6 +1,5 @@
 """Paper P, Figure 3, drawn from results.csv."""
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -13,7 +12,6 @@ from experiments.stage import plot_main
 STEM = "passuntil_fig3_loss_law"
 CRITERION = 0.2  # paper/claims.yaml, answer_loss_no_floor
 LOSS_LABEL = "validation loss (nats per token)"
-FLOOR_COLORS = ("#2e86ab", "#c8405a")  # of the first and the second series
 MAX_SHARE = 1.05
 
 
@@ -62,7 +60,7 @@ def _draw_law(ax, results: pd.DataFrame, finals: pd.DataFrame, style: plotting.S
     inside, runs = (int(predictions[column].sum()) for column in ("num_inside", "num_runs"))
     statistics = results[(results.kind == "statistic") & (results.task == "all")].set_index("metric")
     words, error = [f"unexplained: {plotting.number(statistics.loc['unexplained_share'], 100, 2)} %"], statistics.loc["held_out_error_share"]
-    if error.status == "ok":
+    if error.status.startswith("ok"):
         words += [f"off by {plotting.number(error, 100, 1)} % of the range", f"{inside} of {runs} held-out runs in the band"]
     else:
         words += [f"no law: {error.status.removeprefix('failed: ')}"]
@@ -103,18 +101,8 @@ def _draw_answers(ax, results: pd.DataFrame, style: plotting.Style, series: list
 
 def _draw_floors(ax, results: pd.DataFrame, series: list[str]) -> None:
     floors = results[(results.kind == "series_statistic") & (results.metric == "floor_share")]
-    for place, (name, color) in enumerate(zip(series, FLOOR_COLORS)):
-        for y, task in enumerate(ALL_TASKS):
-            row = floors[(floors.series == name) & (floors.task == task)].iloc[0]
-            at = y + 0.22 * place
-            if row.status.startswith("ok"):
-                ax.plot(np.clip([row.low, row.high], 0, MAX_SHARE), [at, at], color=color, linewidth=1.5, alpha=0.6)
-                ax.plot(row.value, at, marker="o", markersize=4.5, color=color, linestyle="none")
-            else:
-                ax.text(0.01, at, row.status.replace("failed: ", "n/a: "), fontsize=6, va="center", color="#666666")
+    pass_plotting.draw_by_task(ax, floors, ALL_TASKS, series, (0, MAX_SHARE), "n/a")
     ax.axvline(CRITERION, color=plotting.ONSET_COLOR, linestyle=(0, (1, 1.5)), linewidth=1.0, zorder=1)
-    ax.set_yticks(range(len(ALL_TASKS)), [pass_plotting.axis_name(task) for task in ALL_TASKS], fontsize=6)
-    ax.set_ylim(len(ALL_TASKS) - 0.4, -0.6)
     ax.set_xlim(-0.02, MAX_SHARE)
     ax.set_title("irreducible part of the answers' loss", loc="left")
     ax.set_xlabel("share of the smallest model's loss")

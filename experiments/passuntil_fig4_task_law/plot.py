@@ -14,7 +14,6 @@ from experiments.stage import plot_main
 STEM = "passuntil_fig4_task_law"
 PANELS = (LAW_TASKS, (*MATHS_TASKS, "alpha"))
 LENGTH_COLOR = "#c8405a"
-ALPHA_COLORS = ("#2e86ab", "#c8405a")  # of the first and the second series
 MAX_ALPHA_BAR = 3.0  # bars of exponents that are hardly known end here, times the largest estimate
 GROWTH_WORDS = {"scaling law not rejected": "no bend"}
 NOTE_WIDTH = 44  # characters
@@ -85,19 +84,10 @@ def _growth_text(row) -> str:
 def _draw_alphas(ax, results: pd.DataFrame, series: list[str]) -> None:
     alphas = results[(results.kind == "series_statistic") & (results.metric == "alpha")]
     largest = alphas.value.max() if alphas.value.notna().any() else 1.0
-    for place, (name, color) in enumerate(zip(series, ALPHA_COLORS)):
-        for y, task in enumerate(ALL_TASKS):
-            row = alphas[(alphas.series == name) & (alphas.task == task)].iloc[0]
-            if not row.status.startswith("ok"):
-                ax.text(0.01 * largest, y + 0.22 * place, row.status.split(":")[0].replace("failed", "no law"), fontsize=6, va="center", color="#666666")
-                continue
-            ax.plot(np.clip([row.low, row.high], -largest, MAX_ALPHA_BAR * largest), [y + 0.22 * place] * 2, color=color, linewidth=1.5, alpha=0.6)
-            ax.plot(row.value, y + 0.22 * place, marker="o", markersize=4.5, color=color, linestyle="none")
+    pass_plotting.draw_by_task(ax, alphas.assign(status=alphas.status.str.split(":").str[0]), ALL_TASKS, series, (-largest, MAX_ALPHA_BAR * largest), "no law")
     spread = results[(results.kind == "statistic") & (results.metric == "alpha_spread_share")].iloc[0]
     ax.set_title("exponent alpha of each task", loc="left", fontweight="bold", pad=14)
     ax.text(0, 1.02, f"spread over tasks {plotting.number(spread, 100, 0)} % of their mean", transform=ax.transAxes, fontsize=7, color="#666666", va="bottom")
-    ax.set_yticks(range(len(ALL_TASKS)), [pass_plotting.axis_name(task) for task in ALL_TASKS], fontsize=5.6)
-    ax.set_ylim(len(ALL_TASKS) - 0.4, -0.6)
     ax.axvline(0, color=plotting.CHANCE_COLOR, linewidth=0.8)
     ax.set_xlabel("alpha")
 

@@ -64,8 +64,8 @@ def predictions(counts: ItemCounts) -> tuple[pd.DataFrame, str]:
         size, run = counts.sizes[column], counts.runs.iloc[column]
         cap = float(counts.attempts[:, column].max()) if (counts.passes[:, column] < counts.target).any() else np.inf
         about = {"kind": "prediction", "run": run.run, "size": run["size"], "seed": str(run.seed), "num_parameters": size, "item_id": counts.item_ids,
-                 "measured": counts.rates[:, column], "measured_low": all_low[:, column], "measured_high": all_high[:, column], "few_passes": few, "num_items": 1,
-                 "measured_f": counts.f[:, column], "status": "ok"}
+                 "measured": counts.rates[:, column], "measured_low": all_low[:, column], "measured_high": all_high[:, column], "few_passes": few,
+                 "num_items": 1, "measured_f": counts.f[:, column], "status": "ok"}
         for method, (mean, spread) in (("item_law", item_f(law, size)), ("assisted", assisted_f(law, assist, size))):
             rate, low, high = predicted_ranges(mean, spread, counts.target, cap)
             parts.append(pd.DataFrame(about | {"metric": method, "value": rate, "low": low, "high": high, "predicted_f": mean}))

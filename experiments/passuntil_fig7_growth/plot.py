@@ -19,7 +19,7 @@ LAYOUT = [[*UICL_TASKS[:5]], [*UICL_TASKS[5:], ".", "bends"], [*OTHERS]]  # the 
 STRAIGHT_COLOR, BENT_COLOR = "#8a8a8a", "#c8405a"
 NOTE_WIDTH = 26  # characters that fit into a panel
 GROWTH_COLORS = {"accelerated": "#c8405a", "sub-scaling": "#2e86ab"}
-WORDS = {"accelerated": "accelerated", "sub-scaling": "sub-scaling", "scaling law not rejected": "no bend found"}
+WORDS = {"accelerated": "accelerated", "sub-scaling": "sub-scaling", "scaling law not rejected": "no bend"}
 
 
 def draw(results: pd.DataFrame) -> Figure:
