@@ -68,10 +68,12 @@ def run_replicates(
     runs = np.asarray(runs)
     labels, counts = run_counts(runs, num_replicates, seed, strata)
     rows_of = [np.flatnonzero(runs == label) for label in labels]
+    single = np.concatenate(rows_of) if len(labels) == len(runs) else None
     arrays = tuple(np.asarray(array) for array in arrays)
     replicates = np.empty(num_replicates)
     for index, count in enumerate(counts):
-        rows = np.concatenate([np.tile(rows_of[g], times) for g, times in enumerate(count) if times])
+        drawn = np.repeat(np.arange(len(labels)), count)
+        rows = single[drawn] if single is not None else np.concatenate([rows_of[group] for group in drawn])
         replicates[index] = statistic(*(array[rows] for array in arrays))
     return replicates
 

@@ -78,22 +78,34 @@ def profiles_with_scores() -> list[str]:
     return found
 
 
-def make_figures(profile: str) -> None:
-    """Run measure, plot and verdicts of a profile from its committed scores, as many at once as there are cores."""
+def make_figures(profiles: list[str]) -> None:
+    """Run measure, plot and verdicts of profiles from their committed scores, as many at once as there are cores."""
     start = time.monotonic()
-    if not Paths(profile).scores.exists():
-        raise ValueError(f"{Paths(profile).scores.relative_to(ROOT)}: no such file; run `make reproduce PROFILE={profile}` first")
-    commands = {name: stage["cmd"] for name, stage in all_stages(profile).items()}
-    absent = {stem: path for stem in experiment_stems() for path in tables_read(Paths(profile), stem) if not path.exists()}
-    stages = {stem: commands[stem] for stem in experiment_stems() if stem not in absent}
+    stages = {(profile, stem): commands for profile in profiles for stem, commands in _measured_stages(profile).items()}
+    # Processes, not threads: matplotlib is not thread-safe. Each imports its libraries once for all its stages. The last
+    # ones, those of paper P, come first: they take longest.
+    with ProcessPoolExecutor(len(os.sched_getaffinity(0)), mp_context=get_context("spawn")) as pool:
+        places = list(reversed(stages))
+        failed = [place for place, worked in zip(places, pool.map(run_commands, [stages[place] for place in places]), strict=True) if not worked]
+        if failed:
+            raise ValueError(f"failed: {', '.join(f'{stem} of profile {profile}' for profile, stem in failed)}; see the lines above")
+        for profile in profiles:  # one after another: each may write its part of README.md
+            commands = all_stages(profile)
+            if not pool.submit(run_commands, [commands["verdicts"]["cmd"], commands["report"]["cmd"]]).result():
+                raise ValueError(f"failed: verdicts or report of profile {profile}; see the lines above")
+    print(f"{len(stages)} figures and tables of {', '.join(profiles)} in {time.monotonic() - start:.0f} s")
+
+
+def _measured_stages(profile: str) -> dict[str, list[str]]:
+    """Commands of the figures and tables whose inputs are here; the others are named."""
+    paths = Paths(profile)
+    if not paths.scores.exists():
+        raise ValueError(f"{paths.scores.relative_to(ROOT)}: no such file; run `make reproduce PROFILE={profile}` first")
+    absent = {stem: path for stem in experiment_stems() for path in tables_read(paths, stem) if not path.exists()}
     for stem, path in absent.items():
         print(f"{stem}: left as it is, {path.relative_to(ROOT)} is not measured yet; run `make reproduce PROFILE={profile}`")
-    # Processes, not threads: matplotlib is not thread-safe. Each imports its libraries once for all its stages.
-    with ProcessPoolExecutor(len(os.sched_getaffinity(0)), mp_context=get_context("spawn")) as pool:
-        failed = [name for name, worked in zip(stages, pool.map(run_commands, stages.values()), strict=True) if not worked]
-        if failed or not pool.submit(run_commands, [commands["verdicts"], commands["report"]]).result():
-            raise ValueError(f"failed: {', '.join(failed or ['verdicts or report'])}; see the lines above")
-    print(f"{len(stages)} figures and tables of profile {profile} in {time.monotonic() - start:.0f} s")
+    commands = all_stages(profile)
+    return {stem: commands[stem]["cmd"] for stem in experiment_stems() if stem not in absent}
 
 
 def run_commands(commands: list[str]) -> bool:
@@ -116,8 +128,7 @@ def main(arguments: argparse.Namespace) -> None:
     elif arguments.command == "data":
         make_data(arguments.profile or default_profile())
     else:
-        for profile in [arguments.profile] if arguments.profile else profiles_with_scores():
-            make_figures(profile)
+        make_figures([arguments.profile] if arguments.profile else profiles_with_scores())
 
 
 if __name__ == "__main__":

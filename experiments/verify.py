@@ -237,10 +237,10 @@ def main(arguments: argparse.Namespace) -> int:
     """Print what was found; exit code 1 where something does not belong together."""
     start = time.monotonic()
     if arguments.record:
-        make_figures(arguments.record)
+        make_figures([arguments.record])
         print(f"recorded: {', '.join(record(arguments.record))}")
     if arguments.accept:
-        make_figures(arguments.accept)
+        make_figures([arguments.accept])
         accept_code(arguments.accept)
     checker = verify()
     for line in checker.mismatches:

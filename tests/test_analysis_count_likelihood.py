@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import integrate, special
 
-from analysis.count_likelihood import CountLikelihood, row_log_likelihood
+from analysis.count_likelihood import LARGEST_F, SMALLEST_F, CountLikelihood, row_log_likelihood
 
 ATTEMPTS = (50.0, 1e3, 1e5, 3e7)
 SHARES = (0.0, 1e-3, 0.01, 0.5, 0.9, 0.99, 1.0)
@@ -57,3 +57,12 @@ def test_splines_equal_the_likelihood():
             f = rng.uniform(-9, 5, 6)
             expected = row_log_likelihood(f, passes, attempts, noise)
             np.testing.assert_allclose(likelihood(f), expected, rtol=1e-3, atol=5e-3)
+
+
+def test_splines_end_where_the_rates_do():
+    passes, attempts = np.array([1.0, 40.0]), np.array([50.0, 50.0])
+    likelihood = CountLikelihood(passes, attempts, 0.5)
+    for f in (-80.0, SMALLEST_F, LARGEST_F, 80.0):
+        ends = row_log_likelihood(np.full(2, f), passes, attempts, 0.5)
+        np.testing.assert_allclose(likelihood(np.full(2, f)), ends, rtol=1e-6)
+    np.testing.assert_array_equal(likelihood(np.full(2, 80.0)), likelihood(np.full(2, LARGEST_F)))

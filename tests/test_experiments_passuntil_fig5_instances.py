@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from experiments.item_counts import ITEM_TASKS
 from experiments.passuntil_fig5_instances import measure as instances
@@ -68,3 +69,9 @@ def test_folder_draws_two_series_and_tasks_without_a_pass(tmp_path, monkeypatch)
 def test_statistics_say_how_many_cells_they_rest_on(tmp_path, monkeypatch, name):
     paths = measured(tmp_path, monkeypatch, pass_table(PassPlant(**STRONG, share_unpassable=0.3), ("emoji_movie",)))
     assert "F defined in" in Statistics(paths.results_csv(instances.STEM)).row("emoji_movie", name).status
+
+
+def test_mid_ranks_are_those_of_scipy():
+    places = np.random.default_rng(0).integers(0, 9, 60)
+    np.testing.assert_array_equal(instances.mid_ranks(places), stats.rankdata(places))
+    np.testing.assert_array_equal(instances.mid_ranks(np.array([4, 0, 4])), [2.5, 1.0, 2.5])

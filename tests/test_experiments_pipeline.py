@@ -69,7 +69,7 @@ def test_figures_need_scores(monkeypatch, tmp_path):
     monkeypatch.setattr(pipeline, "Paths", lambda profile: Paths(profile, tmp_path))
     monkeypatch.setattr(pipeline, "ROOT", tmp_path)
     with pytest.raises(ValueError, match=r"results/smoke/scores.parquet: no such file; run `make reproduce PROFILE=smoke` first"):
-        make_figures("smoke")
+        make_figures(["smoke"])
 
 
 def test_what_is_not_measured_yet_is_left_out_and_said(monkeypatch, tmp_path, capsys):
@@ -80,7 +80,7 @@ def test_what_is_not_measured_yet_is_left_out_and_said(monkeypatch, tmp_path, ca
     monkeypatch.setattr(pipeline, "Paths", lambda profile: paths)
     monkeypatch.setattr(pipeline, "ROOT", tmp_path)
     monkeypatch.setattr(pipeline, "ProcessPoolExecutor", lambda *_, **__: InThisProcess(called))
-    make_figures("smoke")
+    make_figures(["smoke"])
     modules = {command.split()[2] for commands in called for command in commands}
     printed = capsys.readouterr().out
     assert "experiments.loss_fig1_model_sizes.measure" in modules and "experiments.passuntil_thm1_estimators.plot" in modules
@@ -90,7 +90,7 @@ def test_what_is_not_measured_yet_is_left_out_and_said(monkeypatch, tmp_path, ca
     for path in (paths.pass_rates, paths.series_losses, paths.threshold_pass_rates):
         path.touch()
     called.clear()
-    make_figures("smoke")
+    make_figures(["smoke"])
     modules = [command.split()[2] for commands in called for command in commands]
     assert modules[-2:] == ["paper.verdicts", "paper.report"] and "experiments.passuntil_fig3_loss_law.measure" in modules
 

@@ -6,7 +6,6 @@ attempt did), and the statistics say how many cells that leaves.
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from analysis.instance_law import InstanceLawFit, fit_instance_law
 from analysis.intervals import Estimate, bootstrap_items, failed
@@ -92,17 +91,29 @@ def loss_rank(counts: ItemCounts) -> Estimate:
     if not len(used):
         return failed(f"no run has {MIN_ITEMS} items with F")
 
-    def mean_rank(f: np.ndarray, loss: np.ndarray) -> float:
+    def mean_rank(f_place: np.ndarray, loss_place: np.ndarray) -> float:
         found = []
-        for column in used:
-            seen = np.isfinite(f[:, column])
+        for one, other in zip(f_place.T, loss_place.T):
+            seen = one >= 0
             if seen.sum() >= 3:
-                ranks = stats.rankdata(f[seen, column]), stats.rankdata(loss[seen, column])
-                found.append(np.corrcoef(*ranks)[0, 1])
+                ranks = np.stack([mid_ranks(one[seen]), mid_ranks(other[seen])])
+                ranks -= ranks.mean(axis=1, keepdims=True)
+                products = ranks @ ranks.T
+                with np.errstate(invalid="ignore"):
+                    found.append(products[0, 1] / np.sqrt(products[0, 0] * products[1, 1]))
         return float(np.mean(found)) if found else np.nan
 
-    estimate = bootstrap_items(mean_rank, f, loss, num_replicates=NUM_REPLICATES)
+    # Places among the distinct values, once: a bootstrap replicate then only counts them.
+    places = [np.column_stack([np.where(np.isfinite(column), np.unique(column, return_inverse=True)[1], -1) for column in values[:, used].T])
+              for values in (f, loss)]
+    estimate = bootstrap_items(mean_rank, *places, num_replicates=NUM_REPLICATES)
     return Estimate(estimate.estimate, estimate.low, estimate.high, f"ok: {len(used)} of {len(counts.runs)} runs, {_share_defined(counts)}")
+
+
+def mid_ranks(places: np.ndarray) -> np.ndarray:
+    """Ranks with ties shared of integers from 0, [n]; equal to scipy.stats.rankdata."""
+    counts = np.bincount(places)
+    return (np.cumsum(counts) - 0.5 * (counts - 1))[places]
 
 
 if __name__ == "__main__":
