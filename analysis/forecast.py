@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from analysis.circuits import row_log_likelihood
+from analysis.count_likelihood import row_log_likelihood
 from analysis.intervals import Estimate, failed
 from analysis.task_law import fit_counts
 from analysis.threshold import cluster_inflation
