@@ -10,9 +10,9 @@ from scipy.interpolate import CubicSpline
 # Smallest pass rate a curve may claim is exp(-exp(LARGEST_F)) = 1e-300, so that F stays finite; the other end is a rate of 1 - 1e-15.
 LARGEST_F = 6.54
 SMALLEST_F = -34.5
-NUM_NODES = 121
-NUM_HALVINGS = 60
-NUM_NARROWINGS = 24
+NUM_NODES = 81
+NUM_SECTIONS, NUM_CUTS = 8, 10
+NARROWER = 0.7 ** np.arange(32)
 LOG_DROP = 22.0  # the integrand is followed until it has fallen by e^-22 from its mode
 SPLINE_STEP = 0.02
 
@@ -30,13 +30,17 @@ def _slope(f: np.ndarray, passes: np.ndarray, attempts: np.ndarray) -> np.ndarra
 
 
 def _mode(f: np.ndarray, passes: np.ndarray, attempts: np.ndarray, noise: float) -> np.ndarray:
-    """Mode of the integrand by halving: it solves m = f + tau^2 slope(m), and the slope falls, so it lies between f and f + tau^2 slope(f)."""
-    ends = np.stack([f, f + noise**2 * _slope(f, passes, attempts)])
-    low, high = np.clip(ends.min(axis=0), SMALLEST_F, None), np.clip(ends.max(axis=0), None, LARGEST_F)
-    for _ in range(NUM_HALVINGS):
-        middle = 0.5 * (low + high)
-        is_below = f + noise**2 * _slope(middle, passes, attempts) > middle
-        low, high = np.where(is_below, middle, low), np.where(is_below, high, middle)
+    """Mode of the integrand: it solves m = f + tau^2 slope(m), and the slope falls, so it lies between f and f + tau^2 slope(f). All arguments
+    [..., 1]. Each cut divides the bracket by NUM_SECTIONS."""
+    ends = np.concatenate([f, f + noise**2 * _slope(f, passes, attempts)], axis=-1)
+    low, high = np.clip(ends.min(axis=-1, keepdims=True), SMALLEST_F, None), np.clip(ends.max(axis=-1, keepdims=True), None, LARGEST_F)
+    share = np.arange(1, NUM_SECTIONS) / NUM_SECTIONS
+    for _ in range(NUM_CUTS):
+        step = (high - low) / NUM_SECTIONS
+        inner = low + share * (high - low)
+        num_below = np.sum(f + noise**2 * _slope(inner, passes, attempts) > inner, axis=-1, keepdims=True)
+        low = low + num_below * step
+        high = low + step
     return 0.5 * (low + high)
 
 
@@ -46,23 +50,19 @@ def row_log_likelihood(f: np.ndarray, passes: np.ndarray, attempts: np.ndarray, 
     f, passes, attempts = np.broadcast_arrays(np.clip(np.asarray(f, float), SMALLEST_F, LARGEST_F), np.asarray(passes, float), np.asarray(attempts, float))
     share = passes / attempts
     best = passes * np.log(np.where(passes > 0, share, 1)) + (attempts - passes) * np.log1p(-np.where(share < 1, share, 0))
+    f, passes, attempts = (array[..., None] for array in (f, passes, attempts))
 
     def log_term(at: np.ndarray) -> np.ndarray:
         """The integrand at [..., nodes]."""
-        return _binomial(at, passes[..., None], attempts[..., None]) - 0.5 * ((at - f[..., None]) / noise) ** 2
+        return _binomial(at, passes, attempts) - 0.5 * ((at - f) / noise) ** 2
 
-    mode = _mode(f, passes, attempts, noise)[..., None]
+    mode = _mode(f, passes, attempts, noise)
     top = log_term(mode)
-    widths = []
-    for sign in (-1.0, 1.0):
-        # The prior alone makes the integrand fall by LOG_DROP within this width; the binomial can only make it narrower.
-        width = np.full(mode.shape, noise * np.sqrt(2 * LOG_DROP))
-        for _ in range(NUM_NARROWINGS):
-            width = np.where(log_term(mode + sign * 0.7 * width) < top - LOG_DROP, 0.7 * width, width)
-        widths.append(width)
-    span = widths[0] + widths[1]
-    nodes = mode - widths[0] + np.linspace(0.0, 1.0, NUM_NODES) * span
-    mass = np.sum(np.exp(log_term(nodes) - top), axis=-1) * span[..., 0] / (NUM_NODES - 1)
+    # The prior alone makes the integrand fall by LOG_DROP within the first width; the binomial can only make it narrower.
+    widths = noise * np.sqrt(2 * LOG_DROP) * NARROWER
+    left, right = (widths[np.sum(log_term(mode + sign * widths[1:]) < top - LOG_DROP, axis=-1)][..., None] for sign in (-1.0, 1.0))
+    nodes = mode - left + np.linspace(0.0, 1.0, NUM_NODES) * (left + right)
+    mass = np.sum(np.exp(log_term(nodes) - top), axis=-1) * (left + right)[..., 0] / (NUM_NODES - 1)
     return top[..., 0] + np.log(mass) - np.log(noise * np.sqrt(2 * np.pi)) - best
 
 
