@@ -10,7 +10,6 @@ What is finished is skipped and what was interrupted goes on with the same numbe
 """
 
 import argparse
-import os
 import signal
 import sys
 from collections.abc import Callable, Iterable
@@ -152,8 +151,6 @@ def main(arguments: argparse.Namespace) -> int:
     """Run one subcommand."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
-    # One thread per worker, as in the sweep.
-    os.environ["OMP_NUM_THREADS"] = "1"
     try:
         if arguments.command == "measure":
             return measure_command(arguments, series_campaign)

@@ -9,7 +9,6 @@ Finished runs are skipped and interrupted ones go on, bit for bit, so any of the
 """
 
 import argparse
-import os
 import signal
 import sys
 import time
@@ -162,8 +161,6 @@ def main(arguments: argparse.Namespace) -> int:
     """Run one subcommand."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
-    # One thread per worker: two one-thread workers train more than one two-thread worker, and sums keep their order.
-    os.environ["OMP_NUM_THREADS"] = "1"
     if arguments.command == "report":
         return print_report(arguments.profile)
     try:

@@ -2,6 +2,9 @@
 
 import ast
 import importlib
+import os
+import subprocess
+import sys
 
 import pandas as pd
 import pytest
@@ -46,6 +49,13 @@ def run(paths: Paths, stem: str) -> tuple[pd.DataFrame, list]:
 
 def test_all_folders_of_the_issue_are_there():
     assert len(STEMS) == 11
+
+
+def test_a_stage_has_one_thread_whatever_the_shell_says():
+    """Sums of a threaded BLAS end in other digits; numpy reads the number when it is imported."""
+    script = "import experiments, torch; print(torch.get_num_threads())"
+    told = subprocess.run([sys.executable, "-c", script], env=os.environ | {"OMP_NUM_THREADS": "2"}, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert told.stdout.split() == ["1"]
 
 
 @pytest.mark.parametrize("stem", STEMS)
