@@ -36,6 +36,13 @@ def test_jump_names_its_place():
     assert jump.share.estimate == pytest.approx(0.88 / 0.91, abs=0.01)
 
 
+def test_few_items_widen_the_interval():
+    """Score 0 and 1 of a handful of items is not certain: half an item is kept free at both ends."""
+    value = np.array([0.0, 0.0, 0.0, 1.0, 1.0, 1.0])
+    few, many = (jump_share(np.arange(6), np.linspace(3, 1, 6), value, num_items).share for num_items in (20, 2000))
+    assert few.low < many.low < many.high <= 1.0 and few.low < 0.98
+
+
 def test_no_gain_is_told():
     value = np.random.default_rng(0).binomial(500, 0.25, size=20) / 500
     assert jump_share(np.arange(20), np.linspace(4, 1, 20), value, 500).status == "not reached: no gain"

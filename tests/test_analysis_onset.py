@@ -73,5 +73,6 @@ def test_groups_and_failures():
     result = shared_threshold(onset, onset, onset, 2.0, {"size": [1, 1, 2, 2, 3, 3], "seed": [0, 1] * 3})
     assert result.spread_by["size"] == pytest.approx(0.2) and result.spread_by["seed"] == pytest.approx(0.0)
     assert shared_threshold(onset[:2], onset[:2], onset[:2], 2.0).status.startswith("failed")
+    assert shared_threshold(onset[:3], onset[:3], onset[:3], 2.0).status == "ok"
     with pytest.raises(ValueError, match="loss_range_nats"):
         shared_threshold(onset, onset, onset, 0.0)

@@ -28,7 +28,7 @@ def _rows(seed, seeds_per_size=3, bend=0.0, attempts=ATTEMPTS, sizes=SIZES):
 
 
 def test_law_is_covered_and_predicts_a_held_out_size():
-    hits, zeros = [], 0
+    hits, zeros, widths = [], 0, []
     for seed in range(40):
         size, passes, attempts = _rows(seed)
         zeros += np.sum(passes == 0)
@@ -38,6 +38,9 @@ def test_law_is_covered_and_predicts_a_held_out_size():
         new = pass_rate(far, LOG_C + NOISE * np.random.default_rng(900 + seed).normal(), ALPHA)
         forecast = fit.predict(far)
         hits.append([e.low <= t <= e.high for e, t in ((fit.log_c, LOG_C), (fit.alpha, ALPHA), (fit.noise, NOISE), (forecast, new))])
+        widths.append(np.log(-np.log(forecast.low)) - np.log(-np.log(forecast.high)))
+    # In F the band holds the run noise of the new run and, four sizes of the ladder further, about as much from the law.
+    assert 2 * 1.96 * NOISE < np.mean(widths) < 2.5 * 2 * 1.96 * NOISE
     assert zeros > 10  # runs without a pass are in the fit
     assert np.all(np.mean(hits, axis=0) >= 0.85), np.mean(hits, axis=0)
 
