@@ -57,3 +57,8 @@ def test_the_longest_continuation_or_answer_must_fit():
         check_lengths([context], TASK, needed - 1)
     with pytest.raises(ValueError, match=f"take {len(context.ids) + 49} tokens"):
         check_lengths([context], dataclasses.replace(TASK, max_new_tokens=50), needed)
+
+
+def test_an_answer_ends_at_the_one_token_of_the_stop_text():
+    task = TASKS["maths"]
+    assert TOKENIZER.decode([find_stop_id(TOKENIZER, task)]) == task.stop
