@@ -12,6 +12,7 @@ import numpy as np
 from scipy import stats
 
 from analysis.intervals import FEW_RUNS, Estimate, bootstrap_runs, failed
+from analysis.rows import check_level, check_replicates, columns, run_labels
 
 
 def spearman(
@@ -34,13 +35,14 @@ def _correlation(
     statistic: Callable, runs: np.ndarray, loss_nats: np.ndarray, value: np.ndarray, method: str, num_replicates: int, seed: int,
     level: float,
 ) -> Estimate:
-    runs, loss_nats, value = np.asarray(runs), np.asarray(loss_nats, float), np.asarray(value, float)
+    check_level(level)
+    check_replicates(num_replicates)
+    (loss_nats, value), problem = columns(3, loss_nats=loss_nats, value=value)
+    runs, unlabelled = run_labels(runs, len(value))
     if method not in ("jackknife", "bootstrap"):
         raise ValueError(f"method: unknown value {method!r}; use 'jackknife' or 'bootstrap'")
-    if len(value) < 3:
-        return failed(f"{len(value)} rows, a correlation needs 3")
-    if not (np.isfinite(loss_nats).all() and np.isfinite(value).all()):
-        return failed("loss_nats or value holds nan or inf")
+    if problem or unlabelled:
+        return failed(problem or unlabelled)
     if np.ptp(loss_nats) == 0 or np.ptp(value) == 0:
         return failed("loss_nats or value is constant")
     if method == "bootstrap":
@@ -62,6 +64,8 @@ def _jackknife(statistic: Callable, runs: np.ndarray, loss_nats: np.ndarray, val
         return Estimate(estimate, np.nan, np.nan, "failed: undefined without one of the runs")
     num = len(labels)
     spread = np.sqrt((num - 1) / num * np.sum((left_out - left_out.mean()) ** 2))
+    if spread == 0:
+        return Estimate(float(estimate), np.nan, np.nan, "failed: the same without any one run, which is no interval")
     centre = num * z - (num - 1) * left_out.mean()
     half = stats.t.ppf(0.5 + level / 2, num - 1) * spread
     low, high = np.tanh([min(centre - half, z), max(centre + half, z)])
@@ -69,9 +73,16 @@ def _jackknife(statistic: Callable, runs: np.ndarray, loss_nats: np.ndarray, val
 
 
 def _linear_correlation(first: np.ndarray, second: np.ndarray) -> float:
-    first, second = first - first.mean(), second - second.mean()
+    # In units of the largest number, so that squares of 1e200 or 1e-200 neither overflow nor vanish.
+    first, second = (_centred(array) for array in (first, second))
     scale = np.sqrt(np.sum(first**2) * np.sum(second**2))
     return float(np.sum(first * second) / scale) if scale > 0 else np.nan
+
+
+def _centred(array: np.ndarray) -> np.ndarray:
+    centred = array - array.mean() if np.max(np.abs(array)) < 1e150 else array / 1e150 - (array / 1e150).mean()
+    largest = np.max(np.abs(centred))
+    return centred / largest if largest > 1e100 or 0 < largest < 1e-100 else centred
 
 
 def _rank_correlation(first: np.ndarray, second: np.ndarray) -> float:

@@ -7,6 +7,7 @@ from scipy import ndimage, optimize, stats
 
 from analysis.intervals import Estimate, failed
 from analysis.onset import onset_loss
+from analysis.rows import check_level, check_replicates, columns, positive_problem, repeated_problem, share_problem
 
 
 @dataclass(frozen=True)
@@ -31,19 +32,24 @@ def jump_share(
     num_items, or with standard_error [n]) along a path of monotone curves from an even rise, over a smoothed and the monotone fit, to one
     single step. The interval holds the true shares of the curves under which the observed share is not surprising; the estimate is the one
     where it is the median. Item noise is taken as independent between checkpoints, which overstates it where all share their items: a wide
-    interval, not a narrow one. status "not reached: no gain" when the gain is below 3 standard errors. ValueError unless one kind of
-    noise is given.
+    interval, not a narrow one. Where the observed share is smaller than this noise makes it on any curve of the path, the interval reaches
+    from the even rise to the observed share, which noise can only have enlarged, and the status says so. status "not reached: no gain" when
+    the gain is below 3 standard errors, "failed: ..." for rows that cannot be judged. ValueError unless one kind of noise is given.
     """
-    order = np.argsort(np.asarray(tokens_seen), kind="stable")
-    loss, value = np.asarray(loss_nats, float)[order], np.asarray(value, float)[order]
     if (num_items is None) == (standard_error is None):
         raise ValueError("num_items, standard_error: give exactly one of them")
-    if len(value) < 3 or not (np.isfinite(value).all() and np.isfinite(loss).all()):
-        return _no_jump("failed: needs 3 checkpoints without nan")
+    check_level(level)
+    check_replicates(num_replicates)
+    (tokens, loss, value, items, error), problem = columns(
+        3, tokens_seen=tokens_seen, loss_nats=loss_nats, value=value, num_items=num_items, standard_error=standard_error)
+    problem = problem or repeated_problem(tokens_seen=tokens) or positive_problem(standard_error=error)
+    problem = problem or (share_problem(value, 0.0, items) if items is not None else "")
+    if problem:
+        return _no_jump(f"failed: {problem}")
+    order = np.argsort(tokens, kind="stable")
+    loss, value, given = loss[order], value[order], (items if error is None else error)[order]
     # The same noise for every curve of the path, so that the limits along it are smooth.
     noise = np.random.default_rng(seed).normal(size=(num_replicates, len(value)))
-    given = np.asarray(num_items if standard_error is None else standard_error, float)
-    given = np.broadcast_to(given, order.shape)[order]
 
     def simulate(curve: np.ndarray) -> np.ndarray:
         p = np.clip(curve, 0.5 / (given + 1), 1 - 0.5 / (given + 1))
@@ -60,10 +66,14 @@ def jump_share(
     limits = np.array([np.quantile(_largest_step(simulate(curve))[0], [tail, 0.5, 1 - tail]) for curve in path])
     rising = [optimize.isotonic_regression(limits[:, k]).x for k in (2, 1, 0)]
     low, estimate, high = (float(np.interp(observed[0], limit, true_share)) for limit in rising)
+    status = "ok"
+    if observed[0] <= rising[2][0]:
+        # np.interp holds all three at the start of the path there, an interval of width zero.
+        high, status = max(float(observed[0]), high), "ok: no larger than item noise alone makes it"
     step = place[0]
     span = float(np.ptp(loss))
     part = float(abs(loss[step] - loss[step + 1]) / span) if span > 0 else np.nan
-    return Jump(Estimate(estimate, low, high), float(loss[step]), float(loss[step + 1]), part, "ok")
+    return Jump(Estimate(estimate, low, high, status), float(loss[step]), float(loss[step + 1]), part, status)
 
 
 def _no_jump(status: str) -> Jump:
@@ -110,17 +120,24 @@ def chance_span(
 
     The onset is the one of onset_loss with bounds value - 2 SE (SE at chance: sqrt(c(1-c)/n); the value's own SE where c is 0 or 1).
     Not reached: all that the run covers counts. loss_range (high, low) defaults to the run's own. status "failed: not at chance" when more
-    checkpoints before the onset lie outside +- 2 SE than noise explains (binomial, 1 %): the run was elsewhere, not at chance.
+    checkpoints before the onset lie outside +- 2 SE than noise explains (binomial, 1 %): the run was elsewhere, not at chance. "failed: ..."
+    also for rows that cannot be judged or one loss only; ValueError for a loss_range that is none.
     """
-    order = np.argsort(np.asarray(tokens_seen), kind="stable")
-    loss, value = np.asarray(loss_nats, float)[order], np.asarray(value, float)[order]
-    items = np.broadcast_to(np.asarray(num_items, float), order.shape)[order]
-    if len(value) < 3 or not (np.isfinite(value).all() and np.isfinite(loss).all()):
-        nothing = failed("needs 3 checkpoints without nan")
+    check_level(level)
+    (tokens, loss, value, items), problem = columns(3, tokens_seen=tokens_seen, loss_nats=loss_nats, value=value, num_items=num_items)
+    problem = problem or share_problem(value, chance, items) or repeated_problem(tokens_seen=tokens)
+    if loss_range is not None and not np.inf > loss_range[0] > loss_range[1] > -np.inf:
+        raise ValueError(f"loss_range: got {loss_range}, needs (highest, lowest) loss")
+    if not problem and loss_range is None and np.ptp(loss) == 0:
+        problem = f"every checkpoint has loss {loss[0]:g}: no loss range"
+    if problem:
+        nothing = failed(problem)
         return ChanceSpan(nothing, nothing, nothing, 0, 0, nothing.status)
+    order = np.argsort(tokens, kind="stable")
+    loss, value, items = loss[order], value[order], items[order]
     at = np.clip(np.where(chance in (0.0, 1.0), value, chance), 0.5 / (items + 1), 1 - 0.5 / (items + 1))
     error = np.sqrt(at * (1 - at) / items)
-    onset = onset_loss(np.sort(np.asarray(tokens_seen)), loss, value - 2 * error, chance, margin)
+    onset = onset_loss(tokens[order], loss, value - 2 * error, chance, margin)
     high, low = loss_range if loss_range is not None else (float(loss.max()), float(loss.min()))
     ends = [onset.estimate, onset.high, onset.low]
     if onset.status == "not reached":

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from analysis.rows import check_level, check_replicates, columns, run_labels
+
 # Below this number of runs a cluster bootstrap is known to be too narrow; the estimate stays, its status says so.
 FEW_RUNS = 5
 # More failed replicates than this share and the interval is not to be trusted.
@@ -93,11 +95,17 @@ def bootstrap_runs(
     runs [n] and each array [n, ...]; method "percentile" or "bca" (bias-corrected and accelerated, Efron 1987, the acceleration
     by leaving out one run at a time). ValueError for an unknown method or arrays of another length.
     """
-    runs = np.asarray(runs)
+    check_level(level)
+    check_replicates(num_replicates)
+    if method not in ("percentile", "bca"):
+        raise ValueError(f"method: unknown value {method!r}; use 'percentile' or 'bca'")
+    runs, problem = run_labels(runs, len(runs))
     arrays = tuple(np.asarray(array) for array in arrays)
     for position, array in enumerate(arrays):
         if len(array) != len(runs):
             raise ValueError(f"array {position} has {len(array)} rows, runs has {len(runs)}; pass one label per row")
+    if problem:
+        return failed(problem)
     labels = np.unique(runs)
     if len(labels) < 2:
         return failed(f"{len(labels)} run(s), a bootstrap over runs needs 2")
@@ -123,7 +131,10 @@ def paired_difference(
     first: np.ndarray, second: np.ndarray, num_replicates: int = 1000, seed: int = 0, level: float = 0.95
 ) -> Estimate:
     """mean(first) - mean(second) over the same items [n], interval by paired bootstrap."""
-    difference = np.asarray(first, float) - np.asarray(second, float)
+    (first, second), problem = columns(2, first=first, second=second)
+    if problem:
+        return failed(problem)
+    difference = first - second
     return bootstrap_items(np.mean, difference, num_replicates=num_replicates, seed=seed, level=level)
 
 
@@ -140,6 +151,7 @@ def from_replicates(
 
     Percentile intervals from few runs are too narrow by about the ratio of t to normal and by sqrt(G/(G-1)); with num_runs = G given the
     quantiles are moved outwards by both (Hesterberg 2015, expanded percentile). freedom does so for residual bootstraps, t only.
+    status "failed: ..." where replicates are undefined or all alike: an interval of width zero would claim certainty.
     """
     finite = np.isfinite(replicates)
     lost = int((~finite).sum())
@@ -156,6 +168,9 @@ def from_replicates(
     else:
         raise ValueError(f"method: unknown value {method!r}; use 'percentile' or 'bca'")
     low, high = np.quantile(replicates, shares)
+    if low == high:
+        # All replicates alike (runs that all score the same, one loss, a bound): the spread is unknown, not zero.
+        return Estimate(float(estimate), np.nan, np.nan, f"failed: every replicate gives {low:.6g}, which is no interval")
     notes = [f"{lost} of {lost + len(replicates)} replicates undefined"] * bool(lost)
     if num_runs is not None and num_runs < FEW_RUNS:
         notes.append(f"few runs ({num_runs})")
@@ -184,6 +199,7 @@ def _bca_shares(estimate: float, replicates: np.ndarray, jackknife: np.ndarray |
 
 def wilson(num_passes: np.ndarray, num_items: np.ndarray, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
     """Wilson score interval of a proportion; arrays broadcast, result has their shape."""
+    check_level(level)
     passes, items = _checked_counts(num_passes, num_items)
     z2 = stats.norm.ppf(0.5 + level / 2) ** 2
     share = passes / items
@@ -194,6 +210,7 @@ def wilson(num_passes: np.ndarray, num_items: np.ndarray, level: float = 0.95) -
 
 def clopper_pearson(num_passes: np.ndarray, num_items: np.ndarray, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
     """Exact interval of a proportion: never below its level, usually above."""
+    check_level(level)
     passes, items = _checked_counts(num_passes, num_items)
     tail = (1 - level) / 2
     with np.errstate(invalid="ignore"):
@@ -204,6 +221,7 @@ def clopper_pearson(num_passes: np.ndarray, num_items: np.ndarray, level: float 
 
 def mid_p(num_passes: np.ndarray, num_items: np.ndarray, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
     """Mid-P interval of a proportion: Clopper-Pearson counting half of the observed outcome's probability; close to its level."""
+    check_level(level)
     passes, items = _checked_counts(num_passes, num_items)
     tail = (1 - level) / 2
 
@@ -227,6 +245,7 @@ def bisect(increasing: Callable[[np.ndarray], np.ndarray], shape: tuple[int, ...
 
 def _checked_counts(num_passes: np.ndarray, num_items: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     passes, items = np.broadcast_arrays(np.asarray(num_passes, float), np.asarray(num_items, float))
-    if np.any(items <= 0) or np.any(passes < 0) or np.any(passes > items):
+    # Written so that nan, which is neither above nor below, is refused too.
+    if not (np.isfinite(items).all() and np.all(items > 0) and np.all(passes >= 0) and np.all(passes <= items)):
         raise ValueError("num_passes: needs 0 <= num_passes <= num_items and num_items > 0; check the counts")
     return passes, items

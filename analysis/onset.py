@@ -16,7 +16,8 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, special, stats
 
-from analysis.intervals import Estimate, failed
+from analysis.intervals import Estimate, failed, wilson
+from analysis.rows import check_level, columns, positive_problem, repeated_problem, run_labels
 
 
 def onset_loss(
@@ -32,12 +33,17 @@ def onset_loss(
 
     low and high bracket it: losses of the onset checkpoint and of the one before. "not reached": estimate nan, low -inf, high the
     loss of the last checkpoint at chance. "not before first" (beyond chance from the start): estimate nan, low the first loss, high inf.
+    status "failed: ..." for nan, no rows, or a checkpoint listed twice; ValueError for arguments that are none.
     """
-    order = np.argsort(np.asarray(tokens_seen), kind="stable")
-    loss = np.asarray(loss_nats, float)[order]
-    excess = (np.asarray(bound, float)[order] - chance) * (1 if is_rising else -1) - margin
-    if len(loss) == 0 or not (np.isfinite(loss).all() and np.isfinite(excess).all()):
-        return failed("no checkpoints, or nan among loss and bound")
+    if not (np.isfinite(chance) and margin >= 0 and min_lasting >= 1):
+        raise ValueError(f"chance {chance}, margin {margin}, min_lasting {min_lasting}: need a number, 0 or more, and 1 or more")
+    (tokens, loss, bound), problem = columns(1, tokens_seen=tokens_seen, loss_nats=loss_nats, bound=bound)
+    problem = problem or repeated_problem(tokens_seen=tokens)
+    if problem:
+        return failed(problem)
+    order = np.argsort(tokens, kind="stable")
+    loss = loss[order]
+    excess = (bound[order] - chance) * (1 if is_rising else -1) - margin
     at_chance = np.flatnonzero(excess <= 0)
     first = at_chance[-1] + 1 if len(at_chance) else 0
     if first == 0:
@@ -53,11 +59,16 @@ def onset_loss(
 def onset_by_run(
     frame: pd.DataFrame, chance: float, margin: float = 0.0, min_lasting: int = 2, is_rising: bool = True
 ) -> pd.DataFrame:
-    """One row per run of a table with columns run, tokens_seen, loss_nats, low, high (interval of value over items).
+    """One row per run of a table with columns run, tokens_seen, loss_nats and low, high (interval of value over items).
 
-    Columns of the result: run, size and seed where the table has them, tokens_seen (largest), num_checkpoints, onset_loss_nats, low,
+    Where low and high are missing they are made from value and num_items (Wilson). ValueError names columns that are neither there nor
+    can be made, and rows without a run. Columns of the result: run, size and seed where the table has them, tokens_seen (largest), num_checkpoints, onset_loss_nats, low,
     high, status (as in onset_loss).
     """
+    frame = _with_interval(frame)
+    problem = run_labels(frame["run"].to_numpy(), len(frame))[1]
+    if problem:
+        raise ValueError(problem)
     rows = []
     for run, part in frame.groupby("run", sort=True):
         bound = part["low"] if is_rising else part["high"]
@@ -66,6 +77,23 @@ def onset_by_run(
         row |= {"tokens_seen": part["tokens_seen"].max(), "num_checkpoints": len(part), "onset_loss_nats": onset.estimate}
         rows.append(row | {"low": onset.low, "high": onset.high, "status": onset.status})
     return pd.DataFrame(rows)
+
+
+def _with_interval(frame: pd.DataFrame) -> pd.DataFrame:
+    """The table with low and high, made from value and num_items where they are missing."""
+    needed = {"run", "tokens_seen", "loss_nats"} | (set() if {"low", "high"} <= set(frame) else {"value", "num_items"})
+    missing = sorted(needed - set(frame))
+    if missing:
+        raise ValueError(f"columns {', '.join(missing)}: not in the table; it needs run, tokens_seen, loss_nats and either low and "
+                         "high or value and num_items")
+    if {"low", "high"} <= set(frame):
+        return frame
+    value, items = frame["value"].to_numpy(float), frame["num_items"].to_numpy(float)
+    known = np.isfinite(value) & np.isfinite(items) & (items > 0) & (value >= 0) & (value <= 1)
+    if (~known & np.isfinite(value) & ((value < 0) | (value > 1))).any():
+        raise ValueError("value: holds numbers outside 0 to 1; divide percent by 100, or give low and high")
+    low, high = wilson(np.where(known, value * items, 0.0), np.where(known, items, 1.0))
+    return frame.assign(low=np.where(known, low, np.nan), high=np.where(known, high, np.nan))
 
 
 @dataclass(frozen=True)
@@ -97,12 +125,22 @@ def shared_threshold(
     sample's and its interval the chi-square one; with it, a normal distribution is fitted by maximum likelihood and the interval is that
     of the profile likelihood, both widened by sqrt(n/(n-1)). Both assume onsets normal over runs. status "failed" below 3 reached onsets.
     """
+    check_level(level)
     onset, low, high = (np.asarray(array, float) for array in (onset_loss_nats, low, high))
-    if not loss_range_nats > 0:
+    if not onset.shape == low.shape == high.shape or onset.ndim != 1:
+        raise ValueError(f"onset_loss_nats {onset.shape}, low {low.shape}, high {high.shape}: pass one of each per run")
+    if not 0 < loss_range_nats < np.inf:
         raise ValueError(f"loss_range_nats: got {loss_range_nats}, needs to be above 0")
     reached = np.isfinite(onset)
     never, before = ~reached & np.isneginf(low), ~reached & np.isposinf(high)
     counts = (int(reached.sum()), int(never.sum()), int(before.sum()))
+    if sum(counts) < len(onset):
+        row = int(np.flatnonzero(~(reached | never | before))[0])
+        nothing = failed(f"row {row} holds neither an onset nor a bound of one; leave out runs whose onset failed")
+        return SharedThreshold(nothing, nothing, nothing, {}, *counts, nothing.status)
+    if counts[0] >= 3 and np.ptp(onset[reached]) == 0:
+        nothing = failed(f"all {counts[0]} onsets are {onset[reached][0]:.6g}: their spread is below what the checkpoints resolve")
+        return SharedThreshold(nothing, nothing, nothing, {}, *counts, nothing.status)
     if counts[0] < 3:
         nothing = failed(f"{counts[0]} runs reached the onset, their spread needs 3")
         return SharedThreshold(nothing, nothing, nothing, {}, *counts, nothing.status)

@@ -12,6 +12,7 @@ import numpy as np
 from scipy import interpolate, stats
 
 from analysis.intervals import Estimate, failed, from_replicates, run_counts
+from analysis.rows import check_level, check_replicates, columns, positive_problem, run_labels
 
 SPLINE_SIZES = (4, 5, 6, 8, 10, 12, 15)
 
@@ -37,15 +38,19 @@ def size_effect(
 ) -> SizeEffect:
     """Size effect given loss on rows [n]; bound is the largest effect over the ladder that counts as none (0.05 = 5 points).
 
-    verdict uses the two-sided (2 level - 1) interval, i.e. two one-sided tests at 1 - level each. status "failed" below 4 runs or 2 sizes.
+    verdict uses the two-sided (2 level - 1) interval, i.e. two one-sided tests at 1 - level each. status "failed" below 4 runs, 2 sizes or
+    12 rows, and for rows that cannot be judged. ValueError for a bound that is not above 0, or a level of 0.5 or less.
     """
-    runs, loss, value = np.asarray(runs), np.asarray(loss_nats, float), np.asarray(value, float)
-    log_size = _log(num_parameters)
-    labels, index = np.unique(runs, return_inverse=True)
-    problem = _problem(len(labels), np.unique(log_size).size, loss, value, log_size)
+    check_level(level)
+    if not (level > 0.5 and 0 < bound < np.inf):
+        raise ValueError(f"level {level}, bound {bound}: need more than 0.5, and a number above 0")
+    loss, log_size, value, labels, index, problem = _checked(runs, loss_nats, value, num_replicates, num_parameters=num_parameters)
+    if not problem and np.ptp(log_size) == 0:
+        problem = "one size only"
     if problem:
         nothing = failed(problem)
         return SizeEffect(nothing, nothing, "undecided", np.nan, 0, len(labels), nothing.status)
+    runs = labels[index]
     size = (log_size - log_size.min()) / np.ptp(log_size)
     columns = choose_spline(runs, loss, value)
     curve = spline_basis(loss, columns)
@@ -72,14 +77,15 @@ def residual_spread_ratio(
     """Residual SD around one curve in log compute over that around one curve in loss, rows [n] (claim: above 1; compute does not suffice).
 
     Both curves are splines of the same size, the larger of the two that leave-one-run-out prediction chooses. Percentile interval over
-    runs.
+    runs. status "failed" below 4 runs or 12 rows, and for rows that cannot be judged.
     """
-    runs, loss, value = np.asarray(runs), np.asarray(loss_nats, float), np.asarray(value, float)
-    log_compute = _log(compute_flops)
-    labels, index = np.unique(runs, return_inverse=True)
-    problem = _problem(len(labels), 2, loss, value, log_compute)
+    check_level(level)
+    loss, log_compute, value, labels, index, problem = _checked(runs, loss_nats, value, num_replicates, compute_flops=compute_flops)
+    if not problem and np.ptp(log_compute) == 0:
+        problem = "compute_flops is constant"
     if problem:
         return failed(problem)
+    runs = labels[index]
     columns = max(choose_spline(runs, loss, value), choose_spline(runs, log_compute, value))
     counts = np.vstack([np.ones(len(labels), int), run_counts(runs, num_replicates, seed)[1]])
     residual = []
@@ -114,21 +120,22 @@ def choose_spline(runs: np.ndarray, x: np.ndarray, value: np.ndarray) -> int:
     return min(errors, key=errors.get)
 
 
-def _log(positive: np.ndarray) -> np.ndarray:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.log(np.asarray(positive, float))
-
-
-def _problem(num_runs: int, num_sizes: int, loss: np.ndarray, value: np.ndarray, scale: np.ndarray) -> str:
-    if num_runs < 4:
-        return f"{num_runs} runs, needs 4"
-    if num_sizes < 2:
-        return "one size only"
-    if len(value) < 12:
-        return f"{len(value)} rows, needs 12"
-    if not np.isfinite([loss, value, scale]).all():
-        return "nan, inf or a size or compute <= 0 among the rows; drop them first"
-    return "value or loss_nats is constant" if np.ptp(value) == 0 or np.ptp(loss) == 0 else ""
+def _checked(runs, loss_nats, value, num_replicates, **scale):
+    """loss, log of the scale (one named column), value, distinct runs, each row's place among them, and what is wrong ("")."""
+    check_replicates(num_replicates)
+    (loss, value, positive), problem = columns(1, loss_nats=loss_nats, value=value, **scale)
+    runs, unlabelled = run_labels(runs, len(value))
+    problem = problem or unlabelled or positive_problem(**{name: positive for name in scale})
+    if problem:
+        return loss, positive, value, np.empty(0), np.empty(0, int), problem
+    labels, index = np.unique(runs, return_inverse=True)
+    if len(labels) < 4:
+        problem = f"{len(labels)} runs, needs 4"
+    elif len(value) < 12:
+        problem = f"{len(value)} rows, needs 12"
+    elif np.ptp(value) == 0 or np.ptp(loss) == 0:
+        problem = "value or loss_nats is constant"
+    return loss, np.log(positive), value, labels, index, problem
 
 
 def _run_moments(columns: np.ndarray, index: np.ndarray) -> np.ndarray:

@@ -1,18 +1,22 @@
 """The threshold of an ability as a hinge in loss (paper L, Eq. 3), with an interval, held against smooth rivals.
 
 `fit_hinge` gives eta with an interval over runs: weighted least squares on a grid of shapes, every bootstrap replicate refitted
-(sums per run make a replicate a matrix product). `compare_shapes` asks whether a hinge is needed at all: maximum likelihood,
-then quasi-AICc and BIC whose variance inflation and sample size account for run-to-run spread and for rows of one run being alike.
+(sums per run make a replicate a matrix product). It first asks whether there is a threshold (threshold_shape.py), and its interval spans
+the hinges that the rows support and the checkpoints on either side of eta. `compare_shapes` asks whether a hinge is needed at all:
+maximum likelihood, then quasi-AICc and BIC whose variance inflation and sample size account for run-to-run spread and for rows of one
+run being alike.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 from scipy import optimize, stats
 
 from analysis.curves import SHAPES, CurveFit, eta_candidates, fit_curve, item_floor
-from analysis.intervals import Estimate, from_replicates, run_counts
+from analysis.intervals import Estimate, failed, from_replicates, run_counts
+from analysis.rows import check_level, check_replicates, columns, run_labels, share_problem
+from analysis.threshold_shape import CLEARLY_BETTER, weigh_shapes
 
 # A rise must be this unlikely under "always at chance" before a threshold is reported.
 NO_RISE_LEVEL = 0.001
@@ -32,7 +36,9 @@ class HingeFit:
     draws: np.ndarray = field(repr=False)
 
     def predict(self, loss_nats: np.ndarray, chance: float) -> np.ndarray:
-        """The fitted curve at losses [n]."""
+        """The fitted curve at losses [n]; nan where there is no fit."""
+        if not self.theta:
+            return np.full(np.shape(loss_nats), np.nan)
         basis = SHAPES[self.shape].basis(np.asarray(loss_nats, float), np.array([self.theta]))[0]
         return chance + self.amplitude * basis
 
@@ -61,35 +67,84 @@ def fit_hinge(
     num_replicates: int = 1000,
     seed: int = 0,
     level: float = 0.95,
+    is_shape_known: bool = False,
 ) -> HingeFit:
     """Threshold eta of rows [n] with an interval over runs (over items when there is one run; the status says so).
 
-    value rises as loss falls (pass -brier and -baseline for a falling metric). status: "ok...", "not reached: ..." when nothing
-    rises above chance, "not identified: ..." when the rise starts at the highest loss or the optimum lies at an edge.
-    ValueError for an unknown or a smooth shape, or rows that are not finite.
+    value rises as loss falls (pass -brier and -baseline for a falling metric). status: "ok...", "not reached: ..." when nothing rises
+    above chance, "not identified: ..." when the rise starts at the highest loss, the optimum lies at an edge, or the curve is smooth from
+    the start, "failed: ..." for rows that cannot be judged. ValueError for an unknown or a smooth shape.
+
+    The estimate is that of `shape`. The interval holds what is not known about it: the spread over runs (or items), the neighbouring
+    checkpoints, between which no row can tell, the other hinges that the rows support, and, where a smooth curve does as well, the
+    loss at which that one leaves its floor. is_shape_known=True leaves out the last two, for a shape that was fixed beforehand.
     """
     if shape not in SHAPES or not SHAPES[shape].is_hinge:
         raise ValueError(f"shape: {shape!r} is no hinge; use one of {[s.name for s in SHAPES.values() if s.is_hinge]}")
-    runs, loss_nats, value = np.asarray(runs), np.asarray(loss_nats, float), np.asarray(value, float)
-    num_items = None if num_items is None else np.broadcast_to(np.asarray(num_items, float), value.shape)
-    if not (np.isfinite(loss_nats).all() and np.isfinite(value).all()):
-        raise ValueError("loss_nats or value: holds nan or inf; drop those checkpoints first")
+    check_level(level)
+    check_replicates(num_replicates)
+    (loss_nats, value, num_items), problem = columns(
+        SHAPES[shape].num_params + 1, loss_nats=loss_nats, value=value, num_items=num_items)
+    runs, unlabelled = run_labels(runs, len(value))
+    problem = problem or unlabelled or share_problem(value, chance, num_items)
+    if not problem and np.ptp(loss_nats) == 0:
+        problem = f"every row has loss {loss_nats[0]:g}: no loss range"
+    if problem:
+        return HingeFit(failed(problem), np.nan, (), np.nan, shape, f"failed: {problem}", np.empty(0))
     variance = row_variance(loss_nats, value, num_items)
+    fit = _fit_shape(shape, runs, loss_nats, value - chance, variance, num_replicates, seed, level)
+    if not fit.eta.ok:
+        return fit
+    eta = fit.eta if is_shape_known else _with_shape(fit, runs, loss_nats, value - chance, variance, num_replicates, seed, level)
+    return replace(fit, eta=eta, status=eta.status)
+
+
+def _fit_shape(shape, runs, loss_nats, rise, variance, num_replicates, seed, level) -> HingeFit:
+    """Eta of one shape with its interval over runs, never narrower than the losses of the rows on either side of it."""
     eta = eta_candidates(loss_nats)
-    _, _, coarse = _search(shape, eta, runs, loss_nats, value - chance, variance, num_replicates, seed)
+    _, _, coarse = _search(shape, eta, runs, loss_nats, rise, variance, num_replicates, seed)
     first, last = np.searchsorted(eta, [coarse.min(), coarse.max()])
     fine = np.linspace(eta[max(first - 1, 0)], eta[min(last + 1, len(eta) - 1)], 160)
-    theta, amplitude, etas = _search(shape, fine, runs, loss_nats, value - chance, variance, num_replicates, seed)
+    theta, amplitude, etas = _search(shape, fine, runs, loss_nats, rise, variance, num_replicates, seed)
     draws = etas[1:]
     gain = float(amplitude * SHAPES[shape].basis(loss_nats.min()[None], theta[None])[0, 0])
-    status = _hinge_status(shape, theta, amplitude, loss_nats, value - chance, variance, runs)
+    status = _hinge_status(shape, theta, amplitude, loss_nats, rise, variance, runs)
     interval = from_replicates(float(etas[0]), draws, level, num_runs=len(np.unique(runs)))
     if not status.startswith("ok"):
         interval = Estimate(float(etas[0]), np.nan, np.nan, status)
-    elif len(np.unique(runs)) == 1:
-        interval = Estimate(interval.estimate, interval.low, interval.high, "ok: one run, interval over items")
+    elif interval.ok or np.ptp(draws) == 0:
+        status = "ok: one run, interval over items" if len(np.unique(runs)) == 1 else interval.status if interval.ok else "ok"
+        interval = _at_least_bracket(Estimate(interval.estimate, interval.low, interval.high, status), loss_nats)
     theta = (float(etas[0]), *map(float, theta[1:]))
     return HingeFit(interval, gain, theta, float(amplitude), shape, interval.status, draws)
+
+
+def _at_least_bracket(eta: Estimate, loss_nats: np.ndarray) -> Estimate:
+    """The interval widened to the rows next to eta on either side: where in between the rise begins, no row can say."""
+    below, above = loss_nats[loss_nats < eta.estimate], loss_nats[loss_nats > eta.estimate]
+    low = np.nanmin([eta.low, below.max() if len(below) else eta.estimate])
+    high = np.nanmax([eta.high, above.min() if len(above) else eta.estimate])
+    return replace(eta, low=float(low), high=float(high))
+
+
+def _with_shape(fit: HingeFit, runs, loss_nats, rise, variance, num_replicates, seed, level) -> Estimate:
+    """Eta with the uncertainty of the curve's shape: "not identified" for a curve that is smooth from the start."""
+    evidence = weigh_shapes(runs, loss_nats, rise, variance)
+    if evidence.advantage < CLEARLY_BETTER and not evidence.is_flat_first:
+        how = f"better by {-evidence.advantage:.3g} in quasi-AICc" if evidence.advantage < 0 else "does as well"
+        return Estimate(fit.eta.estimate, np.nan, np.nan, f"not identified: smooth from the start ({evidence.rival} {how})")
+    others = [_fit_shape(name, runs, loss_nats, rise, variance, num_replicates, seed, level).eta
+              for name in evidence.hinges if name != fit.shape]
+    ends = [(eta.low, eta.high) for eta in [fit.eta, *others] if eta.ok]
+    low, high = min(end[0] for end in ends), max(end[1] for end in ends)
+    if evidence.advantage >= CLEARLY_BETTER:
+        return replace(fit.eta, low=low, high=high)
+    note = f"a smooth curve ({evidence.rival}) does as well"
+    return Estimate(fit.eta.estimate, min(low, evidence.departure), max(high, evidence.departure), _noted(fit.eta.status, note))
+
+
+def _noted(status: str, note: str) -> str:
+    return f"{status}, {note}" if ":" in status else f"{status}: {note}"
 
 
 def _search(shape, eta, runs, loss, rise, variance, num_replicates, seed):
@@ -175,10 +230,19 @@ def compare_shapes(
     """Fit every shape to rows [n] and rank them by quasi-AICc (binomial where num_items is given, else Gaussian).
 
     Variance inflation: Pearson's chi-square per degree of freedom of the best-fitting shape (Burnham and Anderson 2002, 2.5);
-    effective rows: n over the design effect of runs. status "failed: no rise" when no shape beats a constant by 10.
+    effective rows: n over the design effect of runs. status "failed: no rise" when no shape beats a constant by 10, "failed: ..." for rows
+    that cannot be judged. ValueError for an unknown shape.
     """
-    runs, loss_nats, value = np.asarray(runs), np.asarray(loss_nats, float), np.asarray(value, float)
-    num_items = None if num_items is None else np.broadcast_to(np.asarray(num_items, float), value.shape)
+    unknown = [name for name in shapes if name not in SHAPES]
+    if unknown or not shapes:
+        raise ValueError(f"shapes: unknown {unknown}; use some of {list(SHAPES)}")
+    (loss_nats, value, num_items), problem = columns(3, loss_nats=loss_nats, value=value, num_items=num_items)
+    runs, unlabelled = run_labels(runs, len(value))
+    problem = problem or unlabelled or share_problem(value, chance, num_items)
+    if not problem and np.ptp(loss_nats) == 0:
+        problem = f"every row has loss {loss_nats[0]:g}: no loss range"
+    if problem:
+        return ShapeComparison(pd.DataFrame(), "", np.nan, np.nan, np.nan, np.nan, f"failed: {problem}")
     fits = [fit_curve(loss_nats, value, name, chance, num_items) for name in shapes]
     usable = [fit for fit in fits if fit.status == "ok"]
     if not usable:

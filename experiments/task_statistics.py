@@ -99,7 +99,7 @@ def hinge(rows: pd.DataFrame, task: str, metric: str, shape: str | None = None) 
         estimate = Estimate(advantage, advantage - UNDECIDED_AICC, advantage + UNDECIDED_AICC, f"ok: best shape {comparison.best}")
         statistics.append(statistic_row(rows, task, "hinge_advantage", estimate if comparison.status == "ok" else failed(comparison.status)))
         shape = closest_hinge(comparison)
-    fit = fit_hinge(runs, loss, value, chance, items, shape=shape)
+    fit = fit_hinge(runs, loss, value, chance, items, shape=shape, is_shape_known=True)
     return fit, [statistic_row(rows, task, "onset_loss", fit.eta), *statistics]
 
 

@@ -21,7 +21,7 @@ def test_jump_share_is_covered(name):
     for seed in range(40):
         value = np.random.default_rng(seed).binomial(500, curve) / 500
         jump = jump_share(np.arange(len(curve)), loss, value, 500, num_replicates=200, seed=seed)
-        assert jump.status == "ok" and jump.loss_share == pytest.approx(1 / (len(curve) - 1))
+        assert jump.status.startswith("ok") and jump.loss_share == pytest.approx(1 / (len(curve) - 1))
         shares.append(jump.share)
     # The even split is the smallest possible share, reached up to rounding.
     assert np.mean([share.low - 1e-9 <= truth <= share.high for share in shares]) >= 0.88
