@@ -22,7 +22,7 @@ import pandas as pd
 from scipy import optimize
 
 from analysis.count_likelihood import CountLikelihood, row_log_likelihood
-from analysis.task_law import fit_counts
+from analysis.task_law import counts_problem, fit_counts
 
 # Smallest pass rate a curve may claim, so that F stays finite.
 SMALLEST_RATE = 1e-300
@@ -146,6 +146,14 @@ def compare_growth(
     """
     size, passes = np.asarray(num_parameters, float), np.asarray(passes, float)
     attempts = np.broadcast_to(np.asarray(attempts, float), passes.shape)
+    if size.shape != passes.shape:
+        raise ValueError(f"num_parameters has shape {size.shape}, passes {passes.shape}; pass one of each per run")
+    problem = counts_problem(size, passes, attempts)
+    if problem:
+        raise ValueError(problem)
+    unknown = [name for name in names if name not in CURVES]
+    if unknown or num_held_out < 0:
+        raise ValueError(f"names: unknown {unknown}; num_held_out {num_held_out}: use some of {list(CURVES)} and 0 or more")
     sizes = np.unique(size)
     if len(sizes) - num_held_out < 4:
         raise ValueError(f"num_held_out: {num_held_out} of {len(sizes)} sizes leaves fewer than 4 to fit; hold out fewer")

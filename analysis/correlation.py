@@ -12,7 +12,7 @@ import numpy as np
 from scipy import stats
 
 from analysis.intervals import FEW_RUNS, Estimate, bootstrap_runs, failed
-from analysis.rows import check_level, check_replicates, columns, run_labels
+from analysis.rows import check_level, check_replicates, float_columns, run_labels
 
 
 def spearman(
@@ -37,7 +37,7 @@ def _correlation(
 ) -> Estimate:
     check_level(level)
     check_replicates(num_replicates)
-    (loss_nats, value), problem = columns(3, loss_nats=loss_nats, value=value)
+    (loss_nats, value), problem = float_columns(3, loss_nats=loss_nats, value=value)
     runs, unlabelled = run_labels(runs, len(value))
     if method not in ("jackknife", "bootstrap"):
         raise ValueError(f"method: unknown value {method!r}; use 'jackknife' or 'bootstrap'")

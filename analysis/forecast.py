@@ -17,7 +17,8 @@ import pandas as pd
 
 from analysis.count_likelihood import row_log_likelihood
 from analysis.intervals import Estimate, failed
-from analysis.task_law import fit_counts
+from analysis.rows import check_level, float_columns, run_labels
+from analysis.task_law import counts_problem, fit_counts
 from analysis.threshold import cluster_inflation
 
 NUM_ETAS = 24
@@ -119,7 +120,11 @@ class LossCurveComparison:
 def compare_loss_curves(runs: np.ndarray, loss_nats: np.ndarray, passes: np.ndarray, attempts: np.ndarray) -> LossCurveComparison:
     """Fit every curve to checkpoints [n] and rank them by quasi-AICc (same noise for all; rows of one run repeat each other, so the evidence is scaled
     to the effective number of rows). status "failed: ..." below 10 rows with a pass or without convergence."""
-    loss, passes, attempts = (np.asarray(array, float) for array in (loss_nats, passes, attempts))
+    loss, passes, attempts, problem = _checked(loss_nats, passes, attempts)
+    runs, unlabelled = run_labels(runs, len(loss))
+    problem = problem or unlabelled or (f"every checkpoint has loss {loss[0]:g}" if np.ptp(loss) == 0 else "")
+    if problem:
+        return LossCurveComparison(pd.DataFrame(), np.nan, np.nan, f"failed: {problem}")
     if np.sum(passes > 0) < 10:
         return LossCurveComparison(pd.DataFrame(), np.nan, np.nan, f"failed: {int(np.sum(passes > 0))} checkpoints with a pass, needs 10")
     noise = row_noise(loss, passes, attempts)
@@ -164,7 +169,13 @@ def forecast_crossing(
     lowest_loss: draws of the coefficients, of a shift by the noise for the new run, and of the curve; the estimate is their median. An end of -inf
     says that some draws never cross. status "failed: ..." below 5 rows with a pass, "not in sight" where the median does not cross.
     """
-    loss, passes, attempts = (np.asarray(array, float) for array in (loss_nats, passes, attempts))
+    check_level(confidence, "confidence")
+    if not (0 < level < 1 and np.isfinite(above) and np.isfinite(lowest_loss) and num_draws >= 2):
+        raise ValueError(f"level {level}, above {above}, lowest_loss {lowest_loss}, num_draws {num_draws}: need a share between 0 and 1, two "
+                         "losses, and 2 draws or more")
+    loss, passes, attempts, problem = _checked(loss_nats, passes, attempts)
+    if problem:
+        return failed(problem)
     kept = loss > above
     loss, passes, attempts = loss[kept], passes[kept], attempts[kept]
     if np.sum(passes > 0) < MIN_ROWS:
@@ -184,6 +195,12 @@ def forecast_crossing(
     best = fits[int(np.nanargmin(scores))].name
     status = f"not in sight: {best} does not cross {level:.3g}" if np.isneginf(middle) else f"ok: mostly {best}"
     return Estimate(np.nan if np.isneginf(middle) else float(middle), float(low), float(high), status)
+
+
+def _checked(loss_nats, passes, attempts) -> tuple[np.ndarray, np.ndarray, np.ndarray, str]:
+    """Float columns [n] and what is wrong with them."""
+    (loss, passes, attempts), problem = float_columns(1, loss_nats=loss_nats, passes=passes, attempts=attempts)
+    return loss, passes, attempts, problem or counts_problem(np.ones(len(loss)), passes, attempts)
 
 
 def _first_crossing(grid: np.ndarray, f: np.ndarray, level: float) -> np.ndarray:

@@ -7,7 +7,7 @@ from scipy import ndimage, optimize, stats
 
 from analysis.intervals import Estimate, failed
 from analysis.onset import onset_loss
-from analysis.rows import check_level, check_replicates, columns, positive_problem, repeated_problem, share_problem
+from analysis.rows import check_level, check_replicates, float_columns, positive_problem, repeated_problem, share_problem
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,14 @@ def jump_share(
     single step. The interval holds the true shares of the curves under which the observed share is not surprising; the estimate is the one
     where it is the median. Item noise is taken as independent between checkpoints, which overstates it where all share their items: a wide
     interval, not a narrow one. Where the observed share is smaller than this noise makes it on any curve of the path, the interval reaches
-    from the even rise to the observed share, which noise can only have enlarged, and the status says so. status "not reached: no gain" when
+    from the even rise to the observed share and the noise of one step beyond it, and the status says so. status "not reached: no gain" when
     the gain is below 3 standard errors, "failed: ..." for rows that cannot be judged. ValueError unless one kind of noise is given.
     """
     if (num_items is None) == (standard_error is None):
         raise ValueError("num_items, standard_error: give exactly one of them")
     check_level(level)
     check_replicates(num_replicates)
-    (tokens, loss, value, items, error), problem = columns(
+    (tokens, loss, value, items, error), problem = float_columns(
         3, tokens_seen=tokens_seen, loss_nats=loss_nats, value=value, num_items=num_items, standard_error=standard_error)
     problem = problem or repeated_problem(tokens_seen=tokens) or positive_problem(standard_error=error)
     problem = problem or (share_problem(value, 0.0, items) if items is not None else "")
@@ -51,9 +51,12 @@ def jump_share(
     # The same noise for every curve of the path, so that the limits along it are smooth.
     noise = np.random.default_rng(seed).normal(size=(num_replicates, len(value)))
 
-    def simulate(curve: np.ndarray) -> np.ndarray:
+    def row_error(curve: np.ndarray) -> np.ndarray:
         p = np.clip(curve, 0.5 / (given + 1), 1 - 0.5 / (given + 1))
-        return curve + noise * (np.sqrt(p * (1 - p) / given) if standard_error is None else given)
+        return np.sqrt(p * (1 - p) / given) if standard_error is None else given
+
+    def simulate(curve: np.ndarray) -> np.ndarray:
+        return curve + noise * row_error(curve)
 
     smooth = optimize.isotonic_regression(value).x
     ends = simulate(smooth)[:, [0, -1]]
@@ -69,7 +72,9 @@ def jump_share(
     status = "ok"
     if observed[0] <= rising[2][0]:
         # np.interp holds all three at the start of the path there, an interval of width zero.
-        high, status = max(float(observed[0]), high), "ok: no larger than item noise alone makes it"
+        step_error = float(np.hypot(*row_error(smooth)[place[0] : place[0] + 2]) / (value[-1] - value[0]))
+        high = max(high, float(observed[0] + stats.norm.ppf(0.5 + level / 2) * step_error))
+        status = "ok: no larger than item noise alone makes it"
     step = place[0]
     span = float(np.ptp(loss))
     part = float(abs(loss[step] - loss[step + 1]) / span) if span > 0 else np.nan
@@ -124,7 +129,7 @@ def chance_span(
     also for rows that cannot be judged or one loss only; ValueError for a loss_range that is none.
     """
     check_level(level)
-    (tokens, loss, value, items), problem = columns(3, tokens_seen=tokens_seen, loss_nats=loss_nats, value=value, num_items=num_items)
+    (tokens, loss, value, items), problem = float_columns(3, tokens_seen=tokens_seen, loss_nats=loss_nats, value=value, num_items=num_items)
     problem = problem or share_problem(value, chance, items) or repeated_problem(tokens_seen=tokens)
     if loss_range is not None and not np.inf > loss_range[0] > loss_range[1] > -np.inf:
         raise ValueError(f"loss_range: got {loss_range}, needs (highest, lowest) loss")

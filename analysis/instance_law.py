@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from analysis.intervals import Estimate, failed, from_replicates
-from analysis.task_law import fit_counts
+from analysis.task_law import counts_problem, fit_counts
 
 NUM_EM_STEPS = 15
 
@@ -61,14 +61,15 @@ def fit_instance_law(num_parameters: np.ndarray, passes: np.ndarray, attempts: n
     if passes.ndim != 2 or passes.shape[1] != len(size):
         raise ValueError(f"passes: shape {passes.shape}, needs one row per item and one column for each of {len(size)} runs")
     attempts = np.broadcast_to(np.asarray(attempts, float), passes.shape)
+    problem = counts_problem(size, passes, attempts)
+    if problem:
+        return _no_law(np.nan, 0, problem)
     centre = float(np.mean(np.log(size)))
     design, offset = np.column_stack([np.ones(len(size)), centre - np.log(size)]), np.zeros(len(size))
     rich = np.array([len(np.unique(size[row > 0])) >= 3 for row in passes])
     without = int(np.sum(~(passes > 0).any(axis=1)))
     if rich.sum() < 3:
-        empty = np.empty((0, 2))
-        return InstanceLawFit(empty, empty, np.full(2, np.nan), empty, np.nan, centre, without,
-                              f"failed: {int(rich.sum())} items with passes at 3 sizes, needs 3")
+        return _no_law(centre, without, f"{int(rich.sum())} items with passes at 3 sizes, needs 3")
     alone = fit_counts(design, offset, passes[rich], attempts[rich])
     noise = float(np.sqrt(np.mean(alone.noise[alone.converged] ** 2)))
     mean = np.median(alone.theta[alone.converged], axis=0)
@@ -82,3 +83,8 @@ def fit_instance_law(num_parameters: np.ndarray, passes: np.ndarray, attempts: n
     lost = int(np.sum(~good))
     status = "ok" if lost <= 0.1 * len(passes) else f"failed: {lost} of {len(passes)} items did not converge"
     return InstanceLawFit(fit.theta, fit.covariance, mean, spread, noise, centre, without, status)
+
+
+def _no_law(centre: float, num_without_pass: int, reason: str) -> InstanceLawFit:
+    empty = np.empty((0, 2))
+    return InstanceLawFit(empty, empty, np.full(2, np.nan), empty, np.nan, centre, num_without_pass, f"failed: {reason}")

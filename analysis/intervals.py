@@ -7,12 +7,12 @@ Stopped sampling (r passes in K attempts) is in stopping.py.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import stats
 
-from analysis.rows import check_level, check_replicates, columns, run_labels
+from analysis.rows import check_level, check_replicates, float_columns, run_labels
 
 # Below this number of runs a cluster bootstrap is known to be too narrow; the estimate stays, its status says so.
 FEW_RUNS = 5
@@ -22,22 +22,29 @@ MAX_FAILED_SHARE = 0.1
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number with its interval; `low` and `high` are nan where there is none."""
+    """A number with its interval; `low` and `high` are nan where there is none. A status of "ok..." comes with a finite estimate."""
 
     estimate: float
     low: float
     high: float
     status: str = "ok"
 
+    def __post_init__(self) -> None:
+        assert np.isfinite(self.estimate) or not self.ok, f"status {self.status!r} with the estimate {self.estimate}"
+
     @property
     def ok(self) -> bool:
         """Whether the numbers may be used."""
         return self.status.startswith("ok")
 
+    def noted(self, note: str) -> "Estimate":
+        """The same with a remark in its status; what failed stays failed."""
+        return replace(self, status=f"{self.status}, {note}" if ":" in self.status else f"{self.status}: {note}") if self.ok else self
+
 
 def failed(reason: str) -> Estimate:
-    """An estimate that says why there is none."""
-    return Estimate(np.nan, np.nan, np.nan, f"failed: {reason}")
+    """An estimate that says why there is none; the status of another failure may be passed on as the reason."""
+    return Estimate(np.nan, np.nan, np.nan, f"failed: {reason.removeprefix('failed: ')}")
 
 
 def run_counts(
@@ -131,7 +138,7 @@ def paired_difference(
     first: np.ndarray, second: np.ndarray, num_replicates: int = 1000, seed: int = 0, level: float = 0.95
 ) -> Estimate:
     """mean(first) - mean(second) over the same items [n], interval by paired bootstrap."""
-    (first, second), problem = columns(2, first=first, second=second)
+    (first, second), problem = float_columns(2, first=first, second=second)
     if problem:
         return failed(problem)
     difference = first - second

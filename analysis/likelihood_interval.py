@@ -11,6 +11,7 @@ falls along t down to where passes / attempts = p and rises from there, so each 
 import numpy as np
 from scipy import special
 
+from analysis.rows import check_level
 from analysis.stopping import upper_tail
 
 
@@ -19,6 +20,8 @@ def likelihood_p_value(passes: np.ndarray, attempts: np.ndarray, num_target: int
 
     p strictly between 0 and 1. With fixed K give num_target = K + 1 and cap = K. ValueError for counts that the design cannot give."""
     passes, attempts, p = np.broadcast_arrays(*(np.asarray(array, float) for array in (passes, attempts, p)))
+    if not (np.all(p > 0) and np.all(p < 1)):
+        raise ValueError("p: needs to lie strictly between 0 and 1")
     if np.any(attempts > cap) or np.any((passes < num_target) & (attempts != cap)):
         raise ValueError(f"passes, attempts: sampling to {num_target} passes or {cap} attempts ends at neither; check num_target and cap")
     # Ties are ties whatever the rounding.
@@ -34,11 +37,16 @@ def likelihood_p_value(passes: np.ndarray, attempts: np.ndarray, num_target: int
 
 def likelihood_stopped(passes: np.ndarray, attempts: np.ndarray, num_target: int, cap: int, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
     """Ends of the interval of p [n]: where the p-value falls to 1 - level on either side of passes / attempts. Errors as likelihood_p_value."""
+    check_level(level)
     passes, attempts = np.broadcast_arrays(*(np.asarray(array, float) for array in (passes, attempts)))
-    share = np.clip(passes / attempts, 1e-12, 1 - 1e-12)
+    if not (np.all(passes >= 0) and np.all(passes <= attempts) and np.all(attempts >= 1)):
+        raise ValueError("passes, attempts: need 0 <= passes <= attempts and attempts >= 1; check the counts")
+    # Rates are looked for from 1e-12 on; where there are more than 1e9 attempts, from a thousandth of a pass on.
+    least = np.minimum(1e-12, 1e-3 / attempts)
+    share = np.clip(passes / attempts, least, 1 - np.maximum(least, 1e-15))
     ends = []
-    for edge in (1e-12, 1 - 1e-12):
-        inside, outside = special.logit(share), np.full(share.shape, special.logit(edge))
+    for edge in (np.where(least < 1e-12, 1e-3 * least, 1e-12), 1 - np.maximum(least, 1e-15)):
+        inside, outside = special.logit(share), special.logit(edge)
         for _ in range(45):
             middle = (inside + outside) / 2
             is_kept = likelihood_p_value(passes, attempts, num_target, cap, special.expit(middle)) > 1 - level

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from analysis.instance_law import InstanceLawFit
-from analysis.task_law import fit_counts
+from analysis.task_law import counts_problem, fit_counts
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,16 @@ def fit_loss_assist(num_parameters: np.ndarray, passes: np.ndarray, attempts: np
     size, passes, loss = (np.asarray(array, float) for array in (num_parameters, passes, answer_loss))
     if passes.ndim != 2 or passes.shape != loss.shape or passes.shape[1] != len(size):
         raise ValueError(f"answer_loss: shape {loss.shape}, passes: shape {passes.shape}; both need a row per item and a column for each of {len(size)} runs")
-    if not np.all(loss > 0):
+    if not (np.all(loss > 0) and np.isfinite(loss).all()):
         raise ValueError("answer_loss: holds nan or a value that is not above 0; pass minus the log likelihood of the reference answer")
+    attempts = np.broadcast_to(np.asarray(attempts, float), passes.shape)
+    problem = counts_problem(size, passes, attempts)
+    if problem:
+        return _no_assist(np.nan, problem)
     centre = float(np.mean(np.log(size)))
     design = np.column_stack([np.ones(len(size)), centre - np.log(size)])
     if len(np.unique(size)) < 3 or np.sum(passes > 0) < 3:
         return _no_assist(centre, f"{len(np.unique(size))} sizes and {int(np.sum(passes > 0))} cells with a pass, needs 3 of each")
-    attempts = np.broadcast_to(np.asarray(attempts, float), passes.shape)
     mapping = np.column_stack([np.ones(loss.size), np.log(loss).ravel()])
     fit = fit_counts(mapping, np.zeros(loss.size), passes.reshape(1, -1), attempts.reshape(1, -1))
     if not fit.converged[0]:

@@ -17,7 +17,7 @@ import pandas as pd
 from scipy import optimize, special, stats
 
 from analysis.intervals import Estimate, failed, wilson
-from analysis.rows import check_level, columns, positive_problem, repeated_problem, run_labels
+from analysis.rows import check_level, float_columns, repeated_problem, run_labels
 
 
 def onset_loss(
@@ -37,7 +37,7 @@ def onset_loss(
     """
     if not (np.isfinite(chance) and margin >= 0 and min_lasting >= 1):
         raise ValueError(f"chance {chance}, margin {margin}, min_lasting {min_lasting}: need a number, 0 or more, and 1 or more")
-    (tokens, loss, bound), problem = columns(1, tokens_seen=tokens_seen, loss_nats=loss_nats, bound=bound)
+    (tokens, loss, bound), problem = float_columns(1, tokens_seen=tokens_seen, loss_nats=loss_nats, bound=bound)
     problem = problem or repeated_problem(tokens_seen=tokens)
     if problem:
         return failed(problem)
@@ -61,9 +61,9 @@ def onset_by_run(
 ) -> pd.DataFrame:
     """One row per run of a table with columns run, tokens_seen, loss_nats and low, high (interval of value over items).
 
-    Where low and high are missing they are made from value and num_items (Wilson). ValueError names columns that are neither there nor
-    can be made, and rows without a run. Columns of the result: run, size and seed where the table has them, tokens_seen (largest), num_checkpoints, onset_loss_nats, low,
-    high, status (as in onset_loss).
+    Where low and high are missing they are made from value and num_items (Wilson). ValueError names columns that are neither there nor can
+    be made, and rows without a run. Columns of the result: run, size and seed where the table has them, tokens_seen (largest),
+    num_checkpoints, onset_loss_nats, low, high, status (as in onset_loss).
     """
     frame = _with_interval(frame)
     problem = run_labels(frame["run"].to_numpy(), len(frame))[1]

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 
-def columns(min_rows: int, **arrays: object) -> tuple[list[np.ndarray | None], str]:
+def float_columns(min_rows: int, **arrays: object) -> tuple[list[np.ndarray | None], str]:
     """The arrays as float columns of one length, and what is wrong with their rows ("" where nothing is).
 
     A scalar stands for a whole column, None for a column that is not there (returned as None). ValueError for columns of different

@@ -12,7 +12,7 @@ import numpy as np
 from scipy import interpolate, stats
 
 from analysis.intervals import Estimate, failed, from_replicates, run_counts
-from analysis.rows import check_level, check_replicates, columns, positive_problem, run_labels
+from analysis.rows import check_level, check_replicates, float_columns, positive_problem, run_labels
 
 SPLINE_SIZES = (4, 5, 6, 8, 10, 12, 15)
 
@@ -123,7 +123,7 @@ def choose_spline(runs: np.ndarray, x: np.ndarray, value: np.ndarray) -> int:
 def _checked(runs, loss_nats, value, num_replicates, **scale):
     """loss, log of the scale (one named column), value, distinct runs, each row's place among them, and what is wrong ("")."""
     check_replicates(num_replicates)
-    (loss, value, positive), problem = columns(1, loss_nats=loss_nats, value=value, **scale)
+    (loss, value, positive), problem = float_columns(1, loss_nats=loss_nats, value=value, **scale)
     runs, unlabelled = run_labels(runs, len(value))
     problem = problem or unlabelled or positive_problem(**{name: positive for name in scale})
     if problem:

@@ -15,11 +15,15 @@ import numpy as np
 from scipy import special, stats
 
 from analysis.intervals import Estimate, failed
+from analysis.rows import check_level
 
 
 def ratio_estimate(passes: np.ndarray, attempts: np.ndarray) -> np.ndarray:
     """r / K, the paper's PassUntil (maximum likelihood); passes / cap where censored."""
-    return np.asarray(passes, float) / np.asarray(attempts, float)
+    passes, attempts = np.broadcast_arrays(np.asarray(passes, float), np.asarray(attempts, float))
+    if not (np.all(passes >= 0) and np.all(passes <= attempts) and np.all(attempts >= 1) and np.isfinite(attempts).all()):
+        raise ValueError("passes, attempts: need 0 <= passes <= attempts and attempts >= 1; check the counts")
+    return passes / attempts
 
 
 def unbiased_estimate(passes: np.ndarray, attempts: np.ndarray, num_target: int) -> np.ndarray:
@@ -41,6 +45,7 @@ def unbiased_variance(passes: np.ndarray, attempts: np.ndarray, num_target: int)
 
 def exact_stopped(passes: np.ndarray, attempts: np.ndarray, num_target: int, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
     """Exact interval of p under stopped sampling with a cap; arrays broadcast."""
+    check_level(level)
     passes, attempts, reached = _checked(passes, attempts, num_target)
     tail = (1 - level) / 2
     (a, b), (c, d) = _tail_shapes(passes, attempts, reached)
@@ -49,6 +54,7 @@ def exact_stopped(passes: np.ndarray, attempts: np.ndarray, num_target: int, lev
 
 def mid_p_stopped(passes: np.ndarray, attempts: np.ndarray, num_target: int, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
     """Mid-P interval of p under stopped sampling with a cap (coverage near its level where neither tail is nearly empty)."""
+    check_level(level)
     passes, attempts, reached = _checked(passes, attempts, num_target)
     tail = (1 - level) / 2
     (a, b), (c, d) = _tail_shapes(passes, attempts, reached)
@@ -80,6 +86,8 @@ def simulate_stopped(
     p: float, num_target: int, cap: int, num_replicates: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """(passes, attempts) of num_replicates independent stopped samplings: the negative binomial law, cut at the cap."""
+    if not (0 < p <= 1 and num_target >= 1 and cap >= 1 and num_replicates >= 1):
+        raise ValueError(f"p {p}, num_target {num_target}, cap {cap}, num_replicates {num_replicates}: need 0 < p <= 1 and counts of 1 or more")
     attempts = num_target + rng.negative_binomial(num_target, p, size=num_replicates)
     beyond = attempts > cap
     passes = np.full(num_replicates, num_target)
@@ -93,8 +101,12 @@ def pooled_pass_rate(passes: np.ndarray, attempts: np.ndarray, num_target: int, 
     """Mean pass rate over items [n] (each sampled by stopping), with the interval of the sampling noise for these very items.
 
     Mean of the unbiased estimates; gamma interval of a weighted sum of counts (Fay and Feuer 1997), which holds for few passes and
-    gives an upper end when there are none. The status counts censored items. "failed" for r < 3 (no variance).
+    gives an upper end when there are none. The status counts censored items. "failed" for r < 3 (no variance) or no items; ValueError for
+    counts that stopped sampling cannot give.
     """
+    check_level(level)
+    if np.size(passes) == 0 or np.size(attempts) == 0:
+        return failed("no items, needs 1")
     passes, attempts, reached = _checked(np.atleast_1d(passes), np.atleast_1d(attempts), num_target)
     if num_target < 3:
         return failed(f"num_target {num_target}: the variance needs r >= 3")
@@ -111,7 +123,9 @@ def pooled_pass_rate(passes: np.ndarray, attempts: np.ndarray, num_target: int, 
 
 def _checked(passes, attempts, num_target):
     passes, attempts = np.broadcast_arrays(np.asarray(passes, float), np.asarray(attempts, float))
-    if num_target < 1 or np.any(passes < 0) or np.any(passes > num_target) or np.any(passes > attempts) or np.any(attempts < 1):
+    # Written so that nan, which is neither above nor below, is refused too.
+    within = np.all(passes >= 0) and np.all(passes <= num_target) and np.all(passes <= attempts) and np.all(attempts >= 1)
+    if not (num_target >= 1 and within and np.isfinite(attempts).all()):
         raise ValueError(f"passes, attempts: need 0 <= passes <= min(num_target = {num_target}, attempts) and attempts >= 1")
     return passes, attempts, passes == num_target
 

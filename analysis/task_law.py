@@ -18,8 +18,10 @@ import pandas as pd
 from scipy import stats
 
 from analysis.intervals import Estimate, failed, from_replicates
+from analysis.rows import check_level, check_replicates
 
 NO_SLOPE_LEVEL = 0.01
+NOT_IDENTIFIED = "a slope of 0 not excluded"
 MAX_STEPS = 200
 
 
@@ -31,6 +33,8 @@ def pass_rate(num_parameters, log_c, alpha, answer_length=1.0, length_exponent=1
 def effective_counts(rate: np.ndarray, variance: np.ndarray, total_attempts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(passes, attempts) of a binomial with this mean and variance, for rates averaged over items; zero rates keep their attempts."""
     rate, variance, total = np.broadcast_arrays(*(np.asarray(array, float) for array in (rate, variance, total_attempts)))
+    if not (np.all(rate >= 0) and np.all(rate <= 1) and np.all(variance >= 0) and np.all(total > 0)):
+        raise ValueError("rate, variance, total_attempts: need a share, 0 or more, and more than 0 in every row; drop rows without them")
     usable = (rate > 0) & (rate < 1) & (variance > 0)
     attempts = np.where(usable, rate * (1 - rate) / np.where(usable, variance, 1.0), total)
     return rate * attempts, attempts
@@ -50,15 +54,22 @@ class TaskLawFit:
     draws: np.ndarray = field(repr=False)
 
     def predict(self, num_parameters: float, answer_length: float = 1.0, seed: int = 0, level: float = 0.95) -> Estimate:
-        """Pass rate of a new run of this size; the interval holds parameters and run effect, not the sampling of its own attempts."""
-        if not self.status.startswith("ok"):
+        """Pass rate of a new run of this size; the interval holds parameters and run effect, not the sampling of its own attempts.
+
+        A law whose slope could be 0 predicts too, with an interval as wide as that leaves it, and the status says so.
+        """
+        if not len(self.draws):
             return failed(self.status)
+        check_level(level)
+        if not (num_parameters > 0 and answer_length > 0):
+            raise ValueError(f"num_parameters {num_parameters}, answer_length {answer_length}: need to be above 0")
         point = [x.estimate for x in (self.log_c, self.alpha, self.length_exponent)]
         log_c, alpha, exponent, noise = self.draws.T
         shift = np.random.default_rng(seed).normal(size=len(noise)) * noise
         replicates = pass_rate(num_parameters, log_c + shift, alpha, answer_length, exponent)
         estimate = pass_rate(num_parameters, point[0], point[1], answer_length, point[2])
-        return from_replicates(float(estimate), replicates, level, freedom=self.freedom)
+        found = from_replicates(float(estimate), replicates, level, freedom=self.freedom)
+        return found if self.status.startswith("ok") else found.noted(NOT_IDENTIFIED)
 
 
 def fit_task_law(
@@ -68,10 +79,17 @@ def fit_task_law(
     """Task law on rows [n]; length_exponent 1 (derived), 0 (as printed in the paper) or "free" (needs two answer lengths).
 
     status "failed: ..." below 3 sizes with a pass or without convergence, "not identified: ..." when size does not move the pass rate
-    (t test at 1 %).
+    (t test at 1 %). "failed: ..." also for counts, sizes or lengths that are none.
     """
-    size, passes, attempts = _checked(num_parameters, passes, attempts)
-    length = np.log(np.broadcast_to(np.asarray(answer_length, float), size.shape))
+    check_level(level)
+    check_replicates(num_replicates)
+    size, passes, attempts, problem = _checked(num_parameters, passes, attempts)
+    length = np.broadcast_to(np.asarray(answer_length, float), size.shape)
+    if not problem and not (np.all(length > 0) and np.isfinite(length).all()):
+        problem = "answer_length: needs to be above 0 in every row; drop rows without it"
+    if problem:
+        return _no_law(problem)
+    length = np.log(length)
     is_free = length_exponent == "free"
     if is_free and np.ptp(length) == 0:
         raise ValueError("answer_length: one length only; length_exponent='free' needs two")
@@ -96,7 +114,7 @@ def fit_task_law(
     intervals = [from_replicates(float(point[column]), draws[:, column], level, freedom=freedom) for column in range(4)]
     status = intervals[1].status
     if 2 * stats.t.sf(abs(t_value), freedom) > NO_SLOPE_LEVEL:
-        status = "not identified: a slope of 0 not excluded"
+        status = f"not identified: {NOT_IDENTIFIED}"
     return TaskLawFit(*intervals, freedom, status, draws[np.isfinite(draws).all(axis=1)])
 
 
@@ -119,10 +137,13 @@ def curvature_test(
 ) -> Curvature:
     """Whether F bends: quadratic term with interval; p-value of |t| against its distribution under the straight law (parametric bootstrap,
     which a chi-square or normal reference would understate with five sizes). "failed: ..." below 4 sizes with a pass."""
-    size, passes, attempts = _checked(num_parameters, passes, attempts)
-    sizes = len(np.unique(size[passes > 0]))
-    if sizes < 4:
-        return Curvature(failed(f"{sizes} sizes with a pass, needs 4"), np.nan, len(size), f"failed: {sizes} sizes with a pass, needs 4")
+    check_level(level)
+    check_replicates(num_replicates)
+    size, passes, attempts, problem = _checked(num_parameters, passes, attempts)
+    sizes = len(np.unique(size[passes > 0])) if not problem else 0
+    if problem or sizes < 4:
+        nothing = failed(problem or f"{sizes} sizes with a pass, needs 4")
+        return Curvature(nothing, np.nan, len(size), nothing.status)
     x = np.log(size) - np.mean(np.log(size))
     straight, bent = np.column_stack([np.ones(len(x)), -x]), np.column_stack([np.ones(len(x)), -x, x**2])
     zero = np.zeros(len(x))
@@ -238,8 +259,16 @@ def _simulate(design, offset, fit: CountFits, attempts, num_replicates, seed) ->
     return rng.binomial(np.maximum(np.round(attempts), 1).astype(np.int64), np.exp(-np.exp(line))).astype(float)
 
 
+def counts_problem(size: np.ndarray, passes: np.ndarray, attempts: np.ndarray) -> str:
+    """What is wrong with sizes that should be above 0 and 0 <= passes <= attempts, all finite; "" where nothing is."""
+    # Written so that nan, which is neither above nor below, is found too.
+    is_count = np.all(attempts > 0) and np.all(passes >= 0) and np.all(passes <= attempts * (1 + 1e-9))
+    if np.all(size > 0) and is_count and np.isfinite(size).all() and np.isfinite(attempts).all():
+        return ""
+    return "num_parameters, passes, attempts: need sizes above 0 and 0 <= passes <= attempts, all finite; check the counts"
+
+
 def _checked(num_parameters, passes, attempts):
     size, passes, attempts = np.broadcast_arrays(*(np.asarray(array, float) for array in (num_parameters, passes, attempts)))
-    if np.any(size <= 0) or np.any(attempts <= 0) or np.any(passes < 0) or np.any(passes > attempts * (1 + 1e-9)):
-        raise ValueError("passes, attempts: need num_parameters > 0 and 0 <= passes <= attempts; check the counts")
-    return size, np.minimum(passes, attempts), attempts
+    problem = counts_problem(size, passes, attempts) if size.size else "no rows"
+    return size, np.minimum(passes, attempts), attempts, problem

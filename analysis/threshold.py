@@ -15,7 +15,7 @@ from scipy import optimize, stats
 
 from analysis.curves import SHAPES, CurveFit, eta_candidates, fit_curve, item_floor
 from analysis.intervals import Estimate, failed, from_replicates, run_counts
-from analysis.rows import check_level, check_replicates, columns, run_labels, share_problem
+from analysis.rows import check_level, check_replicates, float_columns, run_labels, share_problem
 from analysis.threshold_shape import CLEARLY_BETTER, weigh_shapes
 
 # A rise must be this unlikely under "always at chance" before a threshold is reported.
@@ -83,7 +83,7 @@ def fit_hinge(
         raise ValueError(f"shape: {shape!r} is no hinge; use one of {[s.name for s in SHAPES.values() if s.is_hinge]}")
     check_level(level)
     check_replicates(num_replicates)
-    (loss_nats, value, num_items), problem = columns(
+    (loss_nats, value, num_items), problem = float_columns(
         SHAPES[shape].num_params + 1, loss_nats=loss_nats, value=value, num_items=num_items)
     runs, unlabelled = run_labels(runs, len(value))
     problem = problem or unlabelled or share_problem(value, chance, num_items)
@@ -139,12 +139,8 @@ def _with_shape(fit: HingeFit, runs, loss_nats, rise, variance, num_replicates, 
     low, high = min(end[0] for end in ends), max(end[1] for end in ends)
     if evidence.advantage >= CLEARLY_BETTER:
         return replace(fit.eta, low=low, high=high)
-    note = f"a smooth curve ({evidence.rival}) does as well"
-    return Estimate(fit.eta.estimate, min(low, evidence.departure), max(high, evidence.departure), _noted(fit.eta.status, note))
-
-
-def _noted(status: str, note: str) -> str:
-    return f"{status}, {note}" if ":" in status else f"{status}: {note}"
+    low, high = min(low, evidence.departure), max(high, evidence.departure)
+    return replace(fit.eta, low=low, high=high).noted(f"a smooth curve ({evidence.rival}) does as well")
 
 
 def _search(shape, eta, runs, loss, rise, variance, num_replicates, seed):
@@ -236,7 +232,7 @@ def compare_shapes(
     unknown = [name for name in shapes if name not in SHAPES]
     if unknown or not shapes:
         raise ValueError(f"shapes: unknown {unknown}; use some of {list(SHAPES)}")
-    (loss_nats, value, num_items), problem = columns(3, loss_nats=loss_nats, value=value, num_items=num_items)
+    (loss_nats, value, num_items), problem = float_columns(3, loss_nats=loss_nats, value=value, num_items=num_items)
     runs, unlabelled = run_labels(runs, len(value))
     problem = problem or unlabelled or share_problem(value, chance, num_items)
     if not problem and np.ptp(loss_nats) == 0:

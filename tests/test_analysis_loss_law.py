@@ -85,7 +85,7 @@ def test_joint_law_refuses_noise():
     rng = np.random.default_rng(0)
     statuses = [fit_joint_law(runs, size, tokens, 2 * np.exp(0.01 * rng.normal(size=60)), num_replicates=2).status for _ in range(6)]
     assert all(status.startswith("failed") for status in statuses)
-    assert fit_joint_law(runs[:4], size[:4], tokens[:4], np.ones(4)).status.startswith("failed: needs 6 rows")
+    assert fit_joint_law(runs[:4], size[:4], tokens[:4], np.ones(4)).status.startswith("failed: 4 rows, needs 6")
     assert fit_joint_law(runs[:4], size[:4], tokens[:4], np.ones(4)).at_tokens(1e6).status.startswith("failed")
 
 

@@ -77,8 +77,7 @@ def test_noise_is_no_law():
     assert sum(status.startswith("ok") for status in statuses) <= 2
     few = fit_task_law(SIZES, [0, 0, 0, 0, 3, 9], ATTEMPTS)
     assert few.status == "failed: 2 sizes with a pass, needs 3" and not few.predict(1e6).ok
-    with pytest.raises(ValueError, match="passes"):
-        fit_task_law(SIZES, np.full(6, 11), 10)
+    assert fit_task_law(SIZES, np.full(6, 11), 10).status.startswith("failed: num_parameters, passes, attempts")
 
 
 def test_bend_is_found_where_planted_only():

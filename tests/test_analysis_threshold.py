@@ -22,7 +22,7 @@ def test_eta_coverage_over_runs(shape, exponent):
     etas = []
     for seed in range(40):
         rows = _rows(seed, exponent=exponent)
-        etas.append(fit_hinge(*rows, 0.25, 500, shape=shape, num_replicates=200, seed=seed).eta)
+        etas.append(fit_hinge(*rows, 0.25, 500, shape=shape, num_replicates=200, seed=seed, is_shape_known=True).eta)
     assert all(eta.status == "ok" for eta in etas)
     assert np.mean([eta.low <= 2.0 <= eta.high for eta in etas]) >= 0.85
     assert abs(np.mean([eta.estimate for eta in etas]) - 2.0) < 0.03
@@ -31,7 +31,8 @@ def test_eta_coverage_over_runs(shape, exponent):
 
 
 def test_one_run_uses_items_and_says_so():
-    fits = [fit_hinge(*_rows(s, 1, spread=0.0), 0.25, 500, shape="hinge_linear", num_replicates=200, seed=s).eta for s in range(40)]
+    fits = [fit_hinge(*_rows(s, 1, spread=0.0), 0.25, 500, shape="hinge_linear", num_replicates=200, seed=s, is_shape_known=True).eta
+            for s in range(40)]
     assert all(fit.status == "ok: one run, interval over items" for fit in fits)
     assert np.mean([fit.low <= 2.0 <= fit.high for fit in fits]) >= 0.85
 
@@ -80,5 +81,38 @@ def test_comparison_refuses_noise_and_counts_clusters():
 def test_user_errors():
     with pytest.raises(ValueError, match="no hinge"):
         fit_hinge([0], [1.0], [1.0], 0.0, shape="logistic")
-    with pytest.raises(ValueError, match="nan"):
-        fit_hinge([0, 1], [1.0, np.nan], [1.0, 1.0], 0.0)
+    assert fit_hinge([0, 1, 2, 3], [1.0, np.nan, 2.0, 3.0], [1.0, 1.0, 0.0, 0.0], 0.0).status == "failed: loss_nats is nan in row 1; drop such rows first"
+
+
+def test_an_open_shape_widens_the_interval():
+    for seed in range(5):
+        known, opened = (fit_hinge(*_rows(seed, exponent=1.5), 0.25, 500, num_replicates=200, seed=seed, is_shape_known=flag).eta
+                         for flag in (True, False))
+        assert opened.ok and opened.estimate == known.estimate
+        assert opened.low <= min(known.low, 2.0) and opened.high >= max(known.high, 2.0)
+
+
+@pytest.mark.parametrize("curve", [lambda loss: 0.25 + 0.6 / (1 + np.exp((loss - 2.2) / 0.6)), lambda loss: 0.25 + 0.15 * (4.6 - loss)])
+def test_a_curve_smooth_from_the_start_has_no_threshold(curve):
+    rng = np.random.default_rng(1)
+    runs, loss = np.arange(225) % 9, 1 + 3.5 * rng.beta(1, 2.5, size=225)
+    fit = fit_hinge(runs, loss, rng.binomial(500, curve(loss)) / 500, 0.25, 500, num_replicates=50)
+    assert fit.status.startswith("not identified") and np.isnan([fit.eta.low, fit.eta.high]).all()
+    tight = fit_hinge(runs, loss, rng.binomial(500, curve(loss)) / 500, 0.25, 500, num_replicates=50, is_shape_known=True).eta
+    assert not tight.ok or tight.high - tight.low > 0
+
+
+def test_a_rising_power_law_gets_no_tight_threshold():
+    rng = np.random.default_rng(0)
+    runs, loss = np.arange(225) % 9, 1 + 3.5 * rng.beta(1, 2.5, size=225)
+    value = rng.binomial(500, 0.25 + 0.5 * loss**-3.0) / 500
+    known, opened = (fit_hinge(runs, loss, value, 0.25, 500, num_replicates=100, is_shape_known=flag).eta for flag in (True, False))
+    assert not opened.ok or opened.high - opened.low > 2 * (known.high - known.low)
+
+
+def test_no_interval_is_narrower_than_the_checkpoints():
+    loss = np.array([4.0, 3.5, 3.0, 2.5, 2.0, 1.5, 1.0])
+    value = np.array([0.25, 0.25, 0.25, 0.25, 0.45, 0.7, 0.95])
+    for flag in (True, False):
+        eta = fit_hinge(np.zeros(7), loss, value, 0.25, 20_000, shape="hinge_linear", num_replicates=200, is_shape_known=flag).eta
+        assert eta.ok and eta.low <= 2.0 and eta.high >= 2.5

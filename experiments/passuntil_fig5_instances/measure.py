@@ -65,7 +65,7 @@ def item_law_r2(counts: ItemCounts) -> Estimate:
     if len(shares) < MIN_ITEMS:
         return failed(f"{len(shares)} items have F at {MIN_LAW_CELLS} sizes, needs {MIN_ITEMS}")
     median = bootstrap_items(np.median, np.array(shares), num_replicates=NUM_REPLICATES)
-    return Estimate(median.estimate, median.low, median.high, f"ok: {len(shares)} of {len(counts.f)} items, {_share_defined(counts)}")
+    return median.noted(f"{len(shares)} of {len(counts.f)} items, {_share_defined(counts)}")
 
 
 def _share_defined(counts: ItemCounts) -> str:
@@ -81,7 +81,7 @@ def exponent_spread(law: InstanceLawFit) -> Estimate:
         return float(np.sqrt(np.mean((alpha - alpha.mean()) ** 2 + variance)) / alpha.mean())
 
     estimate = bootstrap_items(spread, law.theta[:, 1], law.covariance[:, 1, 1], num_replicates=NUM_REPLICATES)
-    return Estimate(estimate.estimate, estimate.low, estimate.high, f"ok: {len(law.theta)} items, {law.num_without_pass} without a pass")
+    return estimate.noted(f"{len(law.theta)} items, {law.num_without_pass} without a pass")
 
 
 def loss_rank(counts: ItemCounts) -> Estimate:
@@ -107,7 +107,7 @@ def loss_rank(counts: ItemCounts) -> Estimate:
     places = [np.column_stack([np.where(np.isfinite(column), np.unique(column, return_inverse=True)[1], -1) for column in values[:, used].T])
               for values in (f, loss)]
     estimate = bootstrap_items(mean_rank, *places, num_replicates=NUM_REPLICATES)
-    return Estimate(estimate.estimate, estimate.low, estimate.high, f"ok: {len(used)} of {len(counts.runs)} runs, {_share_defined(counts)}")
+    return estimate.noted(f"{len(used)} of {len(counts.runs)} runs, {_share_defined(counts)}")
 
 
 def mid_ranks(places: np.ndarray) -> np.ndarray:

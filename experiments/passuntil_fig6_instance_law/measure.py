@@ -113,7 +113,7 @@ def error_ratio(own: pd.DataFrame, assisted: pd.DataFrame) -> Estimate:
     if len(squares) < MIN_ITEMS:
         return failed(f"{len(squares)} items have F at the held-out sizes, needs {MIN_ITEMS}")
     estimate = bootstrap_items(lambda a, b: float(np.sqrt(a.sum() / b.sum())), squares.assisted.to_numpy(), squares.own.to_numpy())
-    return Estimate(estimate.estimate, estimate.low, estimate.high, f"ok: {len(squares)} of {own.item_id.nunique()} items")
+    return estimate.noted(f"{len(squares)} of {own.item_id.nunique()} items")
 
 
 def mean_deviation(table: pd.DataFrame) -> Estimate:
