@@ -139,8 +139,9 @@ def _with_shape(fit: HingeFit, runs, loss_nats, rise, variance, num_replicates, 
     low, high = min(end[0] for end in ends), max(end[1] for end in ends)
     if evidence.advantage >= CLEARLY_BETTER:
         return replace(fit.eta, low=low, high=high)
+    how = "better" if evidence.advantage < -CLEARLY_BETTER else "as well"
     low, high = min(low, evidence.departure), max(high, evidence.departure)
-    return replace(fit.eta, low=low, high=high).noted(f"a smooth curve ({evidence.rival}) does as well")
+    return replace(fit.eta, low=low, high=high).noted(f"a smooth curve ({evidence.rival}) does {how}")
 
 
 def _search(shape, eta, runs, loss, rise, variance, num_replicates, seed):

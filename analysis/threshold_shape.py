@@ -2,13 +2,14 @@
 
 A hinge fitted to a curve that rises smoothly from the start has an eta too, with a tight interval that means nothing: four hinges put the
 eta of one smooth public curve up to 1.2 nats apart, each with an interval of 0.2. So all shapes are fitted to the same rows by weighted
-least squares on their grids (fast, and the same weights for all) and ranked by quasi-AICc as in `compare_shapes`, whose maximum-likelihood
-fits are the ones to quote a difference from.
+least squares (fast, and the same weights for all) and ranked by quasi-AICc as in `compare_shapes`, whose maximum-likelihood fits are the
+ones to quote a difference from.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import optimize
 
 from analysis.curves import SHAPES, eta_candidates
 
@@ -38,7 +39,7 @@ class ShapeEvidence:
 
 def weigh_shapes(runs: np.ndarray, loss_nats: np.ndarray, rise: np.ndarray, variance: np.ndarray) -> ShapeEvidence:
     """Fit every shape to rows [n] (rise: value minus chance; variance of each row) and say which hinges the rows support."""
-    fits = {name: _grid_fit(name, loss_nats, rise, variance) for name in SHAPES if name != "constant"}
+    fits = {name: _fit(name, loss_nats, rise, variance) for name in SHAPES if name != "constant"}
     squares = {name: float(np.sum((rise - fitted) ** 2 / variance)) for name, fitted in fits.items()}
     closest = min(squares, key=squares.get)
     residual = (rise - fits[closest]) / np.sqrt(variance)
@@ -61,20 +62,30 @@ def weigh_shapes(runs: np.ndarray, loss_nats: np.ndarray, rise: np.ndarray, vari
     return ShapeEvidence(supported, scores[rival] - scores[ranked[0]], rival, departure, is_flat_first)
 
 
-def _grid_fit(name: str, loss: np.ndarray, rise: np.ndarray, variance: np.ndarray) -> np.ndarray:
-    """The best curve [n] of one shape on its grid of theta, amplitude at least 0, in blocks of bounded memory."""
-    theta = SHAPES[name].grid(eta_candidates(loss, 80), float(np.ptp(loss)))
-    weight, best, fitted = 1 / variance, -1.0, np.zeros(len(rise))
-    for block in np.array_split(theta, max(1, theta.shape[0] * len(loss) // MAX_CELLS + 1)):
-        basis = SHAPES[name].basis(loss, block)
-        along, square = basis @ (weight * rise), basis**2 @ weight
-        with np.errstate(divide="ignore", invalid="ignore"):
-            gain = np.where((along > 0) & (square > 0), along**2 / square, 0.0)
-        place = int(np.argmax(gain))
-        if gain[place] > best:
-            best = float(gain[place])
-            fitted = basis[place] * (max(along[place], 0.0) / square[place] if square[place] > 0 else 0.0)
-    return fitted
+def _fit(name: str, loss: np.ndarray, rise: np.ndarray, variance: np.ndarray) -> np.ndarray:
+    """The best curve [n] of one shape, amplitude at least 0: the best point of its grid (in blocks of bounded memory), then a simplex, for
+    many exact rows tell a shape from the nearest point of its own grid."""
+    form, weight = SHAPES[name], 1 / variance
+
+    def gain(theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """By how much each curve lowers the weighted sum of squares [K], its amplitude [K] and its basis [K, n]."""
+        basis = form.basis(loss, theta)
+        along, square = np.maximum(basis @ (weight * rise), 0.0), basis**2 @ weight
+        amplitude = np.divide(along, square, out=np.zeros_like(along), where=square > 0)
+        return along * amplitude, amplitude, basis
+
+    grid = form.grid(eta_candidates(loss, 80), float(np.ptp(loss)))
+    best, start = -1.0, grid[0]
+    for block in np.array_split(grid, len(grid) * len(loss) // MAX_CELLS + 1):
+        gains = gain(block)[0]
+        if gains.max() > best:
+            best, start = float(gains.max()), block[np.argmax(gains)]
+    bounds = form.bounds(float(loss.min()), float(loss.max()))
+    start = np.clip(start, *np.transpose(bounds))
+    end = optimize.minimize(lambda theta: -gain(theta[None])[0][0], start, method="Nelder-Mead", bounds=bounds,
+                            options={"maxiter": 400, "xatol": 1e-5, "fatol": 1e-4})
+    _, amplitude, basis = gain(end.x[None])
+    return amplitude[0] * basis[0]
 
 
 def _departure(loss: np.ndarray, fitted: np.ndarray) -> float:

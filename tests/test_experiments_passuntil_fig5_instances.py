@@ -71,6 +71,17 @@ def test_statistics_say_how_many_cells_they_rest_on(tmp_path, monkeypatch, name)
     assert "F defined in" in Statistics(paths.results_csv(instances.STEM)).row("emoji_movie", name).status
 
 
+def test_a_run_whose_items_all_tie_is_left_out(tmp_path, monkeypatch):
+    passes = pass_table(PassPlant(**STRONG), ("emoji_movie",))
+    whole = Statistics(measured(tmp_path / "whole", monkeypatch, passes).results_csv(instances.STEM)).row("emoji_movie", "loss_rank")
+    run = passes.run.unique()[-1]
+    tied = passes.assign(answer_log_likelihood=passes.answer_log_likelihood.where(passes.run != run, -1.0))
+    row = Statistics(measured(tmp_path / "tied", monkeypatch, tied).results_csv(instances.STEM)).row("emoji_movie", "loss_rank")
+    num_runs = passes.run.nunique()
+    assert whole.status.startswith(f"ok: {num_runs} of {num_runs} runs") and row.status.startswith(f"ok: {num_runs - 1} of {num_runs} runs")
+    assert abs(row.value - whole.value) < 0.1 and row.low < row.value < row.high
+
+
 def test_mid_ranks_are_those_of_scipy():
     places = np.random.default_rng(0).integers(0, 9, 60)
     np.testing.assert_array_equal(instances.mid_ranks(places), stats.rankdata(places))

@@ -85,7 +85,8 @@ def exponent_spread(law: InstanceLawFit) -> Estimate:
 
 
 def loss_rank(counts: ItemCounts) -> Estimate:
-    """Rank correlation over items of the answer's loss and F, mean over the runs with MIN_ITEMS items where F is defined; interval over items."""
+    """Rank correlation over items of the answer's loss and F, mean over the runs with MIN_ITEMS items where F is defined
+    and not all tied; interval over items."""
     f, loss = counts.f, counts.answer_loss
     used = np.flatnonzero(np.isfinite(f).sum(axis=0) >= MIN_ITEMS)
     if not len(used):
@@ -99,7 +100,8 @@ def loss_rank(counts: ItemCounts) -> Estimate:
                 ranks = np.stack([mid_ranks(one[seen]), mid_ranks(other[seen])])
                 ranks -= ranks.mean(axis=1, keepdims=True)
                 products = ranks @ ranks.T
-                with np.errstate(invalid="ignore"):
+                # A run whose items all tie in F or in loss has no order to compare: it is left out, not the mean over the others.
+                if products[0, 0] > 0 and products[1, 1] > 0:
                     found.append(products[0, 1] / np.sqrt(products[0, 0] * products[1, 1]))
         return float(np.mean(found)) if found else np.nan
 
@@ -107,7 +109,8 @@ def loss_rank(counts: ItemCounts) -> Estimate:
     places = [np.column_stack([np.where(np.isfinite(column), np.unique(column, return_inverse=True)[1], -1) for column in values[:, used].T])
               for values in (f, loss)]
     estimate = bootstrap_items(mean_rank, *places, num_replicates=NUM_REPLICATES)
-    return estimate.noted(f"{len(used)} of {len(counts.runs)} runs, {_share_defined(counts)}")
+    ordered = sum(np.ptp(one[one >= 0]) > 0 and np.ptp(other[one >= 0]) > 0 for one, other in zip(places[0].T, places[1].T))
+    return estimate.noted(f"{ordered} of {len(counts.runs)} runs, {_share_defined(counts)}")
 
 
 def mid_ranks(places: np.ndarray) -> np.ndarray:
