@@ -11,7 +11,7 @@ Every function takes `draw` (uniform floats in [0, 1), e.g. random.Random(seed).
 import re
 from bisect import bisect
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 from itertools import accumulate
 
 from corpus.lexicon import Language
@@ -26,7 +26,7 @@ SCRIPT_SHIFT = 1.0  # Zipf-Mandelbrot shift of the trades in stories: the first 
 CODE_NAMES = tuple(f" {letter}" for letter in "ijkmnpqrstuvwxyz")
 
 
-@lru_cache(maxsize=None)
+@cache
 def _parts(pattern: str) -> tuple[str | int, ...]:
     cut = re.split(r"\{(\d)\}", pattern)
     return tuple(int(part) if i % 2 else part for i, part in enumerate(cut) if part)
@@ -150,7 +150,7 @@ def story(draw: Draw, world: World, language: Language, split: str = TRAIN) -> l
     return pieces
 
 
-@lru_cache(maxsize=None)
+@cache
 def _script_weights(num_scripts: int) -> tuple[float, ...]:
     weights = [1.0 / (rank + SCRIPT_SHIFT) for rank in range(num_scripts)]
     return tuple(accumulate(weight / sum(weights) for weight in weights))
