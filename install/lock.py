@@ -22,7 +22,6 @@ from pathlib import Path
 from packaging import tags
 from packaging.markers import Marker
 from packaging.utils import parse_wheel_filename
-from uv import find_uv_bin
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK, CPU_WHEELS = ROOT / "constraints.txt", ROOT / "install/torch_cpu_wheels.txt"
@@ -144,8 +143,10 @@ def entries(exported: str, locked: dict) -> dict[str, list[str]]:
     return found
 
 
-def uv(folder: str, *arguments: str) -> str:
+def run_uv(folder: str, *arguments: str) -> str:
     """What uv prints; SystemExit with its words where it fails."""
+    from uv import find_uv_bin  # here, so that what needs no network needs no uv either
+
     done = subprocess.run([find_uv_bin(), "--quiet", *arguments], cwd=folder, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"uv {arguments[0]}: pyproject.toml's ranges cannot be met\n{done.stderr}")
@@ -165,11 +166,11 @@ def resolve(kept: dict[str, str]) -> dict[str, list[str]]:
         place.write_text(project, encoding="utf-8")
         chosen.write_text("".join(f"{name}=={version}\n" for name, version in kept.items()), encoding="utf-8")
         oldest = re.search(r"\d+\.\d+", python)[0]
-        uv(folder, "pip", "compile", "--universal", "--no-annotate", "--python-version", oldest, "pyproject.toml", "-o", "chosen.txt")
+        run_uv(folder, "pip", "compile", "--universal", "--no-annotate", "--python-version", oldest, "pyproject.toml", "-o", "chosen.txt")
         versions = pins(chosen.read_text(encoding="utf-8"))
         place.write_text(f"{project}constraint-dependencies = {[f'{name}=={version}' for name, version in versions.items()]}\n", encoding="utf-8")
-        uv(folder, "lock")
-        exported = uv(folder, "export", "--frozen", "--no-emit-project", "--no-header")
+        run_uv(folder, "lock")
+        exported = run_uv(folder, "export", "--frozen", "--no-emit-project", "--no-header")
         return entries(exported, tomllib.loads(Path(folder, "uv.lock").read_text(encoding="utf-8")))
 
 
@@ -180,7 +181,11 @@ def present_pins() -> dict[str, str]:
 
 def write_list(path: Path, lines: list[str]) -> None:
     """A list with its title and the two digests."""
-    title = [f"# {TITLES[path]}", "# Made by `python install/lock.py`, never by hand: pyproject.toml holds the ranges.", f"# from {inputs_digest()} lines {digest(lines)}"]
+    title = [
+        f"# {TITLES[path]}",
+        "# Made by `python install/lock.py`, never by hand: pyproject.toml holds the ranges.",
+        f"# from {inputs_digest()} lines {digest(lines)}",
+    ]
     path.write_text("\n".join([*title, *lines, ""]), encoding="utf-8", newline="\n")
 
 

@@ -40,9 +40,10 @@ def version_refusal(pyproject, version, executable):
     oldest, too_new = supported_versions(pyproject)
     if oldest <= tuple(version[:2]) < too_new:
         return ""
-    return "Python {} ({}) will not do: this needs 3.{} to 3.{}; run `make setup PYTHON=python3.{}`, or install python3 and python3-venv from Debian 12 or 13".format(
-        ".".join(map(str, version[:3])), executable, oldest[1], too_new[1] - 1, oldest[1]
-    )
+    return (
+        "Python {} ({}) will not do: this needs 3.{} to 3.{}; name another, as in `make setup PYTHON=python3.{}` "
+        "(Debian 12 and 13: apt-get install python3 python3-venv)"
+    ).format(".".join(map(str, version[:3])), executable, oldest[1], too_new[1] - 1, oldest[1])
 
 
 def platform_refusal(system, machine, libc, macos):
