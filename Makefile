@@ -3,20 +3,17 @@ PYTHON ?= python3
 DEFAULT := $(shell sed -n 's/^profile: *//p' params.yaml)
 PROFILE ?= $(DEFAULT)
 PIPELINE = $(if $(filter $(DEFAULT),$(PROFILE)),dvc.yaml,profiles/$(PROFILE)/dvc.yaml)
-CPU_INDEX = https://download.pytorch.org/whl/cpu
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 
 .PHONY: setup reproduce figures verify test bench gpu
 
+# EXTRAS="export gpu" adds optional dependencies of pyproject.toml.
 setup: .venv/installed
+	$(if $(EXTRAS),python install/make_environment.py --extras $(EXTRAS))
 
-# Without a GPU the CPU build of torch does (0.2 GB instead of 3); where its index cannot be reached, the registry's build is taken.
-.venv/installed: pyproject.toml constraints.txt
-	$(PYTHON) -m venv .venv
-	index=; if ! command -v nvidia-smi >/dev/null && $(PYTHON) -c "from urllib.request import urlopen; urlopen('$(CPU_INDEX)/torch/', timeout=5)" 2>/dev/null; \
-	then index="--extra-index-url $(CPU_INDEX)"; fi; .venv/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt $$index torch
-	.venv/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt '.[dev]'
+.venv/installed: pyproject.toml constraints.txt $(wildcard install/constraints-*.txt)
+	$(PYTHON) install/make_environment.py
 	touch $@
 
 reproduce: setup

@@ -168,7 +168,8 @@ def machine() -> dict:
     """What the numbers were taken on, and how busy it was."""
     import torch
 
-    model = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo", encoding="utf-8") if line.startswith("model name")), platform.machine())
+    listed = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines() if Path("/proc/cpuinfo").exists() else []  # Linux alone has it
+    model = next((line.split(":", 1)[1].strip() for line in listed if line.startswith("model name")), platform.machine())
     return {"cpu": model, "cores": os.cpu_count(), "capability": torch.backends.cpu.get_cpu_capability(), "torch": torch.__version__,
             "load_before": round(os.getloadavg()[0], 2)}  # fmt: skip
 

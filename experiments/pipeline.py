@@ -21,6 +21,7 @@ from pathlib import Path
 
 import yaml
 
+from experiments.machine import num_cores
 from experiments.pipeline_stages import all_stages, experiment_stems, tables_read
 from experiments.profiles import ROOT, Paths, default_profile, load_profile, profile_names, run_command
 
@@ -84,7 +85,7 @@ def make_figures(profiles: list[str]) -> None:
     stages = {(profile, stem): commands for profile in profiles for stem, commands in _measured_stages(profile).items()}
     # Processes, not threads: matplotlib is not thread-safe. Each imports its libraries once for all its stages. The last
     # ones, those of paper P, come first: they take longest.
-    with ProcessPoolExecutor(len(os.sched_getaffinity(0)), mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(num_cores(), mp_context=get_context("spawn")) as pool:
         places = list(reversed(stages))
         failed = [place for place, worked in zip(places, pool.map(run_commands, [stages[place] for place in places]), strict=True) if not worked]
         if failed:

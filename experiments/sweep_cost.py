@@ -4,7 +4,6 @@ Core-seconds come from the profile's table of tokens per second, scaled by a sho
 workers at once, so that shared caches and busy neighbours count. The probe also says how much memory a worker takes.
 """
 
-import resource
 import shutil
 import tempfile
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from experiments.machine import peak_megabytes
 from experiments.profiles import Profile
 from experiments.sweep_plan import Run
 from experiments.sweep_pool import Job, run_jobs
@@ -66,7 +66,7 @@ def probe_run(payload: tuple[Profile, Run], report: Callable[[float], None], slo
     with tempfile.TemporaryDirectory() as folder:
         train(run.model, config, lambda _: repeat(tokens), folder, "probe", lambda _: clock.append(time.perf_counter()))
     speed = PROBE_STEPS * config.tokens_per_step / (clock[-1] - clock[PROBE_WARMUP_STEPS - 1])
-    return f"{speed!r} {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024!r}"  # Linux counts in KiB
+    return f"{speed!r} {peak_megabytes()!r}"
 
 
 def probe_machine(profile: Profile, runs: list[Run], num_workers: int, preload: tuple[str, ...]) -> Machine:

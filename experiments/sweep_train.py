@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from experiments.machine import num_cores
 from experiments.profiles import Paths, Profile
 from experiments.sweep_behaviour import has_changed, remember
 from experiments.sweep_data import Data
@@ -232,4 +233,4 @@ def num_workers(profile: Profile) -> int:
     import torch
 
     gpus = torch.cuda.device_count()
-    return gpus * profile.sweep.workers_per_gpu if gpus else len(os.sched_getaffinity(0))
+    return gpus * profile.sweep.workers_per_gpu if gpus else num_cores()

@@ -1,11 +1,11 @@
 """The estimate before the start: core-seconds by the table, scaled by a real probe, and no start without disk."""
 
-import os
 import shutil
 
 import pytest
 import torch
 
+from experiments.machine import num_cores
 from experiments.profiles import load_profile
 from experiments.sweep_cost import Machine, checkpoint_bytes, describe_training, evaluate_seconds, longest_chain, probe_machine, require_disk, train_seconds
 from experiments.sweep_train import num_workers
@@ -68,4 +68,4 @@ def test_probe_measures_this_machine(ladder):
 
 def test_one_worker_per_core():
     profile = load_profile("smoke")
-    assert num_workers(profile) == (torch.cuda.device_count() * profile.sweep.workers_per_gpu or len(os.sched_getaffinity(0)))
+    assert num_workers(profile) == (torch.cuda.device_count() * profile.sweep.workers_per_gpu or num_cores())
