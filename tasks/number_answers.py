@@ -1,20 +1,25 @@
 """Which number a text gives as its answer, and when two answers are the same number: GSM8K and its translations.
 
-Which number counts, by the first rule that applies (1 is the strict match of lm-evaluation-harness, 4 its flexible one, 3 that of MATH):
+Which number counts, by the first rule that applies (1 is the strict match of lm-evaluation-harness, 4 its flexible one,
+3 that of MATH):
   1. the number behind the first `####` that a number follows directly; an equation there counts by its right side,
   2. the number directly behind the last "answer is" or "Answer:" (or their Chinese forms),
   3. the content of the last \\boxed{...}, which must be one number,
   4. the last number of the text.
-Where the place that counts holds only a part of a number (12:30, 3.1.2, 1,00, 5-10), there is no answer. A unit behind the number does not count.
+Where the place that counts holds only a part of a number (12:30, 3.1.2, 1,00, 5-10), there is no answer. A unit behind
+the number does not count.
 """
 
 import re
 
 from tasks.number_text import Found, Number, find_numbers, plain
 
+MAX_LINE = 200  # characters behind a mark in which its number is looked for
 _MARK = re.compile(r"""
-    \banswer(?:\s(?:to|of|for)\s[^.\n]{1,80}?)?\s*(?:(?:is|was|are|equals|would\sbe)\b\s*:?|[:=]) (?:\s*(?:about|approximately|simply|just|exactly|therefore|thus)\b)?
-  | \u7b54\u6848(?:\s*[\u662f\u4e3a:=]|\s*\u5e94\u4e3a|\s*\u5e94\u8be5\u662f|\s*\u7b49\u4e8e)+ (?:\s*(?:\u5927\u7ea6|\u7ea6|\u5171|\u5c31\u662f))?
+    \banswer(?:\s(?:to|of|for)\s[^.\n]{1,80}?)?\s*(?:(?:is|was|are|equals|would\sbe)\b\s*:?|[:=])
+      (?:\s*(?:about|approximately|simply|just|exactly|therefore|thus)\b)?
+  | \u7b54\u6848(?:\s*(?:[\u662f\u4e3a:=]|\u5e94\u4e3a|\u5e94\u8be5\u662f|\u7b49\u4e8e))+
+      (?:\s*(?:\u5927\u7ea6|\u7ea6|\u5171|\u5c31\u662f))?
   | (?:^|(?<=[\s\u3002]))\u7b54\s?:
     """, re.VERBOSE | re.IGNORECASE)
 # What may stand between a mark and its number: an unknown that is solved for, opening brackets.
@@ -23,7 +28,7 @@ _OPERATION = re.compile(r"\s*[+*\u00d7\u00f7/x-]\s*[($]?\s*[\d.(]")
 
 
 def extract_number(text: str) -> str:
-    """The answer of a text as a plain number ("1200", "-3.5", "1/3", "25%"), which `same_number` compares; empty where there is none."""
+    """The answer of a text as a plain number ("1200", "-3.5", "1/3", "25%"), for `same_number`; empty where none."""
     number = read_number(text)
     return "" if number is None else _written(number)
 
@@ -55,7 +60,8 @@ def read_number(text: str) -> Number | None:
 
 
 def _directly_behind(text: str) -> Found | None:
-    """What stands at the beginning of `text` where that begins with digits, be it a number or not; of an equation its right side."""
+    """What `text` begins with where that is digits, be it a number or not; of an equation its right side."""
+    text = text[:MAX_LINE]
     line = text.lstrip().partition("\n")[0]
     if "\n" in text[: len(text) - len(text.lstrip())]:
         line = line.removeprefix("- ")  # on a line of its own this is the mark of a list
@@ -70,7 +76,7 @@ def _directly_behind(text: str) -> Found | None:
 
 
 def _last_boxed(text: str) -> str | None:
-    """What stands between the braces of the last \\boxed, other braces inside; None where there is none or it does not close."""
+    """What stands between the braces of the last \\boxed, other braces inside; None where there is none."""
     start = max(text.rfind("\\boxed"), text.rfind("\\fbox"))
     opening = text.find("{", start)
     if start < 0 or opening < 0:

@@ -15,8 +15,9 @@ from pathlib import Path
 from tasks.base import AliasedItem, Item, Task
 from tasks.number_answers import extract_number, same_number
 from tasks.real_rows import CHINESE_WORKED, LETTERS, Row, read_file, read_row
-from tasks.text_answers import same_text
+from tasks.text_answers import normalise, same_text
 
+__all__ = ["FILES", "FORMS", "SOURCES", "Form", "Loaded", "Source", "load_files", "load_hub", "make_loaded", "normalise"]
 Requests = tuple[tuple[str, str], ...]
 
 

@@ -1,6 +1,8 @@
-"""Text files that somebody else wrote, read whole: one line of error that names the file, the place in it and the remedy.
+"""Text files that somebody else wrote, read whole: an error is one line that names the file, the place in it and the
+remedy.
 
-Lines end at \\n (or \\r\\n) and nowhere else: str.splitlines also cuts at U+2028, U+0085, \\x0b and more, which stand inside texts of published sets.
+Lines end at \\n (or \\r\\n) and nowhere else: str.splitlines also cuts at U+2028, U+0085, \\x0b and more, which stand
+inside texts of published sets.
 """
 
 import csv
@@ -15,9 +17,10 @@ MAX_FIELD_CHARACTERS = 2**31 - 1  # the csv module's own limit of 131,072 is sho
 
 
 def read_text(path: Path, remedy: str, holds: str = "rows") -> str:
-    """The text of a UTF-8 file, gzipped where its name ends in .gz, without a byte order mark; `holds` names what an empty one lacks.
+    """The text of a UTF-8 file without its byte order mark, gzipped where the name ends in .gz; `holds` names its rows.
 
-    ValueError in one line naming the file and `remedy` where it is absent, a folder, not to be opened, damaged, empty or of another encoding."""
+    ValueError in one line naming the file and `remedy` where it is absent, a folder, not to be opened, damaged, empty
+    or of another encoding."""
     if path.is_dir():
         raise ValueError(f"{path}: is a folder, not a file; {remedy}")
     try:
@@ -33,7 +36,8 @@ def read_text(path: Path, remedy: str, holds: str = "rows") -> str:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: not readable as UTF-8 (byte {error.start} is {data[error.start]:#04x}); {remedy}") from error
+        place = f"byte {error.start} is {data[error.start]:#04x}"
+        raise ValueError(f"{path}: not readable as UTF-8 ({place}); {remedy}") from error
     if not text.strip():
         raise ValueError(f"{path}: holds no {holds}; {remedy}")
     return text
