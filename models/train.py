@@ -213,10 +213,10 @@ def _read_state(path: Path) -> tuple[dict[str, torch.Tensor], dict, dict]:
     tensors, header = checkpoint.read_tensors(path)
     if header.get("format") != STATE_FORMAT:
         raise ValueError(f"{path}: no training state of this project; delete it and rerun")
-    identity, counters = (checkpoint.header_field(path, header, field, dict) for field in ("identity", "counters"))
-    for field, found, wanted in (("identity", identity, IDENTITY_FIELDS), ("counters", counters, vars(_Counters()))):
+    identity, counters = (checkpoint.header_field(path, header, name, dict) for name in ("identity", "counters"))
+    for part, found, wanted in (("identity", identity, IDENTITY_FIELDS), ("counters", counters, vars(_Counters()))):
         if absent := sorted(set(wanted) ^ set(found)):
-            raise ValueError(f"{path}: header field {field} does not hold {absent[0]} or holds it in excess; delete the file to start afresh")
+            raise ValueError(f"{path}: header field {part}: {absent[0]} is missing or unknown; delete the file to start afresh")
     for name, value in vars(_Counters()).items():
         if not isinstance(counters[name], (int, float) if isinstance(value, float) else type(value)) or isinstance(counters[name], bool):
             raise ValueError(f"{path}: header field counters: {name} is {counters[name]!r}; delete the file to start afresh")

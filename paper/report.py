@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from experiments.plotting import markdown_table, number
-from experiments.profiles import Paths, default_profile, run_command
+from experiments.profiles import Paths, add_profile_option, load_profile, run_command
 from paper.claims import PAPERS, load_claims
 from paper.verdict_table import counts, short, verdict_table
 from paper.verdicts import NOT_MEASURED, Statistics
@@ -118,13 +118,13 @@ def write_readme(paths: Paths, papers: Sequence[str] = PAPERS) -> Path:
 
 def main(arguments: argparse.Namespace) -> None:
     """Write the report of a profile."""
-    paths = Paths(arguments.profile)
+    paths = Paths(load_profile(arguments.profile).name)
     for path in [*write_report(paths), *([write_readme(paths, arguments.readme)] if arguments.readme else [])]:
         print(path.relative_to(paths.root))
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--profile", default=default_profile(), help="name of a file in profiles/ (default: %(default)s)")
+    add_profile_option(parser)
     parser.add_argument("--readme", action="append", choices=PAPERS, help="put this paper's verdict table into README.md too; may be given again")
     run_command(main, parser)
