@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import yaml
 
-from tasks.text_files import csv_rows, read_text
+from tasks.text_files import csv_rows, parse_json, read_text
 
 
 def read_csv(path: Path, remedy: str, **options) -> pd.DataFrame:
@@ -56,6 +56,18 @@ def read_yaml(path: Path, shown: str, remedy: str) -> dict:
     return content
 
 
+def read_json(path: Path, shown: str, remedy: str, kind: type = dict):
+    """A JSON file with an object (or, by `kind`, a list of objects) at its top. ValueError for anything else."""
+    try:
+        content = parse_json(read_text(path, remedy, "fields"))
+    except ValueError as error:
+        reason = str(error).replace(str(path), shown)
+        raise ValueError(reason if reason.startswith(shown) else f"{shown}: damaged ({reason}); {remedy}") from None
+    if not isinstance(content, kind) or kind is list and not all(isinstance(row, dict) for row in content):
+        raise ValueError(f"{shown}: damaged (holds no {'list of objects' if kind is list else 'object'}); {remedy}")
+    return content
+
+
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file beside its place and rename it, so that an older one stays until the new one is whole.
 
@@ -75,9 +87,7 @@ class _OnceLoader(yaml.SafeLoader):
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         """The mapping of a node."""
-        seen: set = set()
-        for key, _ in node.value:
-            if key.tag != "tag:yaml.org,2002:merge" and key.value in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"field {key.value} stands twice", key.start_mark)
-            seen.add(key.value if isinstance(key.value, str) else id(key))
+        names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.value != "<<"]
+        if twice := sorted(name for name in set(names) if names.count(name) > 1):
+            raise yaml.constructor.ConstructorError(None, None, f"field {twice[0]} stands twice", node.start_mark)
         return super().construct_mapping(node, deep)
