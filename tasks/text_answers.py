@@ -32,7 +32,7 @@ def normalise(text: str) -> str:
     visible = "".join(character for character in text.translate(_DASHES) if unicodedata.category(character) != "Cf")
     composed = unicodedata.normalize("NFKC", _RAISED.sub(" ", visible))
     lowered = unicodedata.normalize("NFKC", composed.casefold()).translate(_DASHES)
-    lowered = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", lowered)
+    lowered = re.sub(r"(?<=\d),(?=\d{3}(?!\d))|(?<=-)\$(?=\.?\d)", "", lowered)
     kept = {place for match in _SIGNS.finditer(lowered) for place in range(*match.span())}
     bare = (" " if _is_mark(character) and place not in kept else character for place, character in enumerate(lowered))
     words = "".join(bare).split()
