@@ -142,9 +142,7 @@ def _empty_model(path: Path, fields: dict, tensors: dict[str, torch.Tensor]) -> 
         config = GPTConfig.from_dict(fields)
     except ValueError as error:
         raise ValueError(f"{path}: header field config does not fit ({error}); {REMEDY}") from error
-    # Shapes first, on a device without memory: a damaged header may ask for a model of any size.
-    with torch.random.fork_rng(devices=[]), torch.device("meta"):
-        own = GPT(config).state_dict() if config.num_layers <= len(tensors) else {}
+    own = _shapes(config) if config.num_layers <= len(tensors) else {}
     for name in sorted(own.keys() | tensors.keys()):
         if name not in own or name not in tensors or own[name].shape != tensors[name].shape:
             raise ValueError(f"{path}: tensor {name} does not fit the config in its header; {REMEDY}")
@@ -153,6 +151,15 @@ def _empty_model(path: Path, fields: dict, tensors: dict[str, torch.Tensor]) -> 
     try:
         with torch.random.fork_rng(devices=[]):
             return GPT(config)
-    except (RuntimeError, MemoryError) as error:  # the position tables, whose length no tensor shows
+    except (RuntimeError, MemoryError) as error:  # its position tables, whose length no tensor shows
         length = config.max_sequence_length
         raise ValueError(f"{path}: header field config: max_sequence_length {length} takes more memory than there is; {REMEDY}") from error
+
+
+def _shapes(config: GPTConfig) -> dict[str, torch.Tensor]:
+    """The weights of a shape on a device without memory: a damaged header may ask for a model of any size. Empty for an absurd one."""
+    try:
+        with torch.random.fork_rng(devices=[]), torch.device("meta"):
+            return GPT(config).state_dict()
+    except RuntimeError:
+        return {}
