@@ -95,6 +95,10 @@ class TokenFile:
 
 
 def _read_header(path: Path) -> tuple[dict, int]:
+    if path.is_dir():
+        raise ValueError(f"{path}: is a folder, not a token file; rebuild it with `python -m corpus`")
+    if not path.exists():
+        raise ValueError(f"{path}: no such file; build it with `python -m corpus`")
     with open(path, "rb") as file:
         head = file.read(12)
         if len(head) < 12 or head[:8] != MAGIC:
@@ -102,7 +106,7 @@ def _read_header(path: Path) -> tuple[dict, int]:
         length = int.from_bytes(head[8:], "little")
         try:
             header = dict(json.loads(file.read(length)).items())  # .items: a list is no header
-        except (ValueError, AttributeError) as error:
+        except (ValueError, AttributeError, RecursionError) as error:
             raise ValueError(f"{path}: header is damaged; rebuild it with `python -m corpus`") from error
     _require_count(path, header, "num_tokens")
     return header, 12 + length

@@ -82,7 +82,7 @@ def load(path: str | Path) -> Tokenizer:
     try:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # tokenizers raises bare Exception for every fault of a file
-        raise ValueError(f"{path}: not a tokenizer file ({error}); rebuild it with `python -m corpus`") from error
+        raise ValueError(f"{path}: not a tokenizer file ({' '.join(str(error).split())}); rebuild it with `python -m corpus`") from error
     if tokenizer.token_to_id(BOS) != BOS_ID:
         raise ValueError(f"{path}: token {BOS!r} does not have id {BOS_ID}: a foreign tokenizer; rebuild it with `python -m corpus`")
     return tokenizer

@@ -57,7 +57,9 @@ def brier_score(log_likelihoods_IC: np.ndarray, answers_I: np.ndarray) -> np.nda
 
 
 def exact_match(predictions: Sequence[str], answers: Sequence[str]) -> np.ndarray:
-    """[I] 1.0 where the extracted answer equals the reference answer, white space at both ends aside, else 0.0."""
+    """[I] 1.0 where the extracted answer equals the reference answer, white space at both ends aside, else 0.0.
+
+    Benchmarks that compare numbers or accept several texts say so themselves (tasks.base.Task.is_right)."""
     if len(predictions) != len(answers):
         raise ValueError(f"exact_match: {len(predictions)} predictions for {len(answers)} answers; give one of each per item")
     return np.array([float(prediction.strip() == answer.strip()) for prediction, answer in zip(predictions, answers)])

@@ -116,6 +116,6 @@ def _open_table(tokenizer: Tokenizer, items: Sequence[Item], task: Task, context
         "log_likelihoods": [[value] for value in sums.tolist()],
         "num_tokens": [[length] for length in lengths.tolist()],
         "num_bytes": [[len(item.requests[0][1].strip().encode())] for item in items],
-        "correct": metrics.exact_match(predictions, answers),
+        "correct": [float(task.is_right(item, said)) for item, said in zip(items, predictions, strict=True)],
         "answer_log_likelihood": metrics.answer_log_likelihood(sums, lengths),
     })

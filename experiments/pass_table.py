@@ -13,6 +13,8 @@ from analysis.intervals import Estimate
 from analysis.stopping import pooled_pass_rate, unbiased_estimate, unbiased_variance
 from analysis.task_law import effective_counts
 from experiments.profiles import Paths
+from experiments.score_table import RESTORE
+from experiments.table_files import read_csv, read_parquet
 
 LAW_TASKS = ("program_synthesis", "emoji_movie", "date_understanding")  # the tasks of paper P, sec. 5.3: HumanEval, Emoji Movie, Date Understanding
 UICL_TASKS = ("uicl_identity", "uicl_reverse_natural_content", "uicl_reverse_to_natural_content", "uicl_dates", "uicl_dates_unnatural_form",
@@ -33,15 +35,16 @@ def load_pass_rates(path: Path) -> pd.DataFrame:
     """The pass rates of a profile, checked. ValueError in one line for an absent, foreign, empty or damaged table."""
     if not path.exists():
         raise ValueError(f"{path}: not found; run `dvc repro` (or `make reproduce`) for this profile first")
-    try:
-        passes = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{path}: not readable as parquet ({str(error).splitlines()[0]}); restore it with git or `dvc repro`") from error
+    passes = read_parquet(path, RESTORE)
     _check_columns(path, passes, PASS_COLUMNS, ("num_nonembedding_parameters", "loss_nats", "answer_tokens"))
     counted = passes[passes.method.isin(COUNTING_METHODS)]
     wrong = counted[~((counted.passes >= 0) & (counted.passes <= counted.attempts) & (counted.attempts >= 1))]
     if len(wrong):
         raise ValueError(f"{path}: {_place(wrong.iloc[0])} has {wrong.passes.iloc[0]} passes in {wrong.attempts.iloc[0]} attempts; sample that item again")
+    exact = passes[passes.method == "exact"]
+    wrong = exact[~(exact.log_pass_low <= exact.log_pass_high)]
+    if len(wrong):
+        raise ValueError(f"{path}: {_place(wrong.iloc[0])} has no certified bounds of its pass probability; measure that item again")
     twice = passes[passes.duplicated(ROW_KEY)]
     if len(twice):
         raise ValueError(f"{path}: {_place(twice.iloc[0])} stands twice with method {twice.method.iloc[0]}; join the runs' tables again with `dvc repro`")
@@ -52,7 +55,7 @@ def load_series_losses(path: Path) -> pd.DataFrame:
     """The loss of every checkpoint of every series run, checked. ValueError in one line as above."""
     if not path.exists():
         raise ValueError(f"{path}: not found; run `dvc repro` (or `make reproduce`) for this profile first")
-    losses = pd.read_csv(path)
+    losses = read_csv(path, RESTORE)
     _check_columns(path, losses, RUN_COLUMNS, ("num_nonembedding_parameters", "loss_nats", "tokens_seen"))
     return losses
 

@@ -3,6 +3,7 @@
 Object interface only. Nothing here fits or averages: what is drawn stands in a results.csv (its `kind` column is explained in experiments/score_table.py).
 """
 
+import io
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator, PercentFormatter
 
+from experiments.table_files import write_whole
 from tasks import TASKS
 
 DPI = 150
@@ -70,9 +72,10 @@ def grid(figure: Figure, num_rows: int, num_columns: int, **keywords) -> np.ndar
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a PNG whose bytes depend on the picture alone: no date, no software name."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=DPI, metadata={"Software": None})
+    """Write a PNG whose bytes depend on the picture alone: no date, no software name. An older file stays until the new one is whole."""
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=DPI, metadata={"Software": None})
+    write_whole(path, picture.getvalue())
 
 
 def twelve_panels(figure: Figure) -> dict[str, Axes]:

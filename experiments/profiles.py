@@ -12,12 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
 from pydantic import ValidationError
 
+from experiments import table_files
 from experiments.profile_sections import Profile
 
 ROOT = Path(__file__).resolve().parent.parent
+OF_PARAMS = "that of params.yaml"
 ITEMS_PER_TASK = 500  # least length of an item file of paper L's tasks
 FROZEN_MARGIN_TOKENS = 1 << 16  # of a series, beyond the tokens of a run: the token after the last one, and a round number of chunks
 
@@ -33,34 +34,46 @@ def profile_names() -> list[str]:
 
 def headline_papers(profile: str) -> list[str]:
     """The papers whose verdicts README shows from this profile, as params.yaml names them."""
-    return [paper for paper, shown in read_yaml(ROOT / "params.yaml")["headline"].items() if shown == profile]
+    headline = _params().get("headline")
+    if not isinstance(headline, dict):
+        raise ProfileError("params.yaml: field headline is missing or no mapping; write {L: full, P: full, ext: full}")
+    for paper, shown in headline.items():
+        _require_profile(f"headline.{paper}", shown)
+    return [paper for paper, shown in headline.items() if shown == profile]
 
 
 def default_profile() -> str:
-    """The profile of a bare `dvc repro`, as params.yaml names it."""
-    return read_yaml(ROOT / "params.yaml")["profile"]
+    """The profile of a bare `dvc repro`, as params.yaml names it. ProfileError where it names none that there is."""
+    name = _params().get("profile")
+    _require_profile("profile", name)
+    return name
+
+
+def _params() -> dict:
+    return read_yaml(ROOT / "params.yaml")
+
+
+def _require_profile(field: str, name: object) -> None:
+    if name not in profile_names():
+        raise ProfileError(f"params.yaml: field {field} is {name!r}, no such profile; choose one of {', '.join(profile_names())}")
 
 
 def read_yaml(path: Path) -> dict:
     """A yaml file with a mapping at its top; ProfileError for anything else."""
     shown = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+    if not path.exists():
+        raise ProfileError(f"{shown}: no such profile; choose one of {', '.join(profile_names())}")
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ProfileError(f"{shown}: no such profile; choose one of {', '.join(profile_names())}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ProfileError(f"{shown}: not readable as yaml: {' '.join(str(error).split())}") from None
-    if not isinstance(content, dict):
-        raise ProfileError(f"{shown}: holds no fields; copy profiles/smoke.yaml and change it")
-    return content
+        return table_files.read_yaml(path, str(shown), "copy profiles/smoke.yaml and change it")
+    except ValueError as error:
+        raise ProfileError(str(error)) from None
 
 
 def load_profile(name: str) -> Profile:
     """Read and check profiles/<name>.yaml. ProfileError with one line for whatever a user can get wrong."""
-    path = ROOT / "profiles" / f"{name}.yaml"
-    content = read_yaml(path)
+    content = read_yaml(ROOT / "profiles" / f"{name}.yaml")
     try:
-        profile = Profile(**content)
+        profile = Profile.model_validate(content)
     except ValidationError as error:
         raise ProfileError(f"profiles/{name}.yaml: {_first_complaint(error)}") from None
     if profile.name != name:
@@ -207,10 +220,21 @@ def _series_plan(profile: Profile) -> dict:
     }
 
 
+def add_profile_option(parser: argparse.ArgumentParser) -> None:
+    """The option --profile; what it is by default is read by `run_command`, so that a damaged params.yaml is one line too."""
+    parser.add_argument("--profile", default=OF_PARAMS, help="name of a file in profiles/ (default: %(default)s)")
+
+
 def run_command(main: Callable[[argparse.Namespace], int | None], parser: argparse.ArgumentParser) -> None:
-    """Run a command line: a ValueError becomes one line on stderr and exit code 2, nothing else is caught."""
+    """Run a command line: a ValueError (bad input, exit code 2) or an OSError (disk, exit code 1) becomes one line on stderr, nothing else is caught."""
     try:
-        sys.exit(main(parser.parse_args()) or 0)
+        arguments = parser.parse_args()
+        if getattr(arguments, "profile", None) == OF_PARAMS:
+            arguments.profile = default_profile()
+        sys.exit(main(arguments) or 0)
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+    except OSError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(1)

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from experiments.profiles import ROOT
+from experiments.table_files import read_csv
 
 FOLDER = ROOT / "paper" / "published"
 
@@ -12,7 +13,7 @@ def load_published(name: str) -> pd.DataFrame:
     path = FOLDER / f"{name}.csv"
     if not path.exists():
         raise ValueError(f"{path.relative_to(ROOT)}: no such table; choose one of {', '.join(sorted(p.stem for p in FOLDER.glob('*.csv')))}")
-    table = pd.read_csv(path)
+    table = read_csv(path, "restore it with git")
     if "source" not in table.columns or table.source.isna().any():
         raise ValueError(f"{path.relative_to(ROOT)}: a row has no source; name the table or section it comes from")
     return table

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.intervals import Estimate
+from experiments.table_files import read_csv, read_parquet, write_whole
 from tasks import TASKS
 
 ENGLISH = ("recall", "endings", "reading", "coreference", "exam", "maths")
@@ -29,6 +30,9 @@ SCORE_COLUMNS = (
     "loss_nats_zh", "bits_per_byte", "bits_per_byte_en", "bits_per_byte_zh", "task", "metric", "value", "low", "high", "num_items", "weight_hash")
 RESULT_COLUMNS = (
     "kind", "task", "metric", "run", "series", "size", "seed", "tokens_seen", "compute_flops", "loss_nats", "value", "low", "high", "num_items", "status")
+RESTORE = "restore it with git or `dvc repro`"
+# Kinds whose every row is drawn or counted: a number that is missing there is damage, not a result ("statistic" and the like say why they have none).
+MEASURED = ("checkpoint", "size", "item", "curve", "simulation", "cost", "task", "set", "run", "published")
 NUMBERS = ("tokens_seen", "compute_flops", "loss_nats", "value", "low", "high", "num_items")
 
 
@@ -36,10 +40,7 @@ def load_scores(path: Path) -> pd.DataFrame:
     """The aggregate table of a profile, checked. ValueError in one line for an absent, foreign, empty or damaged table."""
     if not path.exists():
         raise ValueError(f"{path}: not found; run `dvc repro` (or `make reproduce`) for this profile first")
-    try:
-        scores = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{path}: not readable as parquet ({str(error).splitlines()[0]}); restore it with git or `dvc repro`") from error
+    scores = read_parquet(path, RESTORE)
     if absent := [column for column in SCORE_COLUMNS if column not in scores.columns]:
         raise ValueError(f"{path}: column {absent[0]} is missing; evaluate again with `dvc repro`")
     if scores.empty:
@@ -55,7 +56,7 @@ def add_lineage(scores: pd.DataFrame, runs_table: Path) -> pd.DataFrame:
     (schedule wsd) share most of their training, so intervals over runs draw whole lineages. ValueError names the table where it is absent or lacks a run."""
     if not runs_table.exists():
         raise ValueError(f"{runs_table}: not found; restore it with git or `dvc repro`")
-    runs = pd.read_csv(runs_table, usecols=["run", "parent"], dtype=str)
+    runs = read_csv(runs_table, RESTORE, usecols=["run", "parent"], dtype=str)
     lineage = runs.parent.fillna(runs.run).set_axis(runs.run)
     if absent := sorted(set(scores.run) - set(lineage.index)):
         raise ValueError(f"{runs_table}: has no row of run {absent[0]}, which {len(absent)} scored runs need; restore it with git or `dvc repro`")
@@ -124,19 +125,38 @@ def write_results(path: Path, parts: list[pd.DataFrame | list[dict]]) -> pd.Data
     columns = list(RESULT_COLUMNS) + [column for frame in frames for column in frame.columns if column not in RESULT_COLUMNS]
     columns = list(dict.fromkeys(columns))
     table = pd.concat([frame.reindex(columns=columns).astype(object) for frame in frames], ignore_index=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
     for column in NUMBERS:
         table[column] = pd.to_numeric(table[column])
-    table.to_csv(path, index=False, float_format="%.6g", lineterminator="\n")
+    check_measured(path, table)
+    text = table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    write_whole(path, text.encode())  # a good table survives whatever stops this
     return table
+
+
+def check_measured(path: Path, table: pd.DataFrame) -> None:
+    """ValueError naming the first rows of MEASURED without a finite value (or of checkpoints, without a loss): they would leave a figure empty."""
+    lost = table.kind.isin(MEASURED) & ~np.isfinite(table.value) | (table.kind == "checkpoint") & ~np.isfinite(table.loss_nats)
+    lost |= (table.kind == "fit") & ~np.isfinite(table.value) & ~np.isfinite(table.loss_nats)
+    if lost.any():
+        lines = ", ".join(str(line + 2) for line in np.flatnonzero(lost)[:3])
+        row = table[lost].iloc[0]
+        raise ValueError(f"{path}: {int(lost.sum())} rows hold no finite value or loss (line {lines}{' ...' if lost.sum() > 3 else ''}; the first: kind "
+                         f"{row.kind}, task {row.task}, run {row.run}); measure those runs again and run the measure step of {path.parent.name}")
 
 
 def read_results(path: Path) -> pd.DataFrame:
     """A results.csv back; texts are "" where empty. ValueError in one line if it is absent or lacks a column."""
     if not path.exists():
         raise ValueError(f"{path}: not found; run the measure step of {path.parent.name} first")
-    table = pd.read_csv(path, dtype={"seed": str, "run": str, "size": str, "series": str, "task": str, "metric": str, "status": str, "kind": str})
+    remedy = f"run the measure step of {path.parent.name} again"
+    table = read_csv(path, remedy, dtype=dict.fromkeys(("seed", "run", "size", "series", "task", "metric", "status", "kind"), str))
     if absent := [column for column in RESULT_COLUMNS if column not in table.columns]:
-        raise ValueError(f"{path}: column {absent[0]} is missing; run the measure step of {path.parent.name} again")
+        raise ValueError(f"{path}: column {absent[0]} is missing; {remedy}")
+    for column in NUMBERS:
+        wrong = pd.to_numeric(table[column], errors="coerce").isna() & table[column].notna()
+        if wrong.any():
+            raise ValueError(f"{path}, line {int(np.argmax(wrong)) + 2}: column {column} is {table[column][wrong].iloc[0]!r}, no number; {remedy}")
+        table[column] = pd.to_numeric(table[column])
+    check_measured(path, table)
     texts = [column for column in table.columns if table[column].dtype == object or str(table[column].dtype).startswith("str")]
     return table.fillna({column: "" for column in texts})

@@ -14,7 +14,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterable
 
-from experiments.profiles import Profile, default_profile, load_profile, run_command
+from experiments.profiles import Profile, add_profile_option, load_profile, run_command
 from experiments.series_campaign import (
     Campaign,
     accept_code,
@@ -169,6 +169,6 @@ def main(arguments: argparse.Namespace) -> int:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m experiments.series", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("command", choices=("train", "measure", "run", "thresholds", "accept"))
-    parser.add_argument("--profile", default=default_profile())
+    add_profile_option(parser)
     parser.add_argument("--minutes", type=float, default=None, help="stop after so many minutes; a later start goes on")
     run_command(main, parser)

@@ -8,8 +8,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from experiments.plotting import house_style, save
-from experiments.profiles import Paths, default_profile, run_command
+from experiments.profiles import Paths, add_profile_option, load_profile, run_command
 from experiments.score_table import add_lineage, load_scores, read_results, write_results
+from experiments.table_files import write_whole
 
 Measure = Callable[[pd.DataFrame, Paths], list[pd.DataFrame | list[dict]]]
 Load = Callable[[Paths], pd.DataFrame]
@@ -34,21 +35,26 @@ def measure_stage(paths: Paths, stem: str, measure: Measure, load: Load = ladder
 
 def plot_stage(paths: Paths, stem: str, draw: Draw, table: Table | None = None) -> list[Path]:
     """Draw one folder's results.csv, and write its table as markdown beside the figure where it has one; returns the files."""
-    results = read_results(paths.results_csv(stem))
-    figure_path = paths.figure(stem)
+    source, figure_path = paths.results_csv(stem), paths.figure(stem)
+    results = read_results(source)
     with house_style():
-        save(draw(results), figure_path)
-    if table is None:
+        try:
+            figure, text = draw(results), table(results) if table else None
+        except (LookupError, ValueError, TypeError, ArithmeticError, AttributeError) as error:
+            reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            raise ValueError(f"{source}: does not hold what its figure draws ({reason}); run the measure step of {stem} again") from error
+        save(figure, figure_path)
+    if text is None:
         return [figure_path]
     table_path = figure_path.with_suffix(".md")
-    table_path.write_text(table(results), encoding="utf-8")
+    write_whole(table_path, text.encode())
     return [figure_path, table_path]
 
 
 def measure_main(stem: str, measure: Measure, load: Load = ladder_scores) -> None:
     """`python -m experiments.<stem>.measure --profile P`."""
     def main(arguments: argparse.Namespace) -> None:
-        paths = Paths(arguments.profile)
+        paths = Paths(load_profile(arguments.profile).name)
         table = measure_stage(paths, stem, measure, load)
         print(f"{_shown(paths, paths.results_csv(stem))}: {len(table)} rows, {(table.kind == 'statistic').sum()} statistics")
     run_command(main, _parser(measure.__doc__))
@@ -57,7 +63,7 @@ def measure_main(stem: str, measure: Measure, load: Load = ladder_scores) -> Non
 def plot_main(stem: str, draw: Draw, table: Table | None = None) -> None:
     """`python -m experiments.<stem>.plot --profile P`."""
     def main(arguments: argparse.Namespace) -> None:
-        paths = Paths(arguments.profile)
+        paths = Paths(load_profile(arguments.profile).name)
         for path in plot_stage(paths, stem, draw, table):
             print(_shown(paths, path))
     run_command(main, _parser(draw.__doc__))
@@ -65,7 +71,7 @@ def plot_main(stem: str, draw: Draw, table: Table | None = None) -> None:
 
 def _parser(description: str | None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--profile", default=default_profile(), help="name of a file in profiles/ (default: %(default)s)")
+    add_profile_option(parser)
     return parser
 
 

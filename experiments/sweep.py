@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from experiments.profiles import Paths, Profile, default_profile, load_profile, run_command
+from experiments.profiles import Paths, Profile, add_profile_option, load_profile, run_command
 from experiments.sweep_cost import checkpoint_bytes, describe_training, evaluate_seconds, probe_machine, require_disk, train_seconds
 from experiments.sweep_data import Data
 from experiments.sweep_evaluate import evaluate_run, evaluation_hash, join_scores, runs_to_evaluate, scored_runs
@@ -174,6 +174,6 @@ def main(arguments: argparse.Namespace) -> int:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m experiments.sweep", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("command", choices=("train", "evaluate", "run", "report"))
-    parser.add_argument("--profile", default=default_profile())
+    add_profile_option(parser)
     parser.add_argument("--minutes", type=float, default=None, help="stop after so many minutes; a later start goes on")
     run_command(main, parser)

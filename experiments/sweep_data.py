@@ -1,7 +1,6 @@
 """What a worker reads: the token stream of a seed, the validation set and the items of a profile's data folder."""
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +14,7 @@ from corpus.mixture import Mixture
 from corpus.tokenizer import PieceEncoder
 from corpus.world import make_world
 from experiments.profiles import Profile
+from experiments.table_files import read_json
 
 HASHED_TOKENS = stream.CHUNK_TOKENS  # the first chunk: any change of world, mixture, documents or tokenizer shows there
 
@@ -44,12 +44,12 @@ class Data:
         """What `python -m corpus` wrote about itself."""
         path = self.folder / "manifest.json"
         build = f"build it with `python -m corpus --profile {self.profile.name}`"
-        try:
-            manifest = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise ValueError(f"{path}: no such file; {build}") from None
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{path}: damaged ({error}); {build}") from None
+        if not path.exists():
+            raise ValueError(f"{path}: no such file; {build}")
+        manifest = read_json(path, str(path), build)
+        hashes = manifest.get("sha256")
+        if not isinstance(hashes, dict) or not isinstance(manifest.get("mixtures", {}), dict):
+            raise ValueError(f"{path}: field sha256 is missing or field mixtures is no mapping; {build}")
         mixture = manifest.get("mixtures", {}).get(self.series) if self.series else manifest.get("mixture")
         for field, found, asked in (("world_seed", manifest.get("world_seed"), self.profile.corpus.world_seed), ("mixture", mixture, self.mixture)):
             if found != asked:

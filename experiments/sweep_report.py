@@ -1,13 +1,12 @@
 """The last word of `make reproduce`: where the figures are, and the verdict of each claim."""
 
-import json
-
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from experiments.pipeline_stages import experiment_stems
 from experiments.profiles import Paths, load_profile
+from experiments.table_files import read_json
 
 STYLES = {"replicated": "green", "not replicated": "red", "inconclusive": "yellow", "not reached": "yellow"}
 VERDICT_FIELDS = ("id", "paper", "claim", "statistic", "value", "low", "high", "criterion", "verdict", "seeds", "profile")
@@ -15,17 +14,13 @@ VERDICT_FIELDS = ("id", "paper", "claim", "statistic", "value", "low", "high", "
 
 def read_verdicts(paths: Paths) -> list[dict]:
     """The computed verdicts of a profile; ValueError where they are absent or not what the contract says."""
-    try:
-        rows = json.loads(paths.verdicts.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ValueError(f"{paths.verdicts.relative_to(paths.root)}: no verdicts yet; run `make reproduce PROFILE={paths.profile}`") from None
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{paths.verdicts.relative_to(paths.root)}: damaged ({error}); run `make figures PROFILE={paths.profile}`") from None
+    shown = str(paths.verdicts.relative_to(paths.root))
+    if not paths.verdicts.exists():
+        raise ValueError(f"{shown}: no verdicts yet; run `make reproduce PROFILE={paths.profile}`")
+    rows = read_json(paths.verdicts, shown, f"run `make figures PROFILE={paths.profile}`", list)
     for row in rows:
         if absent := [field for field in VERDICT_FIELDS if field not in row]:
-            raise ValueError(
-                f"{paths.verdicts.relative_to(paths.root)}: field {absent[0]} is missing in {row.get('id')}; run `make figures PROFILE={paths.profile}`"
-            )
+            raise ValueError(f"{shown}: field {absent[0]} is missing in {row.get('id')}; run `make figures PROFILE={paths.profile}`")
     return rows
 
 

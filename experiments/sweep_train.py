@@ -20,6 +20,7 @@ from experiments.sweep_behaviour import has_changed, remember
 from experiments.sweep_data import Data
 from experiments.sweep_plan import Run, recipe, recipe_hash
 from models.checkpoint import atomic_write
+from tasks.text_files import csv_rows, read_text
 
 REPORT_SECONDS = 0.5  # a worker speaks to its parent at most so often; a step of the smallest model takes 20 ms
 COLUMNS = (
@@ -178,10 +179,15 @@ def read_runs_table(path: Path) -> dict[str, dict[str, str]]:
     """Rows of runs.csv by run; empty where there is no file yet."""
     if not path.exists():
         return {}
-    with open(path, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    if rows and set(rows[0]) != set(COLUMNS):
-        raise ValueError(f"{path}: columns are not those of a table of runs; restore the file from git or delete it")
+    remedy = "restore the file from git or delete it"
+    text = read_text(path, remedy, "runs")
+    try:
+        rows = [row for _, row in csv_rows(text)]
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}; {remedy}") from error
+    columns = text.partition("\n")[0].rstrip("\r").split(",")
+    if not text.endswith("\n") or set(columns) != set(COLUMNS):
+        raise ValueError(f"{path}: cut off, or its columns are not those of a table of runs; {remedy}")
     return {row["run"]: row for row in rows}
 
 

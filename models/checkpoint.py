@@ -20,6 +20,8 @@ from models.config import GPTConfig
 from models.gpt import GPT
 
 FORMAT = "gpt-checkpoint-1"
+REMEDY = "delete the file and rerun the training"
+FIELDS = {"run": str, "config": dict, "tokens_seen": int, "step": int, "tokenizer_fingerprint": str, "train_loss_nats": float, "weight_hash": str}
 
 
 def atomic_write(path: Path, content: bytes) -> None:
@@ -53,22 +55,43 @@ def write_tensors(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[s
 
 def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     """Tensors and header of a safetensors file; ValueError when it is missing, truncated or not safetensors."""
+    if Path(path).is_dir():
+        raise ValueError(f"{path}: is a folder, not a checkpoint; name a .safetensors file in it")
     try:
         with safe_open(str(path), framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}
     except FileNotFoundError as error:
         raise ValueError(f"{path}: no such checkpoint; train the run first") from error
-    except (SafetensorError, OSError) as error:
-        raise ValueError(f"{path}: truncated or not a safetensors file ({error}); delete it and rerun the training") from error
+    except (SafetensorError, OSError, UnicodeError, MemoryError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{path}: truncated or not a safetensors file ({reason}); {REMEDY}") from error
+
+
+def header_field(path: Path, header: dict[str, str], field: str, kind: type) -> object:
+    """One field of a header: text, number, or for a dict the JSON object in it. ValueError naming file and field where it is absent or ill-typed."""
+    if field not in header:
+        raise ValueError(f"{path}: header field {field} is missing; {REMEDY}")
+    try:
+        value = json.loads(header[field]) if kind is dict else kind(header[field])
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: header field {field} is {header[field][:40]!r}, not a {kind.__name__}; {REMEDY}") from error
+    if kind is dict and not isinstance(value, dict) or kind is int and value < 0 or kind is str and not value:
+        raise ValueError(f"{path}: header field {field} is {header[field][:40]!r}, not a valid {kind.__name__}; {REMEDY}")
+    return value
+
+
+def tensor_hash(tensors: dict[str, torch.Tensor]) -> str:
+    """sha256 over names and fp32 bytes of tensors, in sorted order."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().to("cpu", torch.float32).contiguous().numpy().data)
+    return digest.hexdigest()
 
 
 def weight_hash(model: GPT) -> str:
-    """sha256 over names and fp32 bytes of all weights, in sorted order."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(tensor.detach().to("cpu", torch.float32).contiguous().numpy().tobytes())
-    return digest.hexdigest()
+    """`tensor_hash` of all weights."""
+    return tensor_hash(model.state_dict())
 
 
 def save_checkpoint(path: Path, model: GPT, tokens_seen: int, step: int, fingerprint: str, train_loss_nats: float, run: str) -> str:
@@ -91,24 +114,52 @@ def save_checkpoint(path: Path, model: GPT, tokens_seen: int, step: int, fingerp
 def load(path: str | Path, expected_fingerprint: str | None = None) -> tuple[GPT, dict]:
     """The model of a checkpoint in eval mode and its header (config dict, tokens_seen, step, tokenizer_fingerprint, train_loss_nats, weight_hash, run).
 
-    ValueError with one line when the file is truncated or foreign, or belongs to another tokenizer.
-    """
-    tensors, header = read_tensors(Path(path))
+    ValueError with one line when the file is truncated or foreign, when a header field is missing or does not fit, when the weights are not those
+    that the header's hash names, or when it belongs to another tokenizer."""
+    path = Path(path)
+    tensors, header = read_tensors(path)
     if header.get("format") != FORMAT:
         raise ValueError(f"{path}: a safetensors file but no checkpoint of this project (header field format is {header.get('format')!r}); choose another")
-    if expected_fingerprint is not None and header["tokenizer_fingerprint"] != expected_fingerprint:
+    metadata = dict(header) | {field: header_field(path, header, field, kind) for field, kind in FIELDS.items()}
+    if expected_fingerprint is not None and metadata["tokenizer_fingerprint"] != expected_fingerprint:
         raise ValueError(
-            f"{path}: trained with tokenizer {header['tokenizer_fingerprint'][:12]}, but the tokenizer given is {expected_fingerprint[:12]}; "
+            f"{path}: trained with tokenizer {metadata['tokenizer_fingerprint'][:12]}, but the tokenizer given is {expected_fingerprint[:12]}; "
             "rebuild the corpus or retrain the run"
         )
-    config = GPTConfig.from_dict(json.loads(header["config"]))
-    with torch.random.fork_rng(devices=[]):
-        model = GPT(config)
-    own = model.state_dict()
-    wrong = sorted(name for name in own.keys() | tensors.keys() if name not in own or name not in tensors or own[name].shape != tensors[name].shape)
-    if wrong:
-        raise ValueError(f"{path}: tensor {wrong[0]} does not fit the config in its header; delete the file and rerun the training")
+    model = _empty_model(path, metadata["config"], tensors)
+    if (found := tensor_hash(tensors)) != metadata["weight_hash"]:
+        raise ValueError(
+            f"{path}: header field weight_hash is {metadata['weight_hash'][:12]}, the weights' own hash is {found[:12]}: "
+            f"the file changed on disk; restore it, or {REMEDY}"
+        )
     model.load_state_dict(tensors)
-    metadata = dict(header, config=json.loads(header["config"]), tokens_seen=int(header["tokens_seen"]), step=int(header["step"]))
-    metadata["train_loss_nats"] = float(header["train_loss_nats"])
     return model.eval(), metadata
+
+
+def _empty_model(path: Path, fields: dict, tensors: dict[str, torch.Tensor]) -> GPT:
+    """A model of the header's shape, which the tensors fit. ValueError naming the field or tensor that does not."""
+    try:
+        config = GPTConfig.from_dict(fields)
+    except ValueError as error:
+        raise ValueError(f"{path}: header field config does not fit ({error}); {REMEDY}") from error
+    own = _shapes(config) if config.num_layers <= len(tensors) else {}
+    for name in sorted(own.keys() | tensors.keys()):
+        if name not in own or name not in tensors or own[name].shape != tensors[name].shape:
+            raise ValueError(f"{path}: tensor {name} does not fit the config in its header; {REMEDY}")
+        if tensors[name].dtype != torch.float32:
+            raise ValueError(f"{path}: tensor {name} is of type {tensors[name].dtype}, not float32; {REMEDY}")
+    try:
+        with torch.random.fork_rng(devices=[]):
+            return GPT(config)
+    except (RuntimeError, MemoryError) as error:  # its position tables, whose length no tensor shows
+        length = config.max_sequence_length
+        raise ValueError(f"{path}: header field config: max_sequence_length {length} takes more memory than there is; {REMEDY}") from error
+
+
+def _shapes(config: GPTConfig) -> dict[str, torch.Tensor]:
+    """The weights of a shape on a device without memory: a damaged header may ask for a model of any size. Empty for an absurd one."""
+    try:
+        with torch.random.fork_rng(devices=[]), torch.device("meta"):
+            return GPT(config).state_dict()
+    except RuntimeError:
+        return {}

@@ -19,6 +19,7 @@ def _require(is_valid: bool, record: str, message: str) -> None:
 
 def _from_dict(cls, values: dict):
     """Builds a record from plain data; ValueError names the first unknown or missing field."""
+    _require(isinstance(values, dict), cls.__name__, f"must be a mapping of fields, got {type(values).__name__}")
     known = {field.name for field in fields(cls)}
     unknown = sorted(set(values) - known)
     _require(not unknown, cls.__name__, f"unknown field {unknown[0]!r}; known are {', '.join(sorted(known))}" if unknown else "")
@@ -47,6 +48,10 @@ class GPTConfig:
         for name in ("vocab_size", "num_layers", "d_model", "num_heads", "num_kv_heads", "d_ff", "max_sequence_length"):
             value = getattr(self, name)
             _require(isinstance(value, int) and not isinstance(value, bool) and value >= 1, "GPTConfig", f"{name} must be an integer >= 1, got {value!r}")
+        for name in ("rope_theta", "norm_eps"):
+            value = getattr(self, name)
+            is_positive = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and value > 0
+            _require(is_positive, "GPTConfig", f"{name} must be a positive number, got {value!r}")
         _require(self.arch == "llama", "GPTConfig", f"arch must be 'llama', got {self.arch!r}")
         _require(
             self.d_model % self.num_heads == 0, "GPTConfig", f"d_model {self.d_model} is not divisible by num_heads {self.num_heads}; change one of them"

@@ -29,6 +29,7 @@ from models.gradient import GradientStep
 from models.optimizer import FlatAdamW, decay_start_step, learning_rate
 
 STATE_FORMAT = "gpt-state-1"
+IDENTITY_FIELDS = ("model_config", "train_config", "tokenizer_fingerprint")
 Batches = Callable[[int], Iterator[np.ndarray]]
 
 
@@ -200,8 +201,28 @@ def _identity(model_config: GPTConfig, train_config: TrainConfig, fingerprint: s
 
 
 def _save_state(path: Path, optimizer: FlatAdamW, counters: _Counters, identity: dict) -> None:
-    metadata = {"format": STATE_FORMAT, "identity": json.dumps(identity, sort_keys=True), "counters": json.dumps(vars(counters))}
-    checkpoint.write_tensors(path, optimizer.state_tensors(), metadata)
+    tensors = optimizer.state_tensors()
+    metadata = {"format": STATE_FORMAT, "identity": json.dumps(identity, sort_keys=True), "counters": json.dumps(vars(counters)),
+                "tensor_hash": checkpoint.tensor_hash(tensors)}
+    checkpoint.write_tensors(path, tensors, metadata)
+
+
+def _read_state(path: Path) -> tuple[dict[str, torch.Tensor], dict, dict]:
+    """Tensors, identity and counters of a state. ValueError in one line where it is damaged, lacks a field or changed on disk: a run never
+    starts again from nothing because its state cannot be read."""
+    tensors, header = checkpoint.read_tensors(path)
+    if header.get("format") != STATE_FORMAT:
+        raise ValueError(f"{path}: no training state of this project; delete it and rerun")
+    identity, counters = (checkpoint.header_field(path, header, name, dict) for name in ("identity", "counters"))
+    for part, found, wanted in (("identity", identity, IDENTITY_FIELDS), ("counters", counters, vars(_Counters()))):
+        if absent := sorted(set(wanted) ^ set(found)):
+            raise ValueError(f"{path}: header field {part}: {absent[0]} is missing or unknown; delete the file to start afresh")
+    for name, value in vars(_Counters()).items():
+        if not isinstance(counters[name], (int, float) if isinstance(value, float) else type(value)) or isinstance(counters[name], bool):
+            raise ValueError(f"{path}: header field counters: {name} is {counters[name]!r}; delete the file to start afresh")
+    if checkpoint.header_field(path, header, "tensor_hash", str) != checkpoint.tensor_hash(tensors):
+        raise ValueError(f"{path}: header field tensor_hash is not that of the tensors: the file changed on disk; restore it or delete it to start afresh")
+    return tensors, identity, counters
 
 
 def _restore(run_dir: Path, optimizer: FlatAdamW, counters: _Counters, identity: dict, config: TrainConfig, branch_from) -> None:
@@ -210,15 +231,12 @@ def _restore(run_dir: Path, optimizer: FlatAdamW, counters: _Counters, identity:
     if not own.exists() and branch_from is None:
         return
     path = own if own.exists() else Path(branch_from)
-    tensors, header = checkpoint.read_tensors(path)
-    if header.get("format") != STATE_FORMAT:
-        raise ValueError(f"{path}: no training state of this project; delete it and rerun")
-    saved, stored = json.loads(header["identity"]), json.loads(header["counters"])
+    tensors, saved, stored = _read_state(path)
     # The schedule's end may differ between a trunk and its branch, nothing that shaped the weights so far may.
     free = {"resume_every_steps"}
     if path != own:
         free |= {"run", "total_tokens", "decay_fraction", "min_lr_ratio", "checkpoint_tokens", "state_tokens"}
-    for part in ("model_config", "train_config", "tokenizer_fingerprint"):
+    for part in IDENTITY_FIELDS:
         if not isinstance(saved[part], dict):
             pairs = [(part, saved[part], identity[part])]
         else:
@@ -239,9 +257,9 @@ def _read_finished(run_dir: Path, model_config: GPTConfig, train_config: TrainCo
     if not path.exists():
         return None
     try:
-        record = RunRecord(**json.loads(path.read_text()))
-    except (json.JSONDecodeError, TypeError) as error:
-        raise ValueError(f"{path}: truncated or foreign ({error}); delete it and rerun") from error
+        record = RunRecord(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, RecursionError) as error:
+        raise ValueError(f"{path}: truncated or foreign ({' '.join(str(error).split())}); delete it and rerun") from error
     saved = {"model_config": record.model_config, "train_config": record.train_config, "tokenizer_fingerprint": record.tokenizer_fingerprint}
     if saved != _identity(model_config, train_config, fingerprint):
         raise ValueError(f"{path}: was trained with another config or tokenizer; delete the folder {run_dir} to train it anew")

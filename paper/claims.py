@@ -1,13 +1,14 @@
 """Reading claims.yaml: what each paper claims, and the criterion each claim is judged by (the file's head explains the fields)."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
+from experiments.table_files import read_yaml
 from tasks import PASS_TASKS, TASKS
 
 CLAIMS_FILE = Path(__file__).with_name("claims.yaml")
+REMEDY = "restore it with git or correct it by hand (the head of the file explains the fields)"
 OPERATORS = ("at_most", "at_least", "within", "inside")
 FIELDS = {"id", "source", "claim", "folder", "statistic", "unit", "tasks", "criterion"}
 OPTIONAL_FIELDS = {"paper", "paper_value", "on_most"}
@@ -49,10 +50,14 @@ class Claim:
 
 
 def load_claims(path: Path = CLAIMS_FILE) -> list[Claim]:
-    """All claims of both papers, in the order of the file. ValueError in one line naming file, claim, field and mend."""
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    groups = content["task_groups"]
-    claims = [_claim(path.name, entry, groups) for entry in content["claims"]]
+    """All claims of both papers, in the order of the file. ValueError in one line naming file, claim, field and remedy."""
+    content = read_yaml(path, path.name, REMEDY)
+    groups, entries = content.get("task_groups"), content.get("claims")
+    if not (isinstance(groups, dict) and all(_is_texts(tasks) for tasks in groups.values())):
+        raise ValueError(f"{path.name}: field task_groups is missing or no mapping of lists of tasks; {REMEDY}")
+    if not (isinstance(entries, list) and entries and all(isinstance(entry, dict) for entry in entries)):
+        raise ValueError(f"{path.name}: field claims is missing or no list of claims; {REMEDY}")
+    claims = [_claim(path.name, entry, groups) for entry in entries]
     seen: set[str] = set()
     for claim in claims:
         if claim.id in seen:
@@ -69,7 +74,14 @@ def _claim(file: str, entry: dict, groups: dict[str, list[str]]) -> Claim:
         raise ValueError(f"{name}: field {min(unknown)} is unknown; remove it or mend its spelling")
     if isinstance(entry["tasks"], str) and entry["tasks"] not in groups:
         raise ValueError(f"{name}: field tasks: no task group {entry['tasks']}; choose one of {', '.join(groups)}")
+    for field in sorted((FIELDS | {"paper_value"}) & set(entry) - {"tasks", "criterion"}):
+        if not isinstance(entry[field], str) or field != "paper_value" and not entry[field].strip():
+            raise ValueError(f"{name}: field {field} is {entry[field]!r}, no text; write one, in quotes where it looks like a number")
+    if not isinstance(entry.get("on_most", False), bool):
+        raise ValueError(f"{name}: field on_most is {entry['on_most']!r}; write true or false")
     tasks = groups[entry["tasks"]] if isinstance(entry["tasks"], str) else entry["tasks"]
+    if not _is_texts(tasks):
+        raise ValueError(f"{name}: field tasks is neither a task group nor a list of tasks; choose one of {', '.join(groups)}")
     if strange := [task for task in tasks if task != "all" and task not in TASK_NAMES]:
         raise ValueError(f"{name}: field tasks: no task {strange[0]}; choose one of {', '.join(TASK_NAMES)}")
     paper = entry.get("paper", PAPERS[0])
@@ -79,10 +91,22 @@ def _claim(file: str, entry: dict, groups: dict[str, list[str]]) -> Claim:
     return Claim(paper=paper, tasks=tuple(tasks), criterion=_criterion(name, entry["criterion"]), **fields)
 
 
-def _criterion(name: str, entry: dict) -> Criterion:
-    operators = [operator for operator in OPERATORS if operator in entry]
+def _is_texts(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(text, str) for text in value)
+
+
+def _criterion(name: str, entry: object) -> Criterion:
+    operators = [operator for operator in OPERATORS if operator in entry] if isinstance(entry, dict) else []
     if len(operators) != 1:
         raise ValueError(f"{name}: field criterion has {len(operators)} operators; give exactly one of {', '.join(OPERATORS)}")
-    if operators[0] == "inside":
-        return Criterion("inside", reference=entry["inside"], resolution=float(entry["resolution"]))
-    return Criterion(operators[0], bound=float(entry[operators[0]]))
+    allowed = {"inside", "resolution"} if operators[0] == "inside" else {operators[0]}
+    if wrong := set(map(str, entry)) ^ allowed:
+        raise ValueError(f"{name}: field criterion.{min(wrong)} is missing or unknown; {operators[0]} takes {', '.join(sorted(allowed))}")
+    number = entry["resolution" if operators[0] == "inside" else operators[0]]
+    if not isinstance(number, (int, float)) or isinstance(number, bool) or not math.isfinite(number):
+        raise ValueError(f"{name}: field criterion holds {number!r}; write a number")
+    if operators[0] != "inside":
+        return Criterion(operators[0], bound=float(number))
+    if not isinstance(entry["inside"], str):
+        raise ValueError(f"{name}: field criterion.inside is {entry['inside']!r}; name a statistic")
+    return Criterion("inside", reference=entry["inside"], resolution=float(number))

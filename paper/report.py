@@ -10,19 +10,21 @@ report_source.md holds the text. A macro in double braces is replaced by what it
 """
 
 import argparse
-import json
 import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from experiments.plotting import markdown_table, number
-from experiments.profiles import Paths, default_profile, run_command
+from experiments.profiles import Paths, add_profile_option, load_profile, run_command
+from experiments.table_files import read_json, write_whole
 from paper.claims import PAPERS, load_claims
 from paper.verdict_table import counts, short, verdict_table
 from paper.verdicts import NOT_MEASURED, Statistics
+from tasks.text_files import read_text
 
 SOURCE = Path(__file__).with_name("report_source.md")
+VERDICT_FIELDS = ("id", "folder", "verdict", "value", "low", "high", "criterion")
 TABLE_START = "| claim of paper"  # of a verdict table
 MACRO = re.compile(r"\{\{([^{}]+)\}\}")
 
@@ -31,10 +33,14 @@ class Report:
     """The macros of one profile; `home` is the folder the report is written to (links are relative to it)."""
 
     def __init__(self, paths: Paths, home: Path):
+        shown, remedy = str(paths.verdicts.relative_to(paths.root)), f"run `python -m paper.verdicts --profile {paths.profile}`"
         if not paths.verdicts.exists():
-            raise ValueError(f"{paths.verdicts.relative_to(paths.root)}: not found; run `python -m paper.verdicts --profile {paths.profile}` first")
+            raise ValueError(f"{shown}: not found; {remedy} first")
         self.paths, self.home, self.claims = paths, home, load_claims()
-        self.verdicts = json.loads(paths.verdicts.read_text(encoding="utf-8"))
+        self.verdicts = read_json(paths.verdicts, shown, remedy, list)
+        for entry in self.verdicts:
+            if absent := [field for field in VERDICT_FIELDS if field not in entry]:
+                raise ValueError(f"{shown}: field {absent[0]} is missing in {entry.get('id')}; {remedy}")
 
     def fill(self, text: str) -> str:
         """The text with all macros replaced. ValueError names an unknown macro."""
@@ -96,8 +102,10 @@ def write_report(paths: Paths) -> list[Path]:
     README needs them."""
     home = paths.verdicts.parent
     report_path, table_path = home / "report.md", home / "verdict_table.md"
-    report_path.write_text(Report(paths, home).fill(SOURCE.read_text(encoding="utf-8")), encoding="utf-8")
-    table_path.write_text(Report(paths, paths.root).fill("\n".join(f"{{{{verdict_table {paper}}}}}" for paper in PAPERS)), encoding="utf-8")
+    report = Report(paths, home).fill(read_text(SOURCE, "restore it with git", "text"))
+    table = Report(paths, paths.root).fill("\n".join(f"{{{{verdict_table {paper}}}}}" for paper in PAPERS))
+    write_whole(report_path, report.encode())
+    write_whole(table_path, table.encode())
     return [report_path, table_path]
 
 
@@ -112,19 +120,19 @@ def write_readme(paths: Paths, papers: Sequence[str] = PAPERS) -> Path:
     for first in reversed(starts):
         last = next(place for place, line in enumerate([*lines, ""]) if place > first and not line.startswith("|"))
         lines[first:last] = next(table for start, table in tables.items() if lines[first].startswith(start))
-    readme.write_text("\n".join(lines), encoding="utf-8")
+    write_whole(readme, "\n".join(lines).encode())
     return readme
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Write the report of a profile."""
-    paths = Paths(arguments.profile)
+    paths = Paths(load_profile(arguments.profile).name)
     for path in [*write_report(paths), *([write_readme(paths, arguments.readme)] if arguments.readme else [])]:
         print(path.relative_to(paths.root))
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--profile", default=default_profile(), help="name of a file in profiles/ (default: %(default)s)")
+    add_profile_option(parser)
     parser.add_argument("--readme", action="append", choices=PAPERS, help="put this paper's verdict table into README.md too; may be given again")
     run_command(main, parser)

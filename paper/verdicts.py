@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from experiments.profiles import Paths, default_profile, run_command
+from experiments.profiles import Paths, add_profile_option, load_profile, run_command
 from experiments.score_table import read_results
+from experiments.table_files import write_whole
 from paper.claims import Claim, Criterion, load_claims
 
 REPLICATED, NOT_REPLICATED, INCONCLUSIVE, NOT_REACHED, NOT_MEASURED = VERDICTS = ("replicated", "not replicated", "inconclusive", "not reached", "not measured")
@@ -109,14 +110,13 @@ def unmeasured(claim: Claim, task: str, profile: str) -> dict:
 def write_verdicts(paths: Paths) -> list[dict]:
     """Compute all verdicts and write verdicts.json; returns them."""
     verdicts = all_verdicts(paths)
-    paths.verdicts.parent.mkdir(parents=True, exist_ok=True)
-    paths.verdicts.write_text(json.dumps(verdicts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_whole(paths.verdicts, (json.dumps(verdicts, indent=1, ensure_ascii=False) + "\n").encode())
     return verdicts
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Write verdicts.json and print the count of each verdict."""
-    paths = Paths(arguments.profile)
+    paths = Paths(load_profile(arguments.profile).name)
     verdicts = write_verdicts(paths)
     counts = ", ".join(f"{sum(entry['verdict'] == verdict for entry in verdicts)} {verdict}" for verdict in VERDICTS)
     print(f"{paths.verdicts.relative_to(paths.root)}: {len(verdicts)} verdicts: {counts}")
@@ -124,5 +124,5 @@ def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--profile", default=default_profile(), help="name of a file in profiles/ (default: %(default)s)")
+    add_profile_option(parser)
     run_command(main, parser)

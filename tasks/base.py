@@ -9,6 +9,9 @@ from pathlib import Path
 from corpus.documents import Draw
 from corpus.lexicon import LANGUAGES
 from corpus.world import EVALUATION, TRAIN, World
+from tasks.text_files import numbered_lines, parse_json, read_text
+
+REMEDY = "rebuild it with `python -m corpus`"
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,18 @@ class Item:
     item_id: int
     requests: tuple[tuple[str, str], ...]
     answer: int | str
+
+
+@dataclass(frozen=True)
+class AliasedItem(Item):
+    """An open item with several right answers: `accepted` lists all of them, `answer` among them."""
+
+    accepted: tuple[str, ...] = ()
+
+
+def equal_texts(said: str, right: str) -> bool:
+    """True where two answers are the same text, white space at both ends aside: how our own tasks compare."""
+    return said.strip() == right.strip()
 
 
 # One question of a task, drawn for a split: (question pieces, choices as pieces, index of the right one) for choice tasks,
@@ -47,6 +62,12 @@ class Task:
     continuation_pieces: int = 0  # choice form: the last so many pieces are scored, the rest is context (0: the whole choice)
     version: int = 1
     extract: Callable[[str], str] = field(default=str.strip, repr=False)
+    matches: Callable[[str, str], bool] = field(default=equal_texts, repr=False)  # (extracted answer, right answer) -> the same
+
+    def is_right(self, item: Item, said: str) -> bool:
+        """True where an extracted answer to an open item is one of its right answers."""
+        accepted = item.accepted if isinstance(item, AliasedItem) else (str(item.answer),)
+        return any(self.matches(said, right) for right in accepted)
 
 
 def make_items(task: Task, world: World, num_items: int) -> list[Item]:
@@ -100,21 +121,25 @@ def save_items(path: str | Path, items: list[Item]) -> None:
 
 
 def load_items(path: str | Path) -> list[Item]:
-    """Read items; ValueError with one line naming file, line and mend."""
+    """Read items; ValueError with one line naming file, line and remedy."""
     items = []
-    text = Path(path).read_text(encoding="utf-8")
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in numbered_lines(read_text(Path(path), REMEDY, "items")):
         try:
-            items.append(_read_item(json.loads(line)))
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{path}, line {number}: not an item ({error}); rebuild it with `python -m corpus`") from error
-    if not items:
-        raise ValueError(f"{path}: holds no items; rebuild it with `python -m corpus`")
+            items.append(_read_item(parse_json(line)))
+        except KeyError as error:
+            raise ValueError(f"{path}, line {number}: not an item (field {error} is absent); {REMEDY}") from error
+        except (ValueError, TypeError, AttributeError) as error:
+            raise ValueError(f"{path}, line {number}: not an item ({error}); {REMEDY}") from error
     return items
 
 
 def _read_item(row: dict) -> Item:
-    item = Item(row["task"], row["item_id"], tuple((context, continuation) for context, continuation in row["requests"]), row["answer"])
+    requests = tuple((context, continuation) for context, continuation in row["requests"])
+    item = Item(row["task"], row["item_id"], requests, row["answer"])
+    if "accepted" in row:
+        item = AliasedItem(item.task, item.item_id, requests, item.answer, tuple(row["accepted"]))
+        if not (item.accepted and all(isinstance(text, str) for text in item.accepted) and len(requests) == 1):
+            raise ValueError("field accepted is no list of texts, or the item has choices")
     if not (isinstance(item.task, str) and type(item.item_id) is int and all(isinstance(text, str) for request in item.requests for text in request)):
         raise ValueError("field task, item_id or requests is of another type")
     if not (isinstance(item.answer, str) and len(item.requests) == 1 or type(item.answer) is int and 0 <= item.answer < len(item.requests)):

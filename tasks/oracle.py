@@ -6,7 +6,6 @@ fault of theirs (two right options, a wrong key, an answer that the prompt does 
 `COMPOSITIONS` also finds what is composed in running text, which is how the leakage test searches the training stream.
 """
 
-import json
 import re
 from collections.abc import Callable
 from functools import cache
@@ -17,6 +16,7 @@ from corpus.exercises import MODIFIED_RULES
 from corpus.lexicon import LANGUAGES, SOUNDS, SPELLED_WORDS, Language
 from tasks import TASKS
 from tasks.base import Item
+from tasks.text_files import parse_json
 
 Facts = dict[str, dict[str, dict[str, str]]]  # language code, person, attribute name -> value; all words stripped
 _NUMBER = r" ?\d+"
@@ -25,10 +25,10 @@ _NUMBER = r" ?\d+"
 def read_facts(path: str | Path) -> Facts:
     """The facts of data/world.json. ValueError with one line where the file is not that."""
     try:
-        stored = json.loads(Path(path).read_text(encoding="utf-8"))
+        stored = parse_json(Path(path).read_text(encoding="utf-8"))
         return {code: {person: dict(zip(table["attributes"], row, strict=True)) for person, row in zip(table["persons"], table["values"], strict=True)}
                 for code, table in stored.items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path}: not a table of facts ({error}); rebuild it with `python -m corpus`") from error
 
 

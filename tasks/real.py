@@ -8,15 +8,16 @@ The paper gives neither its prompts nor its number of shots: ours are the usual 
 split as in the paper (10,613, 938 and 508 items of its own making), the translation behind GSM8K-Chinese is another one.
 """
 
-import re
-import string
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.base import Item, Task
+from tasks.base import AliasedItem, Item, Task
+from tasks.number_answers import extract_number, same_number
 from tasks.real_rows import CHINESE_WORKED, LETTERS, Row, read_file, read_row
+from tasks.text_answers import normalise, same_text
 
+__all__ = ["FILES", "FORMS", "SOURCES", "Form", "Loaded", "Source", "load_files", "load_hub", "make_loaded", "normalise"]
 Requests = tuple[tuple[str, str], ...]
 
 
@@ -105,20 +106,8 @@ def _ceval_header(row: Row) -> str:
     return f"以下是中国关于{row.subject}考试的单项选择题，请选出其中的正确答案。\n\n"
 
 
-def normalise(text: str) -> str:
-    """Lower case, without articles, punctuation and double spaces: the form in which TriviaQA is compared (Joshi et al. 2017)."""
-    bare = "".join(" " if character in string.punctuation + "\u2018\u2019\u00b4`_" else character for character in text.lower())
-    return " ".join(re.sub(r"\b(a|an|the)\b", " ", bare).split())
-
-
 def _first_line(text: str) -> str:
     return text.strip().split("\n")[0].strip()
-
-
-def _last_number(text: str) -> str:
-    """The number behind `####`, without thousands separators, a currency sign or a bare decimal point; empty where there is none."""
-    found = re.search(r"####\s*\$?\s*(-?[0-9][0-9,]*(?:\.[0-9]+)?)", text)
-    return found[1].replace(",", "") if found else ""
 
 
 def _no_generator(*_) -> None:
@@ -142,19 +131,21 @@ def _form(name: str, language: str, task_type: str, num_shots: int, chance: floa
     return Form(task, requests, header or (lambda row: ""))
 
 
+# A solution may hold empty lines: an attempt ends where the model asks itself the next question.
+_NUMERIC = {"extract": extract_number, "matches": same_number}
 FORMS = {form.task.name: form for form in (
-    _form("TriviaQA", "en", "closed-book QA", 5, 0.0, _english_open, max_new_tokens=24, stop="\n", extract=_first_line),
+    _form("TriviaQA", "en", "closed-book QA", 5, 0.0, _english_open, max_new_tokens=24, stop="\n", extract=_first_line, matches=same_text),
     _form("HellaSwag", "en", "completion", 0, 0.25, _endings, length_normalized=True),
     _form("RACE", "en", "reading comprehension", 2, 0.25, _english_sheet),  # two articles: more do not fit 2,048 tokens
     _form("WinoGrande", "en", "coreference", 0, 0.5, _gap),
     _form("MMLU", "en", "examination", 5, 0.25, _english_sheet, _mmlu_header),
-    _form("GSM8K", "en", "mathematical reasoning", 8, 0.0, _english_open, max_new_tokens=400, stop="\n\n", extract=_last_number),
-    _form("NLPCC-KBQA", "zh", "closed-book QA", 5, 0.0, _chinese_open, max_new_tokens=48, stop="\n", extract=_first_line),
+    _form("GSM8K", "en", "mathematical reasoning", 8, 0.0, _english_open, max_new_tokens=400, **_NUMERIC, stop="Question:"),
+    _form("NLPCC-KBQA", "zh", "closed-book QA", 5, 0.0, _chinese_open, max_new_tokens=48, stop="\n", extract=_first_line, matches=same_text),
     _form("ClozeT", "zh", "completion", 0, 0.5, _gap),
     _form("CLUEWSC", "zh", "coreference", 0, 0.5, _same_meaning),
     _form("C3", "zh", "reading comprehension", 2, 0.2713, _chinese_sheet),  # two, three or four choices: the mean of 1 / their number
     _form("C-Eval", "zh", "examination", 5, 0.25, _chinese_sheet, _ceval_header),
-    _form("GSM8K-Chinese", "zh", "mathematical reasoning", len(CHINESE_WORKED), 0.0, _chinese_open, max_new_tokens=400, stop="\n\n", extract=_last_number))}
+    _form("GSM8K-Chinese", "zh", "mathematical reasoning", len(CHINESE_WORKED), 0.0, _chinese_open, max_new_tokens=400, **_NUMERIC, stop="问题："))}
 
 
 @dataclass(frozen=True)
@@ -166,8 +157,8 @@ class Loaded:
     accepted: tuple[tuple[str, ...], ...]
 
     def exact_match(self, predictions: Iterable[str]) -> list[float]:
-        """1.0 where a prediction (text that Task.extract gave) equals any accepted answer, both normalised; one per item."""
-        return [float(normalise(said) in map(normalise, right)) for said, right in zip(predictions, self.accepted, strict=True)]
+        """1.0 where a prediction (text that Task.extract gave) is the same as any accepted answer, as the benchmark compares; one per item."""
+        return [float(self.task.is_right(item, said)) for item, said in zip(self.items, predictions, strict=True)]
 
 
 def _shot(form: Form, row: Row) -> str:
@@ -186,7 +177,9 @@ def make_loaded(name: str, rows: list[Row], shots: list[Row], num_items: int | N
         if len(shown) < task.num_shots:
             raise ValueError(f"{name}: {len(shown)} shots of subject {row.subject!r}, {task.num_shots} are due; get the published split of shots")
         opening = form.header(row) + "".join(_shot(form, shot) for shot in shown)
-        items.append(Item(name, item_id, tuple((opening + context, continuation) for context, continuation in form.requests(row)), row.answer))
+        requests = tuple((opening + context, continuation) for context, continuation in form.requests(row))
+        is_open = task.answer_form == "open"
+        items.append(AliasedItem(name, item_id, requests, row.answer, row.accepted) if is_open else Item(name, item_id, requests, row.answer))
     return Loaded(task, tuple(items), tuple(row.accepted for row in rows[:num_items]))
 
 

@@ -10,10 +10,9 @@ The rows of unnatural in-context learning are {"subtask", "id", "shots": [[input
 the publisher's shot counts and word lists are not known to us.
 """
 
-import gzip
 import json
 import re
-import zlib
+import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,6 +20,7 @@ from pathlib import Path
 
 from tasks.base import Item, Task
 from tasks.checkers import Checker, ExactChecker
+from tasks.text_files import numbered_lines, parse_json, read_text
 
 UICL_SUBTASKS = ("identity", "reverse_natural_content", "reverse_to_natural_content", "dates", "dates_unnatural_form", "dates_unnatural_content",
                  "dates_unnatural_content_and_form", "unnatural_addition_2_digit")
@@ -54,21 +54,26 @@ class LoadedPasses:
 
 @dataclass(frozen=True)
 class TitleChecker:
-    """Passes a title in any case, behind one blank or none, with or without a sentence end behind it."""
+    """Passes a title in any case and Unicode form, behind one blank or none, with or without a sentence end behind it."""
 
     title: str
 
     def passes(self, text: str) -> bool:
         """True where the attempt is the title."""
-        said, title = text.removeprefix(" ").lower(), self.title.lower()
+        said, title = _decomposed(text.removeprefix(" ")), _decomposed(self.title)
         return said.startswith(title) and not said[len(title):].strip(" .!")
 
     def viable(self, text: str) -> bool:
         """True for a beginning of a passing text and for a passing text."""
-        return self.title.lower().startswith(text.removeprefix(" ").lower()) or self.passes(text)
+        return _decomposed(self.title).startswith(_decomposed(text.removeprefix(" "))) or self.passes(text)
 
     def accepted(self) -> None:
         """Cases and endings make the passing texts too many to list."""
+
+
+def _decomposed(text: str) -> str:
+    """Lower case with accents behind their letters: unlike composed text, a beginning of a text gives a beginning of its form."""
+    return unicodedata.normalize("NFKD", text).casefold()
 
 
 class HumanEvalChecker:
@@ -119,19 +124,32 @@ REAL_PASS_TASKS = {task.name: task for task in (
     *(_task(f"uicl_{name}_bigbench", f"unnatural in-context learning: {name}", "in-context learning", NUM_UICL_SHOTS, 24, "\n") for name in UICL_SUBTASKS))}
 
 
+def _text(row: dict, field: str) -> str:
+    """A field that holds a text. ValueError naming the field where it is absent, blank or something else."""
+    if not isinstance(row, dict) or field not in row:
+        raise ValueError(f"field {field!r} is absent")
+    if not isinstance(row[field], str) or not row[field].strip():
+        raise ValueError(f"field {field!r} is {str(row[field])[:40]!r}, not a text")
+    return row[field]
+
+
 def _humaneval(row: dict, runner: Runner) -> tuple[tuple[str, str], str, Checker]:
-    prompt, tests, entry_point, solution = (row[name] for name in ("prompt", "test", "entry_point", "canonical_solution"))
+    prompt, tests, entry_point, solution = (_text(row, name) for name in ("prompt", "test", "entry_point", "canonical_solution"))
+    if not entry_point.isidentifier():
+        raise ValueError(f"field 'entry_point' is {entry_point!r}, not a name")
     answer = json.dumps({"tests": tests, "entry_point": entry_point})
     return (prompt, solution), answer, HumanEvalChecker(prompt, tests, entry_point, runner)
 
 
 def _answered(row: dict, name: str) -> tuple[str, str]:
     """(question, answer): the published target, of dates the text of the right option and the question without its options."""
-    question, target = row["input"], row["target"]
+    question, target = _text(row, "input"), _text(row, "target")
     if name == "date_understanding_bigbench":
         question, _, listed = question.partition("\nOptions:\n")
         options = dict(re.findall(r"^(\([A-Z]\)) (.*)$", listed, re.MULTILINE))
-        target = options[target].strip()
+        if target.strip() not in options:
+            raise ValueError(f"field 'target' is {target!r}, none of the options {', '.join(options)}")
+        target = options[target.strip()].strip()
     return question.strip(), target
 
 
@@ -141,7 +159,7 @@ def _question(question: str, opening: str = "Q: ", answer: str = "A:") -> str:
 
 def _riddles(name: str, rows: list[dict]) -> Iterator[tuple[int, str, str]]:
     """(item id, context, answer); the first NUM_SHOTS rows that guessing does not hit are the shots."""
-    pairs = [_answered(row, name) for row in rows]
+    pairs = [_at(place, _answered, row, name) for place, row in enumerate(rows)]
     shown = [place for place, (_, answer) in enumerate(pairs) if not is_guessable(answer)][:NUM_SHOTS]
     shots = "".join(f"{_question(pairs[place][0])} {pairs[place][1]}\n\n" for place in shown)
     for place, (question, answer) in enumerate(pairs):
@@ -149,30 +167,49 @@ def _riddles(name: str, rows: list[dict]) -> Iterator[tuple[int, str, str]]:
             yield place, shots + _question(question), answer
 
 
+def _at(place: int, read: Callable, *arguments):
+    """What `read` gives. ValueError that names the row, counted from 0 as the items are."""
+    try:
+        return read(*arguments)
+    except ValueError as error:
+        raise ValueError(f"row {place}: not a published row ({error}); fetch the file again") from error
+
+
 def _in_context(name: str, rows: list[dict]) -> Iterator[tuple[int, str, str]]:
-    for row in rows:
-        if f"uicl_{row['subtask']}_bigbench" == name:
-            shots = "".join(f"{_question(given, 'Input: ', 'Output:')} {wanted}\n" for given, wanted in row["shots"][:NUM_UICL_SHOTS])
-            yield row["id"], shots + _question(row["input"], "Input: ", "Output:"), row["target"]
+    for place, row in enumerate(rows):
+        if f"uicl_{_at(place, _text, row, 'subtask')}_bigbench" == name:
+            yield _at(place, _shown_pairs, row)
+
+
+def _shown_pairs(row: dict) -> tuple[int, str, str]:
+    question, target, pairs = _text(row, "input"), _text(row, "target"), row.get("shots")
+    if type(row.get("id")) is not int:
+        raise ValueError(f"field 'id' is {row.get('id')!r}, not a whole number")
+    if not isinstance(pairs, list) or not pairs or not all(
+            isinstance(pair, list) and len(pair) == 2 and all(isinstance(text, str) for text in pair) for pair in pairs):
+        raise ValueError("field 'shots' is no list of pairs of texts")
+    shots = "".join(f"{_question(given, 'Input: ', 'Output:')} {wanted}\n" for given, wanted in pairs[:NUM_UICL_SHOTS])
+    return row["id"], shots + _question(question, "Input: ", "Output:"), target
 
 
 def _rows(path: Path) -> list[dict]:
     """Objects of a .json with field examples, or of a .jsonl, either of them gzipped or not. ValueError naming file, and line where there is one."""
-    try:
-        data = path.read_bytes()
-        text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode()
-        if ".jsonl" not in path.name:
-            return json.loads(text)["examples"]
-    except FileNotFoundError as error:
-        raise ValueError(f"{path}: no such file; fetch it from its publisher") from error
-    except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path}: not readable as the published file ({type(error).__name__}: {error}); fetch it again") from error
-    rows = []
-    for number, line in enumerate(text.splitlines(), 1):
+    remedy = "fetch it again from its publisher"
+    text = read_text(path, remedy)
+    rows: list = []
+    if ".jsonl" not in path.name:
         try:
-            rows.append(json.loads(line))
+            rows = parse_json(text)["examples"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"{path}: not readable as the published file ({type(error).__name__}: {error}); {remedy}") from error
+        if not isinstance(rows, list):
+            raise ValueError(f"{path}: not readable as the published file (field examples is no list); {remedy}")
+        return rows
+    for number, line in numbered_lines(text):
+        try:
+            rows.append(parse_json(line))
         except ValueError as error:
-            raise ValueError(f"{path}, line {number}: no json ({error}); fetch it again") from error
+            raise ValueError(f"{path}, line {number}: {error}; {remedy}") from error
     return rows
 
 
@@ -181,22 +218,19 @@ def make_passes(name: str, rows: list[dict], num_items: int | None = None, remov
     task, items, judges, removed = REAL_PASS_TASKS[name], [], [], []
     if name == "HumanEval" and runner is None:
         raise ValueError("HumanEval needs a runner of programs; give evaluation.sandbox.Sandbox().passes")
-    try:
-        if name == "HumanEval":
-            for item_id, row in enumerate(rows):
-                request, answer, judge = _humaneval(row, runner)
-                items.append(Item(name, item_id, (request,), answer))
-                judges.append(judge)
-        else:
-            asked = _in_context(name, rows) if name.startswith("uicl_") else _riddles(name, rows)
-            for item_id, context, answer in asked:
-                if removes_guessable and is_guessable(answer):
-                    removed.append(answer)
-                    continue
-                items.append(Item(name, item_id, ((context, f" {answer}"),), f" {answer}"))
-                judges.append(TitleChecker(answer) if name == "emoji_movie_bigbench" else ExactChecker((f" {answer}",)))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ValueError(f"{name}, row {len(items) + len(removed)}: not a published row ({type(error).__name__}: {error}); fetch the file again") from error
+    if name == "HumanEval":
+        for item_id, row in enumerate(rows):
+            request, answer, judge = _at(item_id, _humaneval, row, runner)
+            items.append(Item(name, item_id, (request,), answer))
+            judges.append(judge)
+    else:
+        asked = _in_context(name, rows) if name.startswith("uicl_") else _riddles(name, rows)
+        for item_id, context, answer in asked:
+            if removes_guessable and is_guessable(answer):
+                removed.append(answer)
+                continue
+            items.append(Item(name, item_id, ((context, f" {answer}"),), f" {answer}"))
+            judges.append(TitleChecker(answer) if name == "emoji_movie_bigbench" else ExactChecker((f" {answer}",)))
     if not items or num_items is not None and not 1 <= num_items <= len(items):
         raise ValueError(f"{name}: {len(items)} items are there, num_items is {num_items}; ask for 1 to {len(items)} or fetch the whole file")
     return LoadedPasses(task, tuple(items[:num_items]), tuple(judges[:num_items]), tuple(removed))
@@ -209,6 +243,10 @@ def load_passes(name: str, source: str | Path, num_items: int | None = None, rem
     file, published = FILES[name]
     path = Path(source) / file if Path(source).is_dir() else Path(source)
     try:
-        return make_passes(name, _rows(path), num_items, removes_guessable, runner)
+        rows = _rows(path)
     except ValueError as error:
         raise ValueError(f"{error} ({published})") from error
+    try:
+        return make_passes(name, rows, num_items, removes_guessable, runner)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error} ({published})") from error

@@ -4,14 +4,14 @@ Each source has its own field names; a reader here turns one of its rows into a 
 this repository. tasks/real.py says where each comes from and asks the questions.
 """
 
-import csv
-import gzip
-import io
-import json
 import re
+import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from tasks.number_answers import extract_number, is_number
+from tasks.text_files import csv_rows, numbered_lines, parse_json, read_text
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,36 @@ CHINESE_WORKED = (
 )
 
 
+def label(row: dict, field: str, lowest: int, num_choices: int) -> int:
+    """The index, from 0, that a label column holds: a whole number from `lowest` on, or the text of one.
+
+    ValueError naming the field where it is empty, no whole number (1.9, true, nan), or none of the choices (unlabelled test splits hold "" or -1)."""
+    value = row[field]
+    whole = int(value) if type(value) is float and value.is_integer() else value
+    text = str(whole) if type(whole) is int else unicodedata.normalize("NFKC", whole).strip() if isinstance(whole, str) else ""
+    if not re.fullmatch("[0-9]{1,3}", text) or not 0 <= int(text) - lowest < num_choices:
+        raise ValueError(f"field {field} is {value!r}, not a whole number from {lowest} to {lowest + num_choices - 1}")
+    return int(text) - lowest
+
+
+def letter(row: dict, num_choices: int) -> int:
+    """The index of the choice whose letter the field answer holds: one letter, in either case and width.
+
+    ValueError where it is empty, several letters, or none of the choices."""
+    value = row["answer"]
+    text = unicodedata.normalize("NFKC", value).strip().upper() if isinstance(value, str) else ""
+    if len(text) != 1 or text not in LETTERS[:num_choices]:
+        raise ValueError(f"field answer is {value!r}, not one letter of A to {LETTERS[:num_choices][-1:]}")
+    return LETTERS.index(text)
+
+
+def texts(row: dict, field: str) -> tuple[str, ...]:
+    """The texts of a list. ValueError naming the field for anything else: of a text, tuple would make its letters."""
+    if not isinstance(row[field], (list, tuple)):
+        raise ValueError(f"field {field} is no list")
+    return tuple(row[field])
+
+
 def _without_quotes(text: str) -> str:
     """A csv cell that was quoted twice over, as in some copies of TriviaQA, read once more."""
     return text[1:-1].replace('""', '"') if len(text) > 1 and text[0] == text[-1] == '"' else text
@@ -47,15 +77,18 @@ def _without_quotes(text: str) -> str:
 
 def triviaqa(row: dict) -> Row:
     """Hub: answer.value and its aliases; files: golden_answers."""
-    accepted = tuple(row["golden_answers"]) if "golden_answers" in row else (row["answer"]["value"], *row["answer"]["aliases"])
+    field, accepted = ("golden_answers", row["golden_answers"]) if "golden_answers" in row else (
+        "answer", [row["answer"]["value"], *row["answer"]["aliases"]])
+    if not (isinstance(accepted, list) and accepted and all(isinstance(text, str) for text in accepted) and accepted[0].strip() not in ("", "<unk>")):
+        raise ValueError(f"field {field} holds no answer")  # the hub's test split has the answer <unk>
     return Row(_without_quotes(row["question"]), answer=accepted[0], accepted=tuple(dict.fromkeys(accepted)))
 
 
 def hellaswag(row: dict) -> Row:
     """Hub: activity label and context apart, label a string; files (OLMES): joined as `query`, gold a number."""
     question = row["query"] if "query" in row else f"{row['activity_label']}: {row['ctx']}"
-    endings = row["choices"] if "choices" in row else row["endings"]
-    return Row(_plain_hellaswag(question), tuple(map(_plain_hellaswag, endings)), int(row["gold"] if "gold" in row else row["label"]))
+    endings = texts(row, "choices" if "choices" in row else "endings")
+    return Row(_plain_hellaswag(question), tuple(map(_plain_hellaswag, endings)), label(row, "gold" if "gold" in row else "label", 0, len(endings)))
 
 
 def _plain_hellaswag(text: str) -> str:
@@ -65,65 +98,77 @@ def _plain_hellaswag(text: str) -> str:
 
 def race(row: dict) -> Row:
     """Article, question, four options, letter."""
-    return Row(row["question"], tuple(row["options"]), LETTERS.index(row["answer"]), passage=row["article"])
+    return Row(row["question"], texts(row, "options"), letter(row, len(row["options"])), passage=row["article"])
 
 
 def winogrande(row: dict) -> Row:
     """A sentence with a gap `_` and two fillers; answer "1" or "2"."""
     if row["sentence"].count("_") != 1:
         raise ValueError("field sentence does not hold exactly one gap _")
-    return Row(row["sentence"], (row["option1"], row["option2"]), int(row["answer"]) - 1)
+    return Row(row["sentence"], (row["option1"], row["option2"]), label(row, "answer", 1, 2))
 
 
 def mmlu(row: dict) -> Row:
     """Hub: choices and the index of the right one; files: columns A-D and its letter."""
-    return Row(row["question"], tuple(row["choices"]), int(row["answer"]), subject=row["subject"]) if "choices" in row else lettered(row)
+    if "choices" not in row:
+        return lettered(row)
+    return Row(row["question"], texts(row, "choices"), label(row, "answer", 0, len(row["choices"])), subject=row["subject"])
 
 
 def lettered(row: dict) -> Row:
     """Columns A-D and the letter of the right one (C-Eval, and MMLU as csv)."""
-    return Row(row["question"], tuple(row[letter] for letter in LETTERS), LETTERS.index(row["answer"]), subject=row.get("subject", ""))
+    return Row(row["question"], tuple(row[column] for column in LETTERS), letter(row, len(LETTERS)), subject=row.get("subject", ""))
 
 
 def gsm8k(row: dict) -> Row:
     """A worked answer that ends in `#### number`; the calculator's notes <<...>> are no prose and go."""
     solution = re.sub(r"<<.*?>>", "", row["answer"])
-    answer = solution.rpartition("####")[2].strip().replace(",", "")
-    if not answer:
+    last = solution.rpartition("####")
+    if not last[1] or not is_number(last[2]):
         raise ValueError("field answer has no `#### number`")
+    answer = extract_number(last[2])
     return Row(row["question"], answer=answer, solution=solution, accepted=(answer,))
 
 
 def gsm8k_zh(row: dict) -> Row:
     """Question and final number only."""
-    answer = str(row["answer_only"]).replace(",", "")
+    published = str(row["answer_only"])
+    if not is_number(published):
+        raise ValueError(f"field answer_only is {row['answer_only']!r}, not one number")
+    answer = extract_number(published)
     return Row(row["question_zh"], answer=answer, solution=f"#### {answer}", accepted=(answer,))
 
 
 def nlpcc_kbqa(row: dict) -> Row:
     """Question and answer of a knowledge-base question, asked closed-book."""
-    return Row(row["question"], answer=row["answer"], accepted=tuple(part.strip() for part in (row["answer"], *row["answer"].split("|||"))))
+    if not row["answer"].strip():
+        raise ValueError("field answer is empty")
+    accepted = (part.strip() for part in (row["answer"], *row["answer"].split("|||")))
+    return Row(row["question"], answer=row["answer"], accepted=tuple(dict.fromkeys(filter(None, accepted))))
 
 
 def clozet(row: dict) -> Row:
     """A story with a gap <mask> and two plots; the label is a string."""
     if row["story"].count("<mask>") != 1:
         raise ValueError("field story does not hold exactly one <mask>")
-    return Row(row["story"], (row["plot0"], row["plot1"]), int(row["label"]))
+    return Row(row["story"], (row["plot0"], row["plot1"]), label(row, "label", 0, 2))
 
 
 def cluewsc(row: dict) -> Row:
     """A text, a pronoun and a noun; whether they mean the same. Hub: the class names are ("true", "false"), so 0 is true; files: the names."""
-    label = row["label"] if isinstance(row["label"], str) else ("true", "false")[row["label"]]
-    if label not in ("true", "false"):
-        raise ValueError(f"field label is {label!r}")
+    named = str(row["label"]).lower() if isinstance(row["label"], (str, bool)) else ("true", "false")[label(row, "label", 0, 2)]
+    if named not in ("true", "false"):
+        raise ValueError(f"field label is {row['label']!r}, not true or false")
     question = f"其中“{row['target']['span2_text']}”指的是“{row['target']['span1_text']}”吗？"
-    return Row(question, ("是", "否"), 0 if label == "true" else 1, passage=row["text"])
+    return Row(question, ("是", "否"), 0 if named == "true" else 1, passage=row["text"])
 
 
 def c3(row: dict) -> Row:
     """A text or dialogue in lines, a question, two to four choices, the right one as text."""
-    return Row(row["question"], tuple(row["choice"]), row["choice"].index(row["answer"]), passage="\n".join(row["context"]))
+    choices = texts(row, "choice")
+    if choices.count(row["answer"]) != 1:
+        raise ValueError(f"field answer is {row['answer']!r}, which {choices.count(row['answer'])} of the choices are")
+    return Row(row["question"], choices, choices.index(row["answer"]), passage="\n".join(texts(row, "context")))
 
 
 READERS: dict[str, Callable[[dict], Row]] = {
@@ -131,44 +176,82 @@ READERS: dict[str, Callable[[dict], Row]] = {
     "ClozeT": clozet, "CLUEWSC": cluewsc, "C3": c3, "C-Eval": lettered, "GSM8K-Chinese": gsm8k_zh}
 
 
+REMEDY = "get the published file again"
+
+
 def read_row(benchmark: str, raw: dict, source: str) -> Row:
-    """One row of `benchmark`; ValueError with one line naming `source`, the field and the mend."""
+    """One row of `benchmark`; ValueError with one line naming `source`, the field and the remedy."""
     try:
+        if not isinstance(raw, dict):
+            raise ValueError("no fields")
         row = READERS[benchmark](raw)
-        if row.choices and not 0 <= row.answer < len(row.choices) or not row.question:
-            raise ValueError(f"answer {row.answer!r} is none of {len(row.choices)} choices, or the question is empty")
+        _check(row)
         return row
     except KeyError as error:
         raise ValueError(f"{source}: field {error} is absent; get the published {benchmark} again") from error
     except (ValueError, TypeError, AttributeError, IndexError) as error:
-        raise ValueError(f"{source}: not a row of {benchmark} ({error}); get the published file again") from error
+        raise ValueError(f"{source}: not a row of {benchmark} ({error}); take a split with labels, or {REMEDY}") from error
 
 
-def _parsed(path: Path, text: str) -> Iterator[dict]:
+def _check(row: Row) -> None:
+    """ValueError where a text is none or blank, or where there is one choice only."""
+    if not (isinstance(row.question, str) and row.question.strip()):
+        raise ValueError("field question is empty or no text")
+    if not (isinstance(row.passage, str) and isinstance(row.subject, str)):
+        raise ValueError("field passage or subject is no text")
+    if row.choices and (not 2 <= len(row.choices) <= len(LETTERS) or not all(isinstance(choice, str) and choice.strip() for choice in row.choices)):
+        raise ValueError(f"a choice is empty or no text, or there are not 2 to {len(LETTERS)} of them")
+
+
+def _parsed(path: Path, text: str) -> Iterator[tuple[str, object]]:
+    """(place in the file, row) of all rows. ValueError, naming the place where it knows it."""
     name = path.name.removesuffix(".gz")
-    if name.endswith(".jsonl"):
-        yield from (json.loads(line) for line in text.splitlines() if line.strip())
-    elif name.endswith(".csv"):
-        yield from csv.DictReader(io.StringIO(text, newline=""))
-    elif name.endswith(".tsv"):  # MGSM: question TAB final number
-        yield from (dict(zip(("question_zh", "answer_only"), line.split("\t"), strict=True)) for line in text.splitlines() if line.strip())
-    elif name.endswith(".txt"):  # NLPCC: blocks of <question id=1>TAB..., <triple id=1>..., <answer id=1>...
-        questions, answers = ({number: value.strip() for number, value in re.findall(rf"^<{tag} id=(\d+)>\t(.*)$", text, re.MULTILINE)}
-                              for tag in ("question", "answer"))
-        yield from ({"question": question, "answer": answers[number]} for number, question in questions.items())
+    if name.endswith(".csv"):
+        yield from ((f"line {number}", row) for number, row in csv_rows(text))
+    elif name.endswith((".jsonl", ".tsv")):
+        for number, line in numbered_lines(text):
+            try:
+                yield f"line {number}", parse_json(line) if name.endswith(".jsonl") else _tab_separated(line)
+            except ValueError as error:
+                raise ValueError(f"line {number}: {error}") from error
+    elif name.endswith(".txt"):
+        yield from _knowledge_blocks(text)
     else:  # C3: [[lines, [question, ...], id], ...]
-        yield from ({"context": context} | question for context, questions, *_ in json.loads(text) for question in questions)
+        for number, (context, questions, *_) in enumerate(parse_json(text), 1):
+            yield from ((f"text {number}", {"context": context} | question) for question in questions)
+
+
+def _tab_separated(line: str) -> dict[str, str]:
+    """MGSM: question TAB final number."""
+    fields = line.split("\t")
+    if len(fields) != 2:
+        raise ValueError(f"{len(fields)} fields, a question and a number were expected")
+    return dict(zip(("question_zh", "answer_only"), fields, strict=True))
+
+
+def _knowledge_blocks(text: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """NLPCC: blocks of <question id=1>TAB..., <triple id=1>..., <answer id=1>..."""
+    questions: dict[str, str] = {}
+    answers: dict[str, str] = {}
+    for tag, number, value in re.findall(r"^<(question|answer) id=(\d+)>\t([^\n]*)$", text, re.MULTILINE):
+        known = questions if tag == "question" else answers
+        if number in known:
+            raise ValueError(f"{tag} {number} stands twice")
+        known[number] = value.strip()
+    if alone := sorted(questions.keys() ^ answers.keys(), key=int):
+        raise ValueError(f"question {alone[0]} has no answer, or answer {alone[0]} no question")
+    yield from ((f"question {number}", {"question": question, "answer": answers[number]}) for number, question in questions.items())
 
 
 def read_file(benchmark: str, path: Path) -> list[Row]:
-    """All rows of a file (.jsonl, .json, .csv, .tsv, .txt, each also .gz); ValueError naming file, row and mend."""
-    if not path.is_file():
+    """All rows of a file (.jsonl, .json, .csv, .tsv, .txt, each also .gz); ValueError naming file, place, field and remedy."""
+    if not path.exists():
         raise ValueError(f"{path}: no such file; it holds {benchmark}, which tasks/real.py says where to get")
+    text = read_text(path, REMEDY, f"rows of {benchmark}")
     try:
-        raw = path.read_bytes()
-        raws = list(_parsed(path, (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode("utf-8-sig")))
-    except (ValueError, KeyError, TypeError, OSError, EOFError) as error:
-        raise ValueError(f"{path}: not a file of {benchmark} ({error}); get the published file again") from error
+        raws = list(_parsed(path, text))
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path}: not a file of {benchmark} ({error}); {REMEDY}") from error
     if not raws:
-        raise ValueError(f"{path}: holds no rows of {benchmark}; get the published file again")
-    return [read_row(benchmark, raw, f"{path}, row {number}") for number, raw in enumerate(raws, 1)]
+        raise ValueError(f"{path}: holds no rows of {benchmark}; {REMEDY}")
+    return [read_row(benchmark, raw, f"{path}, {place}") for place, raw in raws]

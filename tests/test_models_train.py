@@ -162,6 +162,50 @@ def test_full_disk_then_rerun(whole, tmp_path, monkeypatch):
     assert same_checkpoints(tmp_path, whole[0])
 
 
+def _stopped(folder) -> Path:
+    with pytest.raises(KeyboardInterrupt):
+        train(SHAPE, RUN, BATCHES, folder, FINGERPRINT, lambda progress: os.kill(os.getpid(), signal.SIGINT))
+    return folder / "state.safetensors"
+
+
+def _flip(tensors, header):
+    tensors["exp_avg.0"].view(torch.uint8)[5] ^= 1
+
+
+def _counters(**changes):
+    def change(tensors, header):
+        header["counters"] = json.dumps(json.loads(header["counters"]) | changes)
+    return change
+
+
+@pytest.mark.parametrize("damage,message", [
+    (_flip, "header field tensor_hash is not that of the tensors: the file changed on disk"), (lambda tensors, header: header.pop("tensor_hash"), "header field tensor_hash is missing"),
+    (lambda tensors, header: header.pop("identity"), "header field identity is missing"), (lambda tensors, header: header.pop("counters"), "header field counters is missing"),
+    (lambda tensors, header: header.pop("format"), "no training state of this project"), (lambda tensors, header: header.update(identity="[]"), "header field identity is "),
+    (lambda tensors, header: header.update(identity="{}"), "header field identity: model_config is missing"), (_counters(step="1"), "header field counters: step is '1'"),
+    (_counters(loss_sum=None), "header field counters: loss_sum is None"), (_counters(other=1), "header field counters: other is missing or unknown"),
+    (lambda tensors, header: tensors.pop("flat"), "changed on disk"), (lambda tensors, header: header.update(counters="{"), "header field counters is ")])
+def test_a_damaged_state_is_refused_and_kept(tmp_path, damage, message):
+    """Never a silent start from nothing: the file stays, and the line says what to do."""
+    state = _stopped(tmp_path)
+    tensors, header = checkpoint.read_tensors(state)
+    damage(tensors, header)
+    checkpoint.write_tensors(state, tensors, header)
+    before = state.read_bytes()
+    with pytest.raises(ValueError, match=message) as caught:
+        train(SHAPE, RUN, BATCHES, tmp_path, FINGERPRINT)
+    assert str(state) in str(caught.value) and "\n" not in str(caught.value) and "delete" in str(caught.value)
+    assert state.read_bytes() == before and not (tmp_path / "run.json").exists()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"run": "r"}', "[" * 100_000, "\udcff"])
+def test_a_damaged_record_is_one_line(tmp_path, text):
+    (tmp_path / "run.json").write_text(text, errors="surrogateescape")
+    with pytest.raises(ValueError, match="run.json: truncated or foreign .*; delete it and rerun") as caught:
+        train(SHAPE, RUN, BATCHES, tmp_path, FINGERPRINT)
+    assert "\n" not in str(caught.value)
+
+
 def test_damaged_or_foreign_state_is_one_line(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         train(SHAPE, RUN, BATCHES, tmp_path, FINGERPRINT, lambda progress: os.kill(os.getpid(), signal.SIGINT))
