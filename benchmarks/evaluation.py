@@ -27,13 +27,11 @@ import torch
 import transformers
 import yaml
 from tokenizers import Tokenizer
-from tokenizers.processors import TemplateProcessing
-from transformers import PreTrainedTokenizerFast
 
 from corpus.__main__ import tokenizer_texts
 from corpus.mixture import Mixture
 from corpus.stream import TokenStream, batches
-from corpus.tokenizer import BOS, BOS_ID, PieceEncoder, fingerprint, train
+from corpus.tokenizer import PieceEncoder, fingerprint, train
 from corpus.world import make_world
 from evaluation.contexts import read_questions
 from evaluation.scoring import prepare, score_items
@@ -95,11 +93,7 @@ class Bench:
 
 def export(folder: Path, model: GPT, tokenizer: Tokenizer, items: dict[str, list[Item]]) -> None:
     """model/ in transformers' format and tasks/: one YAML and one jsonl a task, as a user of the harness would write them."""
-    huggingface.to_llama(model).save_pretrained(folder / "model")
-    exported = Tokenizer.from_str(tokenizer.to_str())
-    exported.post_processor = TemplateProcessing(single=f"{BOS} $A", special_tokens=[(BOS, BOS_ID)])
-    PreTrainedTokenizerFast(tokenizer_object=exported, bos_token=BOS, eos_token=BOS, pad_token=BOS, clean_up_tokenization_spaces=False,
-                            model_max_length=model.config.max_sequence_length).save_pretrained(folder / "model")
+    huggingface.save_llama(folder / "model", model, tokenizer)
     (folder / "tasks").mkdir()
     for name, rows in items.items():
         task, data = TASKS[name], folder / "tasks" / f"{name}.jsonl"

@@ -1,7 +1,9 @@
 """What an attempt is: how its tokens are drawn, where it ends, and how it is judged token by token.
 
-An attempt is sampled from the context until its text holds the stop (the attempt is what stands before it) or max_new_tokens are spent: then it
-fails, except where there is no stop, where the whole text counts. A token without bytes (document start, end of text) ends it too, likewise.
+An attempt is sampled from the context until its text holds the stop or an end-of-text token is drawn (the attempt is what
+stands before either) or max_new_tokens are spent: then it fails, except where there is no stop, where the whole text counts.
+A token without bytes (our document start) ends it like max_new_tokens. An id without text (a special token, a padding row of
+the embedding, EMPTY) is no part of any answer: an attempt that draws one fails. This holds for every way of counting.
 A judge sorts prefixes into passed, open and dead; dead are those that no continuation can make pass, by the checker or because they are no UTF-8.
 """
 
@@ -22,6 +24,22 @@ from tasks.checkers import Checker
 DEAD, OPEN, PASSED = 0, 1, 2
 # Judgements kept by text, so that no text is judged twice; forgotten all at once when so many are held (about 200 MB).
 MAX_REMEMBERED = 1_000_000
+
+
+class EndOfText(bytes):
+    """The piece of an end-of-text token: the attempt is what stands before it, as before the stop. Its bytes are the stop's."""
+
+
+class Empty(bytes):
+    """The piece of an id that stands for no text."""
+
+
+EMPTY = Empty()
+
+
+def same_pieces(ours: list[bytes], theirs: list[bytes]) -> bool:
+    """True where both lists give each id the same text, and end attempts at the same ids."""
+    return len(ours) == len(theirs) and all(a == b and type(a) is type(b) for a, b in zip(ours, theirs))
 
 
 @dataclass(frozen=True)
@@ -75,7 +93,10 @@ class Judge:
             self._candidates: dict[tuple[bytes, bool], tuple[np.ndarray, np.ndarray]] = {}
             self._ids_of_piece: dict[bytes, list[int]] = defaultdict(list)
             for index, piece in enumerate(pieces):
-                self._ids_of_piece[piece].append(index)
+                if not isinstance(piece, (EndOfText, Empty)):
+                    self._ids_of_piece[piece].append(index)
+            # They may follow any prefix, whatever their bytes.
+            self._end_ids = [index for index, piece in enumerate(pieces) if isinstance(piece, EndOfText)]
             self._sorted_pieces = sorted(self._ids_of_piece)
 
     @property
@@ -93,7 +114,8 @@ class Judge:
         is_last = num_tokens == self._max_new_tokens
         known = self._candidates.get((prefix, is_last))
         if known is None:
-            tokens = sorted({index for piece in self._fitting_pieces(prefix) for index in self._ids_of_piece.get(piece, ())})
+            fitting = {index for piece in self._fitting_pieces(prefix) for index in self._ids_of_piece.get(piece, ())}
+            tokens = sorted(fitting.union(self._end_ids))
             outcomes = self.outcomes([prefix] * len(tokens), tokens, num_tokens)
             known = np.array(tokens, np.int64)[outcomes != DEAD], outcomes[outcomes != DEAD]
             _remember(self._candidates, (prefix, is_last), known)
@@ -102,7 +124,7 @@ class Judge:
     def _fitting_pieces(self, prefix: bytes) -> Iterable[bytes]:
         """Pieces that go along a listed text, or past its stop."""
         yield b""
-        longest = max(map(len, self._sorted_pieces))
+        longest = max(map(len, self._sorted_pieces), default=0)
         for target in self._targets:
             if target.startswith(prefix):
                 rest = target[len(prefix) :]
@@ -114,6 +136,10 @@ class Judge:
 
     def _outcome(self, prefix: bytes, token: int, is_last: bool) -> int:
         piece, stop = self.pieces[token], self._stop
+        if isinstance(piece, EndOfText):
+            return PASSED if self._is_right(prefix) else DEAD
+        if isinstance(piece, Empty):
+            return DEAD
         data = prefix + piece
         if stop and (at := data.find(stop, max(0, len(prefix) - len(stop) + 1))) >= 0:
             return PASSED if self._is_right(data[:at]) else DEAD

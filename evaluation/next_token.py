@@ -46,6 +46,31 @@ class NextToken(Protocol):
         ...
 
 
+class WiderReader:
+    """A reader with ids behind its own that it never draws: models of one family fill their vocabularies up to different sizes."""
+
+    def __init__(self, reader: NextToken, vocab_size: int):
+        self._reader, self.vocab_size, self.max_sequence_length = reader, vocab_size, reader.max_sequence_length
+
+    @property
+    def num_evaluated(self) -> int:
+        """As NextToken.num_evaluated."""
+        return self._reader.num_evaluated
+
+    def start(self, prompt_ids: list[int]) -> tuple[np.ndarray, Any]:
+        """As NextToken.start."""
+        return self._widened(self._reader.start(prompt_ids))
+
+    def extend(self, frontier: Any, rows: np.ndarray, tokens: np.ndarray) -> tuple[np.ndarray, Any]:
+        """As NextToken.extend."""
+        return self._widened(self._reader.extend(frontier, rows, tokens))
+
+    def _widened(self, answer: tuple[np.ndarray, Any]) -> tuple[np.ndarray, Any]:
+        log_probabilities_nV, frontier = answer
+        num_more = self.vocab_size - log_probabilities_nV.shape[1]
+        return np.pad(log_probabilities_nV, ((0, 0), (0, num_more)), constant_values=-np.inf), frontier
+
+
 def token_pieces(tokenizer: Tokenizer) -> list[bytes]:
     """The bytes of each id of our tokenizer (corpus.tokenizer); the document start has none."""
     pieces = [b""] * tokenizer.get_vocab_size()

@@ -109,7 +109,8 @@ class HuggingFaceReader:
         self._model = model.eval()
         self._has_cache = keeps_only_keys_and_values(model)
         self.vocab_size: int = config.vocab_size
-        self.max_sequence_length: int = getattr(config, "max_position_embeddings", None) or sys.maxsize
+        longest = getattr(config, "max_position_embeddings", None) or -1
+        self.max_sequence_length: int = longest if longest > 0 else sys.maxsize
         self.num_evaluated = 0
 
     @torch.inference_mode()
@@ -119,8 +120,10 @@ class HuggingFaceReader:
             raise ValueError("the prompt is empty; begin it with a token")
         if len(prompt_ids) > self.max_sequence_length:
             raise ValueError(f"the prompt has {len(prompt_ids)} tokens, the model's max_sequence_length is {self.max_sequence_length}; shorten it")
-        if not all(0 <= token < self.vocab_size for token in prompt_ids):
-            raise ValueError(f"the prompt holds an id outside 0 to {self.vocab_size - 1}: it was encoded with another tokenizer than the model's")
+        unknown = next((token for token in prompt_ids if not 0 <= token < self.vocab_size), None)
+        if unknown is not None:
+            raise ValueError(f"the prompt holds an id outside 0 to {self.vocab_size - 1} ({unknown}): "
+                             "it was encoded with another tokenizer than the model's")
         ids = torch.tensor(prompt_ids, device=self._model.device)
         cache = DynamicCache() if self._has_cache else None
         log_probabilities = self._read(ids[None], cache)
@@ -161,11 +164,17 @@ class HuggingFaceReader:
 
     def _read(self, ids: torch.Tensor, cache: Cache | None) -> np.ndarray:
         cached = {} if cache is None else {"past_key_values": cache}
-        logits = self._model(input_ids=ids, use_cache=cache is not None, **cached).logits
+        try:
+            logits = self._model(input_ids=ids, use_cache=cache is not None, **cached).logits
+        except (RuntimeError, IndexError) as error:  # out of memory, or a table of positions that is shorter than the config says
+            line = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise ValueError(f"the model failed on {ids.shape[0]} rows of {ids.shape[1]} tokens ({line}); shorten the prompt, or take a smaller "
+                             "--dtype or another --device") from error
         self.num_evaluated += ids.numel()
         if logits.shape[-1] != self.vocab_size:
             raise ValueError(f"the model gives {logits.shape[-1]} logits, field vocab_size of its config is {self.vocab_size}; mend config.json")
-        log_probabilities = logits[:, -1].double().log_softmax(-1)
+        last = logits[:, -1]
+        log_probabilities = (last.cpu() if last.device.type == "mps" else last).double().log_softmax(-1)  # Apple GPUs have no float64
         if log_probabilities.isnan().any():
             raise ValueError("the model's logits are NaN or infinite: its weights are damaged or its dtype is too small; load it again or in float32")
         return log_probabilities.cpu().numpy()

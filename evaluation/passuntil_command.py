@@ -4,12 +4,20 @@
     python -m evaluation.passuntil --model FOLDER_OR_NAME --task HumanEval --items HumanEval.jsonl.gz --out passes.parquet
     python -m evaluation.passuntil --model SMALL --task maths --method importance --proposal LARGE --out passes.parquet
 
-An entry point, so the one place in this room that knows paths and a command line. The method `shared` counts attempts on a tree of shared prefixes and
-has the law of `sampled`, which draws one by one; `exact` gives certified bounds of the pass probability itself; `importance` draws `cap` attempts, most of
-them from the proposal, and weights them back. An interrupted command goes on where it stopped: what it knows lies beside the table, as OUT.state.json,
-until the table is written. The columns are those of results/<profile>/pass_rates.parquet; `importance` adds its estimate (of the pass probability),
-standard_error and effective_sample_size.
+The method `shared` counts attempts on a tree of shared prefixes and follows the same law as `sampled`, which draws them one by
+one; `exact` gives certified bounds on the pass probability itself; `importance` draws `cap` attempts, most of them from the
+proposal, and weights them back. An attempt ends at the stop of its task or at any end-of-text token that the tokenizer, config.json
+or generation_config.json names. Nothing is downloaded: fetch a model from the hub first (`hf download NAME`).
+
+An interrupted command continues where it stopped: what has been counted is kept beside the table, in OUT.state.json, until the
+table is written. A state is continued only with the same weights, tokenizer, items and settings.
+
+Columns: those of results/<profile>/pass_rates.parquet, and config_hash, tokenizer_hash, dtype and settings_hash, by which rows
+of different measurements can be distinguished; `importance` adds its estimate of the pass probability, its standard_error and its
+effective_sample_size.
 """
+
+# An entry point, so the one place in this room that knows paths and a command line.
 
 from __future__ import annotations
 
@@ -19,75 +27,47 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from evaluation.attempt import Decoding, check_request
-from evaluation.importance import importance_estimate
-from evaluation.next_token import NextToken
-from evaluation.pass_exact import pass_probability
-from evaluation.pass_inputs import DTYPES, Asked, AskedTask, PassModel, check_task, load_asked, load_model
-from evaluation.pass_progress import PassProgress, duration
-from evaluation.passuntil import count_until, sample_until
+from evaluation.attempt import Decoding, Empty, check_request, same_pieces
+from evaluation.next_token import WiderReader
+from evaluation.pass_inputs import DTYPES, PassModel, check_task, load_asked, load_model
+from evaluation.pass_progress import PassProgress
+from evaluation.pass_rows import METHODS, NAMES, Plan, answer_ids, answer_log_likelihood, cost_line, measure_item
 from evaluation.sandbox import Sandbox
 from models.checkpoint import atomic_write
 from tasks.real_passes import FILES, REAL_PASS_TASKS, Runner
 
+__all__ = ["Plan", "State", "answer_log_likelihood", "main", "make_plan", "measure", "parser"]
+
 DATA = Path(__file__).resolve().parent.parent / "data"
-COUNTING = {"shared": count_until, "sampled": sample_until}
-METHODS = (*COUNTING, "exact", "importance")
 TARGET, CAP = 10, 100_000
-TARGET_SHARE = 0.1  # of the attempts of `importance`, drawn from the model itself
-TOLERANCE, MAX_EVALUATIONS = 1e-3, 10_000
 SAVE_SECONDS = 5.0
-PROBE_ROWS, PROBES = 64, 3
-
-
-@dataclass(frozen=True)
-class Plan:
-    """One command, checked: everything that decides its numbers."""
-
-    model: PassModel
-    task: AskedTask
-    method: str
-    decoding: Decoding
-    target: int | None
-    cap: int
-    proposal: PassModel | None = None
-    proposal_temperature: float = 1.0
-
-    @property
-    def settings(self) -> dict[str, object]:
-        """What a state must agree on to be gone on from."""
-        identity = ("run", "tokens_seen", "weight_hash")
-        proposal = {"proposal": [self.proposal.about[name] for name in identity], "proposal_temperature": self.proposal_temperature} if self.proposal else {}
-        return {**{name: self.model.about[name] for name in identity}, **proposal, "task": self.task.name, "method": self.method,
-                "items": [item.item_id for item in self.task.items], "target": self.target, "cap": self.cap, "stop": self.decoding.stop,
-                "max_new_tokens": self.decoding.max_new_tokens, "temperature": self.decoding.temperature, "top_p": self.decoding.top_p}
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     out = argparse.ArgumentParser(prog="python -m evaluation.passuntil", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    out.add_argument("--model", required=True, help="a .safetensors checkpoint of this project, or a transformers folder or name")
+    out.add_argument("--model", required=True,
+                     help="a .safetensors checkpoint of this project, a folder in the format of transformers, or a name in the local cache of the hub")
     out.add_argument("--task", required=True, help="a task with checkers: ours (program_synthesis, maths, ...) or a published one (HumanEval, ...)")
-    out.add_argument("--items", type=Path, help="file of items; by default that of the task in the folder of the model's tokenizer")
-    out.add_argument("--num-items", type=int, help="only the first so many items")
-    out.add_argument("--target", type=int, default=TARGET, help=f"passes at which sampling stops, 0: never (default {TARGET})")
-    out.add_argument("--cap", type=int, default=CAP, help=f"attempts at which sampling stops (default {CAP})")
-    out.add_argument("--method", choices=METHODS, default="shared")
-    out.add_argument("--proposal", help="importance: model to draw from, with the same tokens; by default the model itself")
-    out.add_argument("--proposal-temperature", type=float, help="importance: temperature to draw at, by default --temperature")
-    out.add_argument("--temperature", type=float, default=1.0)
-    out.add_argument("--top-p", type=float, default=1.0)
-    out.add_argument("--max-new-tokens", type=int, help="length of an attempt, by default the task's")
-    out.add_argument("--data", type=Path, action="append", help="folder with tokenizer.json and items/ (default data/passuntil, then data)")
-    out.add_argument("--dtype", choices=tuple(DTYPES), default="float32")
-    out.add_argument("--device", default="cpu")
+    out.add_argument("--items", type=Path, help="file of items (default: that of the task beside the tokenizer of the model)")
+    out.add_argument("--num-items", type=int, help="measure only the first NUM_ITEMS items")
+    out.add_argument("--target", type=int, default=TARGET, help=f"number of passes after which sampling stops; 0 for never (default {TARGET})")
+    out.add_argument("--cap", type=int, default=CAP, help=f"number of attempts after which sampling stops (default {CAP})")
+    out.add_argument("--method", choices=METHODS, default="shared", help="see above (default shared)")
+    out.add_argument("--proposal", help="importance: the model to draw from, with the same tokenizer (default: the model itself)")
+    out.add_argument("--proposal-temperature", type=float, help="importance: temperature to draw at (default: that of --temperature)")
+    out.add_argument("--temperature", type=float, default=1.0, help="sampling temperature, above 0 (default 1)")
+    out.add_argument("--top-p", type=float, default=1.0, help="nucleus sampling, above 0 and at most 1 (default 1: all tokens)")
+    out.add_argument("--max-new-tokens", type=int, help="maximum length of an attempt in tokens (default: that of the task)")
+    out.add_argument("--data", type=Path, action="append", help="folder with tokenizer.json and items/; may be repeated (default data/passuntil, then data)")
+    out.add_argument("--dtype", choices=tuple(DTYPES), default="float32", help="number format of a transformers model (default float32)")
+    out.add_argument("--device", default="cpu", help="cpu, cuda, cuda:N or mps (default cpu)")
     out.add_argument("--out", type=Path, required=True, help="table to write, .parquet")
     return out
 
@@ -108,18 +88,23 @@ def make_plan(arguments: argparse.Namespace, runner: Runner | None = None) -> Pl
     task = load_asked(arguments.task, path, arguments.num_items, runner)
     max_new_tokens = task.max_new_tokens if arguments.max_new_tokens is None else arguments.max_new_tokens
     decoding = Decoding(max_new_tokens, task.stop, arguments.temperature, arguments.top_p)
-    pieces = model.pieces(task.stop)
     proposal = _proposal(arguments, model, folders)
-    if proposal is not None and proposal.pieces(task.stop) != pieces:
-        raise ValueError(f"--proposal {arguments.proposal} has other tokens than --model {arguments.model}; take a model with the same tokenizer")
+    if proposal is not None and proposal is not model:
+        model, proposal = _with_same_pieces(arguments, model, proposal, task.stop)
+    pieces = model.pieces(task.stop)
     for item in task.items:
-        for each in (model, proposal or model):
-            try:
-                check_request(each.reader, each.encode_prompt(item.context), pieces, item.checker, decoding)
-            except ValueError as error:
-                raise ValueError(f"task {task.name}, item {item.item_id}: {error}") from error
+        try:
+            prompt_ids = model.encode_prompt(item.context)
+            for each in (model, proposal or model):
+                check_request(each.reader, prompt_ids, pieces, item.checker, decoding)
+            if proposal is not None and proposal.encode_prompt(item.context) != prompt_ids:
+                raise ValueError(f"--proposal {arguments.proposal} reads other tokens than --model {arguments.model}; take a model with the same tokenizer")
+            answer_ids(model, item, task.stop)
+        except ValueError as error:
+            raise ValueError(f"task {task.name}, item {item.item_id}: {error}") from error
     proposal_temperature = arguments.temperature if arguments.proposal_temperature is None else arguments.proposal_temperature
-    return Plan(model, task, arguments.method, decoding, target, arguments.cap, proposal, proposal_temperature)
+    return Plan(model, task, arguments.method, decoding, target, arguments.cap, proposal, proposal_temperature, arguments.dtype, arguments.model,
+                arguments.proposal or arguments.model)
 
 
 def _proposal(arguments: argparse.Namespace, model: PassModel, folders: list[Path]) -> PassModel | None:
@@ -131,11 +116,23 @@ def _proposal(arguments: argparse.Namespace, model: PassModel, folders: list[Pat
     return load_model(arguments.proposal, folders, arguments.dtype, arguments.device) if arguments.proposal else model
 
 
+def _with_same_pieces(arguments: argparse.Namespace, model: PassModel, proposal: PassModel, stop: str) -> tuple[PassModel, PassModel]:
+    """Both over one list of ids; models of one family fill their vocabularies up differently. ValueError where a token differs."""
+    num_shared = min(model.reader.vocab_size, proposal.reader.vocab_size)
+    both = model.pieces(stop), proposal.pieces(stop)
+    has_others = any(not isinstance(piece, Empty) for pieces in both for piece in pieces[num_shared:])
+    if has_others or not same_pieces(*(pieces[:num_shared] for pieces in both)):
+        raise ValueError(f"--proposal {arguments.proposal} has other tokens than --model {arguments.model}; take a model with the same tokenizer")
+    longest = max(both, key=len)
+    return tuple(each if each.reader.vocab_size == len(longest) else
+                 replace(each, reader=WiderReader(each.reader, len(longest)), pieces=lambda _: longest) for each in (model, proposal))
+
+
 class State:
     """Finished rows and the item under way, kept in a file beside the table; written at most every few seconds, and when the command ends."""
 
     def __init__(self, path: Path, settings: dict[str, object]):
-        self._path, self._settings, self._last = path, settings, -math.inf
+        self.path, self._settings, self._last = path, settings, -math.inf
         self.rows: dict[int, dict] = {}
         self.open: dict[int, dict] = {}
         if path.exists():
@@ -143,21 +140,22 @@ class State:
 
     def _read(self) -> None:
         try:
-            held = json.loads(self._path.read_text(encoding="utf-8"))
+            held = json.loads(self.path.read_text(encoding="utf-8"))
             found = held["settings"]
             rows, under_way = ({int(item_id): entry for item_id, entry in held[name].items()} for name in ("rows", "open"))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"{self._path}: damaged state of an interrupted measurement ({error}); delete it to begin anew") from error
+            raise ValueError(f"{self.path}: damaged state of an interrupted measurement ({error}); delete it to begin anew") from error
         for name, wanted in self._settings.items():
-            if found.get(name) != wanted:
-                raise ValueError(f"{self._path}: state of another measurement (field {name} is {found.get(name)!r}, not {wanted!r}); "
-                                 "delete it or name another --out")
+            if name not in NAMES and found.get(name) != wanted:
+                models = f"; begun with --model {found['model']}, continued with --model {self._settings['model']}" if "model" in found else ""
+                raise ValueError(f"{self.path}: state of another measurement (field {name} is {found.get(name)!r}, not {wanted!r}{models}); "
+                                 "continue it with what it was begun with, delete it or name another --out")
         self.rows, self.open = rows, under_way
 
     def save(self, is_due: bool = False) -> None:
         """Writes the file, atomically; without `is_due` only when the last time is some seconds ago."""
         if is_due or time.monotonic() - self._last >= SAVE_SECONDS:
-            atomic_write(self._path, json.dumps({"settings": self._settings, "rows": self.rows, "open": self.open}).encode())
+            atomic_write(self.path, json.dumps({"settings": self._settings, "rows": self.rows, "open": self.open}).encode())
             self._last = time.monotonic()
 
     def save_or_remove(self) -> None:
@@ -165,61 +163,7 @@ class State:
         if self.rows or self.open:
             self.save(is_due=True)
         else:
-            self._path.unlink(missing_ok=True)
-
-
-def answer_log_likelihood(reader: NextToken, prompt_ids: list[int], answer_ids: list[int]) -> float:
-    """Sum over the answer's tokens of their log-probability behind the prompt, nats."""
-    log_probabilities, frontier = reader.start(prompt_ids)
-    total, root = 0.0, np.zeros(1, np.int64)
-    for place, token in enumerate(answer_ids):
-        total += float(log_probabilities[0, token])
-        if place + 1 < len(answer_ids):
-            log_probabilities, frontier = reader.extend(frontier, root, np.array([token]))
-    return total
-
-
-def measure_item(plan: Plan, item: Asked, pieces: list[bytes], state: dict | None, on_progress: Callable[[dict], None]) -> dict[str, object]:
-    """The row of one item. ValueError in one line naming the item where the model or the checker fails."""
-    model, decoding = plan.model, plan.decoding
-    prompt_ids, answer_ids = model.encode_prompt(item.context), model.encode_answer(item.reference + decoding.stop)
-    row: dict[str, object] = {**model.about, "task": plan.task.name, "item_id": item.item_id, "method": plan.method, "temperature": decoding.temperature,
-                              "top_p": decoding.top_p, "target": plan.target or 0, "cap": plan.cap, "passes": 0, "attempts": 0, "is_reached": False,
-                              "pass_positions": [], "log_pass_low": math.nan, "log_pass_high": math.nan, "answer_tokens": len(answer_ids)}
-    if len(prompt_ids) + len(answer_ids) - 1 <= model.reader.max_sequence_length:
-        row["answer_log_likelihood"] = answer_log_likelihood(model.reader, prompt_ids, answer_ids)
-    else:
-        row["answer_log_likelihood"] = math.nan
-    if plan.method == "exact":
-        began = time.perf_counter()
-        bounds = pass_probability(model.reader, prompt_ids, pieces, item.checker, decoding, TOLERANCE, MAX_EVALUATIONS)
-        return row | {"target": 0, "cap": 0, "log_pass_low": bounds.log_low, "log_pass_high": bounds.log_high, "num_evaluated": bounds.num_evaluated,
-                      "seconds": time.perf_counter() - began}
-    key = (str(model.about["run"]), plan.task.name, item.item_id)
-    if plan.proposal is not None:
-        weighted = importance_estimate(
-            model.reader, plan.proposal.reader, prompt_ids, pieces, item.checker, decoding, plan.cap, key,
-            replace(decoding, temperature=plan.proposal_temperature), TARGET_SHARE, state=state, on_progress=on_progress)
-        return row | asdict(weighted)
-    count = COUNTING[plan.method](model.reader, prompt_ids, pieces, item.checker, decoding, plan.target, plan.cap, key, state=state, on_progress=on_progress)
-    return row | {"passes": count.passes, "attempts": count.attempts, "is_reached": count.is_reached, "pass_positions": list(count.pass_positions),
-                  "num_evaluated": count.num_evaluated, "seconds": count.seconds}
-
-
-def cost_line(plan: Plan, num_left: int) -> str:
-    """The most that `num_left` items can cost, from the time of one wide step of the model."""
-    reader, rows = plan.model.reader, np.zeros(PROBE_ROWS, np.int64)
-    log_probabilities, frontier = reader.start(plan.model.encode_prompt(plan.task.items[0].context))
-    tokens = np.argsort(-log_probabilities[0], kind="stable")[:PROBE_ROWS]
-    moments = [time.perf_counter()]
-    for _ in range(PROBES):  # the first one prepares things
-        reader.extend(frontier, rows[: len(tokens)], tokens)
-        moments.append(time.perf_counter())
-    rate = len(tokens) / np.diff(moments).min()
-    each = MAX_EVALUATIONS if plan.method == "exact" else plan.cap * plan.decoding.max_new_tokens
-    usual = {"shared": "; shared prefixes and an early end usually leave a small part of it", "sampled": "; items that pass often end early"}
-    most = f"{num_left} items, at most {num_left * each:,} tokens at {rate:,.0f} a second"
-    return f"cost: {most}: at most {duration(num_left * each / rate)}{usual.get(plan.method, '')}"
+            self.path.unlink(missing_ok=True)
 
 
 def measure(plan: Plan, state: State, progress: PassProgress) -> pd.DataFrame:
@@ -238,13 +182,23 @@ def measure(plan: Plan, state: State, progress: PassProgress) -> pd.DataFrame:
             try:
                 row = measure_item(plan, item, pieces, state.open.get(item.item_id), on_progress)
             except ValueError as error:
-                raise ValueError(f"task {plan.task.name}, item {item.item_id}: {error}") from error
+                kept = f"; {len(state.rows)} items are finished and kept in {state.path}" if state.rows else ""
+                raise ValueError(f"task {plan.task.name}, item {item.item_id}: {error}{kept}") from error
             state.rows[item.item_id], state.open = row, {}
             state.save()
             progress.update(len(state.rows), 0.0)
     finally:
         state.save_or_remove()
     return pd.DataFrame([state.rows[item.item_id] for item in plan.task.items])
+
+
+def _announced(plan: Plan, state: State, num_left: int) -> str:
+    """The cost line. A model that fails at its first step leaves no empty state behind."""
+    try:
+        return cost_line(plan, num_left)
+    except BaseException:
+        state.save_or_remove()
+        raise
 
 
 def summary(plan: Plan, table: pd.DataFrame) -> str:
@@ -272,7 +226,7 @@ def main(argv: list[str] | None = None) -> int:
         state = State(state_path, plan.settings)
         state.save(is_due=True)  # a place that cannot be written is found before the work
         num_done, num_items = len(state.rows), len(plan.task.items)
-        print(cost_line(plan, num_items - num_done) + (f"; {num_done} items are done already" if num_done else ""), flush=True)
+        print(_announced(plan, state, num_items - num_done) + (f"; {num_done} items are done already" if num_done else ""), flush=True)
         with PassProgress(plan.task.name, num_items, num_done) as progress:
             table = measure(plan, state, progress)
         buffer = io.BytesIO()

@@ -1,16 +1,22 @@
-"""The bytes of every token of a `transformers` tokenizer, and the ids of a prompt.
+"""The bytes of every token of a tokenizer of `tokenizers` or `transformers`, the ids that end a text, and how a text is opened.
 
 PassUntil judges sampled ids by their text, so it needs what each id adds to it. The decoder of a fast tokenizer says that: GPT-2 style tokenizers
 write each byte as one letter (ByteLevel), SentencePiece style ones write a space as a mark and bytes that are no token as <0x0A> (Metaspace or Replace,
-ByteFallback); ours is of the second kind, without a mark. Special tokens add nothing; the end-of-text token ends an attempt as the stop does.
+ByteFallback); ours is of the second kind, without a mark. Special tokens and rows of the embedding that the tokenizer does not use have no text.
+Every id that the tokenizer, config.json or generation_config.json declares as an end of text ends an attempt as the stop does, also where it is the
+unknown token or the document start as well (GPT-2, Pythia).
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
 
+from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerBase
+
+from evaluation.attempt import EMPTY, EndOfText
 
 _BYTE = re.compile(r"<0x([0-9A-F]{2})>")
 # They join what the others made, or strip the space that opens a text: a continuation of a prompt opens none.
@@ -27,12 +33,9 @@ def _byte_level_alphabet() -> dict[str, int]:
 _ALPHABET = _byte_level_alphabet()
 
 
-def _decoders(tokenizer: PreTrainedTokenizerBase) -> list[dict]:
+def _decoders(tokenizer: Tokenizer, name: str) -> list[dict]:
     """The steps of the decoder. ValueError for a tokenizer that has none or one whose tokens do not join to a text."""
-    name = tokenizer.name_or_path or type(tokenizer).__name__
-    if not tokenizer.is_fast:
-        raise ValueError(f"{name}: a slow tokenizer ({type(tokenizer).__name__}) does not tell its tokens' bytes; save it as a fast one (tokenizer.json)")
-    decoder = json.loads(tokenizer.backend_tokenizer.to_str())["decoder"]
+    decoder = json.loads(tokenizer.to_str())["decoder"]
     if decoder is None:
         raise ValueError(f"{name}: tokenizer.json has no decoder, so its tokens' bytes are unknown; save it with one")
     steps = decoder["decoders"] if decoder["type"] == "Sequence" else [decoder]
@@ -56,29 +59,69 @@ def _token_bytes(token: str, steps: list[dict]) -> bytes:
     return token.encode()
 
 
-def token_pieces(tokenizer: PreTrainedTokenizerBase, vocab_size: int, stop: str) -> list[bytes]:
-    """The bytes that each id from 0 to vocab_size - 1 adds to a text. Special ids and ids that the tokenizer lacks (a vocabulary filled up) add none;
-    an end-of-text id adds the stop, so that an attempt ends there.
+def backend(tokenizer: PreTrainedTokenizerBase) -> Tokenizer:
+    """The fast tokenizer inside. ValueError for a slow one."""
+    if not tokenizer.is_fast:
+        name = tokenizer.name_or_path or type(tokenizer).__name__
+        raise ValueError(f"{name}: a slow tokenizer ({type(tokenizer).__name__}) does not say its tokens' bytes; "
+                         "save it as a fast one (tokenizer.json)")
+    return tokenizer.backend_tokenizer
 
-    ValueError for a tokenizer whose tokens' bytes cannot be told, and for one with more tokens than the model."""
-    steps, pieces = _decoders(tokenizer), [b""] * vocab_size
-    vocabulary = tokenizer.get_vocab()
-    if max(vocabulary.values()) >= vocab_size:
-        raise ValueError(f"the tokenizer has ids up to {max(vocabulary.values())}, the model knows {vocab_size}: they do not belong together")
-    added = tokenizer.added_tokens_decoder
-    for token, index in vocabulary.items():
-        if index not in added:
-            pieces[index] = _token_bytes(token, steps)
-        elif not added[index].special:
-            pieces[index] = token.encode()
-    if tokenizer.eos_token_id is not None and tokenizer.eos_token_id != tokenizer.unk_token_id:
-        pieces[tokenizer.eos_token_id] = stop.encode()
-    return pieces
+
+def token_texts(tokenizer: Tokenizer, vocab_size: int, name: str = "the tokenizer") -> list[bytes]:
+    """The bytes that each id from 0 to vocab_size - 1 adds to a text; EMPTY for special tokens and for ids that the tokenizer lacks.
+
+    Tokens that were added after training may lie beyond the model's vocabulary (a padding token, say): the model never draws them.
+    ValueError for a tokenizer whose tokens' bytes cannot be known, one without tokens, and one whose own tokens the model does not know."""
+    steps, texts = _decoders(tokenizer, name), [EMPTY] * vocab_size
+    added, vocabulary = tokenizer.get_added_tokens_decoder(), tokenizer.get_vocab()
+    ordinary = {token: index for token, index in vocabulary.items() if index not in added or not added[index].special}
+    if not ordinary:
+        raise ValueError(f"{name}: a tokenizer without tokens that are text; put the tokenizer.json of the model beside its weights")
+    unknown = {index: token for token, index in vocabulary.items() if index >= vocab_size and index not in added}
+    if unknown:
+        first = min(unknown)
+        raise ValueError(f"{name}: token {unknown[first]!r} of the tokenizer has id {first}, the model knows ids 0 to {vocab_size - 1}: "
+                         "they do not belong together; take the tokenizer of this model")
+    for token, index in ordinary.items():
+        if index < vocab_size:
+            texts[index] = _token_bytes(token, steps)
+    return texts
+
+
+def end_ids(tokenizer: PreTrainedTokenizerBase, vocab_size: int, *declared: object) -> tuple[int, ...]:
+    """Ids that end a text, sorted: the tokenizer's end-of-text token and `declared` (eos_token_id of configs: None, an id or a list of ids).
+    Those that the model cannot draw are left out."""
+    found = {tokenizer.eos_token_id}
+    for entry in declared:
+        found.update(entry if isinstance(entry, (list, tuple)) else [entry])
+    return tuple(sorted(index for index in found if isinstance(index, int) and 0 <= index < vocab_size))
+
+
+def with_ends(texts: list[bytes], ends: Collection[int], stop: str | None) -> list[bytes]:
+    """The pieces of attempts (evaluation.attempt): `texts` with EndOfText at `ends`; they hold the stop, or their own text where it is None."""
+    return [EndOfText(text if stop is None else stop.encode()) if index in ends else text for index, text in enumerate(texts)]
+
+
+def token_pieces(tokenizer: PreTrainedTokenizerBase, vocab_size: int, stop: str, ends: Collection[int] = ()) -> list[bytes]:
+    """The bytes that each id from 0 to vocab_size - 1 adds to an attempt. Special ids and ids that the tokenizer lacks (a vocabulary filled up) add none;
+    the tokenizer's end-of-text token and `ends` end it as the stop does. ValueError as `token_texts`."""
+    name = tokenizer.name_or_path or type(tokenizer).__name__
+    return with_ends(token_texts(backend(tokenizer), vocab_size, name), {*end_ids(tokenizer, vocab_size), *ends}, stop)
+
+
+def opening_ids(tokenizer: PreTrainedTokenizerBase | Tokenizer) -> list[int]:
+    """The ids that the tokenizer puts before a text (its document start); those that it puts behind one are none of a prompt's."""
+    if isinstance(tokenizer, Tokenizer):
+        plain, whole = (tokenizer.encode("a", add_special_tokens=adds).ids for adds in (False, True))
+    else:
+        plain, whole = (tokenizer("a", add_special_tokens=adds)["input_ids"] for adds in (False, True))
+    for start in range(len(whole) - len(plain) + 1):
+        if whole[start : start + len(plain)] == plain:
+            return whole[:start]
+    return []
 
 
 def prompt_ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
     """Ids of a prompt as the tokenizer opens it (with its document token, if it sets one), without an end-of-text token behind it."""
-    ids = tokenizer(text, add_special_tokens=True)["input_ids"]
-    while len(ids) > 1 and ids[-1] in (tokenizer.eos_token_id, tokenizer.sep_token_id):
-        ids = ids[:-1]
-    return ids
+    return [*opening_ids(tokenizer), *tokenizer(text, add_special_tokens=False)["input_ids"]]

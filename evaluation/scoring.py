@@ -6,7 +6,7 @@ every beginning that contexts have in common (score_packed.py). A score depends 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import pandas as pd
@@ -34,23 +34,33 @@ def prepare(model: GPT | PackedGPT, precision: str = "fp32") -> GPT | PackedGPT:
     return forward.pack_linears(model)
 
 
-def score_items(model: GPT | PackedGPT, tokenizer: Tokenizer, items: Sequence[Item], task: Task, batch_tokens: int = BATCH_TOKENS) -> pd.DataFrame:
-    """One row per item, in the order given. `model` as it is or as `prepare` gives it.
+def score_items(
+    model: GPT | PackedGPT, tokenizer: Tokenizer, items: Sequence[Item], task: Task, batch_tokens: int = BATCH_TOKENS, end_ids: Collection[int] = ()
+) -> pd.DataFrame:
+    """One row per item, in the order given. `model` as it is or as `prepare` gives it. `tokenizer` is ours or, with the weights of another
+    model (models.huggingface.from_llama), its own; then `end_ids` are its end-of-text tokens, which end an answer as the stop does.
 
     Columns: task, item_id, answer (text or index as text), prediction (the same), generated (open form: text before the stop),
     log_likelihoods (nats, one per choice; open form: one, of the reference solution), num_tokens and num_bytes (same order; bytes without the
     leading space), correct (0.0 or 1.0, by the task's metric), answer_log_likelihood (nats per token of the right choice or of the reference solution);
     choice form also correct_choice_prob and brier_score.
-    ValueError with one line for an item of another task, a prompt longer than the model's context, a continuation without tokens, a stop text
-    that is not one token, logits that are not finite.
+    ValueError with one line for an item of another task, a token that the model does not know, a prompt longer than the model's
+    context, a continuation without tokens, a stop text that is not one token, logits that are not finite.
     """
     questions = read_questions(tokenizer, tuple(items), task)
     check_lengths(questions.contexts, task, model.config.max_sequence_length)
+    if questions.largest_id >= model.config.vocab_size:
+        raise ValueError(f"items of task {task.name} hold token id {questions.largest_id}, the model knows ids 0 to {model.config.vocab_size - 1}: "
+                         "a checkpoint of another tokenizer; give the one it was trained with")
     stop_id = find_stop_id(tokenizer, task) if task.answer_form == "open" else None
     with torch.inference_mode():
         prepared = prepare(model)
         room = score_packed if isinstance(prepared, PackedGPT) else score_grouped
         contexts = room.score_contexts(prepared, questions, task, stop_id, batch_tokens)
+    for context in contexts:
+        # Greedy decoding is prefix-closed: what it would have said had it ended there.
+        ended = next((place for place, token in enumerate(context.generated) if token in end_ids), None)
+        context.generated = context.generated[:ended]
     if task.answer_form == "open":
         return _open_table(tokenizer, items, task, contexts, questions.places)
     return _choice_table(items, task, contexts, questions.places)

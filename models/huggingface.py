@@ -1,9 +1,13 @@
-"""Weights to and from transformers' LlamaForCausalLM, with equal logits; saving there with save_pretrained writes safetensors."""
+"""Weights to and from transformers' LlamaForCausalLM, with equal logits, and folders that transformers and its users open as they are."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM
+from tokenizers import Tokenizer
+from tokenizers.processors import TemplateProcessing
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from models.config import GPTConfig
 from models.gpt import GPT
@@ -28,6 +32,24 @@ def llama_config(config: GPTConfig) -> LlamaConfig:
         eos_token_id=None,
         dtype="float32",
     )
+
+
+def save_llama(folder: str | Path, gpt: GPT, tokenizer: Tokenizer) -> None:
+    """Writes weights, config and tokenizer in the format of transformers: AutoModelForCausalLM, AutoTokenizer, lm-evaluation-harness
+    (HFLM) and `python -m evaluation.passuntil --model FOLDER` open the folder as it is.
+
+    tokenizer: the one that `gpt` was trained with (its id 0 is the document start). The exported one begins every text with the document
+    start, as training did, and names it as end of text and padding as well: between documents the next one's start is what ends
+    the last. ValueError in one line for a tokenizer of another size."""
+    if tokenizer.get_vocab_size() != gpt.config.vocab_size:
+        raise ValueError(f"{folder}: the tokenizer has {tokenizer.get_vocab_size()} tokens, the model {gpt.config.vocab_size}: they do not belong "
+                         "together; give the tokenizer it was trained with")
+    start = tokenizer.id_to_token(llama_config(gpt.config).bos_token_id)
+    exported = Tokenizer.from_str(tokenizer.to_str())
+    exported.post_processor = TemplateProcessing(single=f"{start} $A", special_tokens=[(start, 0)])
+    to_llama(gpt).save_pretrained(folder)
+    PreTrainedTokenizerFast(tokenizer_object=exported, bos_token=start, eos_token=start, pad_token=start, clean_up_tokenization_spaces=False,
+                            model_max_length=gpt.config.max_sequence_length).save_pretrained(folder)
 
 
 def to_llama(gpt: GPT) -> LlamaForCausalLM:
