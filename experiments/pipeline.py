@@ -15,6 +15,7 @@ import shlex
 import subprocess
 import sys
 import time
+import traceback
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -118,6 +119,10 @@ def run_commands(commands: list[str]) -> bool:
         except SystemExit as end:
             if end.code:
                 return False
+        except Exception:  # noqa: BLE001 - one stage that breaks keeps no other from being made
+            traceback.print_exc()
+            print(f"error: {command}: {' '.join(str(sys.exception()).split())[:200]}", file=sys.stderr)
+            return False
     return True
 
 
