@@ -5,6 +5,7 @@ does not say which it was, other bytes are no mismatch as long as the losses of 
 LOSS_TOLERANCE_NATS. Clock readings are not compared.
 """
 
+import math
 import random
 import subprocess
 import sys
@@ -158,7 +159,7 @@ def compare_run(findings: Findings, disk: Disk, run: Committed, anew: dict[str, 
     table = "series_losses.csv" if run.is_series else "scores.parquet"
     findings.compare(f"{table}: checkpoints of {run.name}", sorted(fresh), sorted(committed), remedy, "the new training")
     apart = {tokens: abs(fresh[tokens] - committed[tokens]) for tokens in fresh.keys() & committed.keys()}
-    worst = max(apart, key=apart.get, default=None)
+    worst = max(apart, key=lambda tokens: math.inf if math.isnan(apart[tokens]) else apart[tokens], default=None)
     findings.num_compared += len(apart)
     tolerance = SAME_WEIGHTS_TOLERANCE_NATS if is_same else LOSS_TOLERANCE_NATS
     if worst is not None and not apart[worst] <= tolerance:

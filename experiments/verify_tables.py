@@ -97,8 +97,12 @@ def _check_row(findings: Findings, where: str, remedy: str, run: Run, runs: dict
         for field in dict.fromkeys([*asked[part], *found[part]]):
             if part == "train" and field in ("device", "resume_every_steps", "state_tokens"):
                 continue
-            what = f"{where}: column config: {part}.{field}"
-            findings.compare(what, asked[part].get(field), found[part].get(field), remedy, "the profile's plan")
+            what, value = f"{where}: column config: {part}.{field}", found[part].get(field)
+            if field == "precision" and value == run.train.precision:
+                continue  # the recipe keeps the word of its first runs
+            findings.compare(what, asked[part].get(field), value, remedy, "the profile's plan")
+    formats = ("bf16", "fp32") if run.train.precision == "auto" else (run.train.precision,)
+    findings.compare(f"{where}: column precision", True, row["precision"] in formats, remedy, f"the profile's plan: {' or '.join(formats)}")
 
 
 def _joined_tables(paths: Paths, rows: dict[Path, tuple[dict[str, Run], dict]]) -> list[Joined]:

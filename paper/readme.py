@@ -23,7 +23,7 @@ from paper.report import MACRO, TABLE_START, write_readme
 PASSAGES = Path(__file__).with_name("readme_numbers.yaml")
 README = "README.md"
 # A number that stands alone: 92, 0.80, 9,999, 1e-4, 3M; no part of a name such as loss_fig1 or fp32.
-NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+)*(?:e[-+]?\d+)?")
+NUMBER = re.compile(r"(?<![\w.])\d+(?:,\d{3})*(?:\.\d+)*(?:e[-+]?\d+)?")
 MADE_BLOCK = re.compile(r"<!-- made by .*?<!-- end of what it made -->", re.DOTALL)
 VERDICT_TABLE = re.compile(rf"^{re.escape(TABLE_START)}.*\n(\|.*\n)*", re.MULTILINE)
 LINK_TARGET = re.compile(r"\]\([^)]*\)")
