@@ -26,6 +26,7 @@ reproduce: setup
 
 figures: setup
 	python -m experiments.pipeline figures $(if $(filter file,$(origin PROFILE)),,--profile $(PROFILE))
+	python -m paper.readme
 
 # RETRAIN=1 trains one committed run again too, RETRAIN=<run> that one; QUICK=1 makes nothing anew.
 verify: setup

@@ -40,10 +40,10 @@ def verify(root: Path = ROOT, is_quick: bool = False, retrain: str | None = None
     disk, findings = Disk(root), Findings()
     check_committed(disk, findings)
     if not is_quick:
-        with findings.guard("made anew", "see the error"), tempfile.TemporaryDirectory(prefix="verify_") as folder:
+        with findings.guard("made anew", "run `make figures` to see where it stops"), tempfile.TemporaryDirectory(prefix="verify_") as folder:
             check_anew(disk, findings, Path(folder))
     if retrain is not None:
-        with findings.guard("trained again", "see the error"):
+        with findings.guard("trained again", "name another run with RETRAIN=<run>, or train it as the profile says"):
             check_retrained(disk, findings, retrain)
     return findings
 
@@ -62,7 +62,9 @@ def main(arguments: argparse.Namespace) -> int:
         print(f"mismatch: {line}")
     for line in findings.notes:
         print(line)
-    profiles = ", ".join(locked_profiles(Disk(ROOT))) or "none"
+    profiles = "none"
+    with Findings().guard("params.yaml", "named above"):
+        profiles = ", ".join(locked_profiles(Disk(ROOT))) or profiles
     seconds = time.monotonic() - start
     print(f"profiles with results: {profiles}; {findings.num_compared:,} comparisons, {len(findings.mismatches)} mismatches, {seconds:.1f} s")
     return 1 if findings.mismatches else 0

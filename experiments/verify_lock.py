@@ -18,7 +18,7 @@ from voluptuous import MultipleInvalid
 
 from experiments.pipeline import pipeline_file, pipeline_text
 from experiments.pipeline_stages import all_stages
-from experiments.profiles import ROOT, Paths, read_yaml
+from experiments.profiles import ROOT, Paths, default_profile, read_yaml
 from experiments.verify_disk import Disk, Findings
 
 POINTER = "data.dvc"
@@ -88,9 +88,13 @@ def restore(file: str) -> str:
 
 def check_locks(disk: Disk, findings: Findings, profiles: Iterable[str] | None = None) -> None:
     """Check every profile, or those named alone."""
+    known: list[str] = []
     with findings.guard("params.yaml", restore("params.yaml")):
         check_names(disk, findings)
-    for profile in profiles_here(disk) if profiles is None else profiles:
+    with findings.guard("params.yaml", restore("params.yaml")):
+        default_profile()
+        known = profiles_here(disk) if profiles is None else list(profiles)
+    for profile in known:  # none where params.yaml cannot be read: which pipeline stands at the root is written there
         file = _shown(pipeline_file(profile))
         with findings.guard(file, f"write it with `python -m experiments.pipeline write`, then {restore(file)} where the code is right"):
             check_profile(disk, findings, open_pipeline(disk, findings, profile))

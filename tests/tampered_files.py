@@ -45,6 +45,8 @@ class Overlay:
             path = self.root / name
             if content is None:
                 path.unlink(missing_ok=True)
+                if not any(path.parent.iterdir()):
+                    path.parent.rmdir()
             else:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)

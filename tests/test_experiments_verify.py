@@ -137,6 +137,12 @@ def test_a_hash_alone_does_not_hide_a_digit(overlay, anew, monkeypatch):
     assert line.startswith(f"{name}: row 9 (") and "column value: " in line and f"git checkout -- {name}" in line
 
 
+def test_all_tamperings_were_put_back(overlay, anew, monkeypatch):
+    """None of those above was found by what another had left."""
+    assert found(overlay, anew, lambda overlay: None, monkeypatch, list(LOCKS)) == []
+    assert module.Disk(overlay.root).entry("results") == overlay.disk.entry("results")
+
+
 def test_exit_code_says_it(monkeypatch, capsys):
     asked = argparse.Namespace(accept=None, record=None, quick=True, retrain=None)
     monkeypatch.setattr(module, "verify", lambda **_: Findings(mismatches=["a file: wrong"], notes=["by pixels"]))
@@ -158,6 +164,6 @@ def test_every_part_is_asked_and_one_that_breaks_hides_no_other(monkeypatch):
     monkeypatch.setattr(module, "check_retrained", lambda *_: asked.append("retrained"))
     findings = module.verify(retrain="1")
     assert asked == ["committed", "anew", "retrained"]
-    assert findings.mismatches == ["made anew: cannot be checked (KeyError: 'column'); see the error"]
+    assert findings.mismatches == ["made anew: cannot be checked (KeyError: 'column'); run `make figures` to see where it stops"]
     asked.clear()
     assert module.verify(is_quick=True).mismatches == [] and asked == ["committed"]
