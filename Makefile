@@ -23,9 +23,11 @@ reproduce: setup
 
 figures: setup
 	python -m experiments.pipeline figures $(if $(filter file,$(origin PROFILE)),,--profile $(PROFILE))
+	python -m paper.readme
 
+# RETRAIN=1 trains one committed run again too, RETRAIN=<run> that one; QUICK=1 makes nothing anew.
 verify: setup
-	python -m experiments.verify
+	python -m experiments.verify $(if $(QUICK),--quick) $(if $(RETRAIN),--retrain $(RETRAIN))
 
 test: setup
 	python -m pytest -n 2 --dist loadfile

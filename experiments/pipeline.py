@@ -15,6 +15,7 @@ import shlex
 import subprocess
 import sys
 import time
+import traceback
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -33,9 +34,9 @@ def pipeline_file(profile: str) -> Path:
     return ROOT / "dvc.yaml" if Paths(profile).is_default else ROOT / "profiles" / profile / "dvc.yaml"
 
 
-def pipeline_text(profile: str) -> str:
-    """Content of a profile's dvc.yaml."""
-    stages = all_stages(profile)
+def pipeline_text(profile: str, stages: dict[str, dict] | None = None) -> str:
+    """Content of a profile's dvc.yaml; `stages` are those of all_stages where they are at hand."""
+    stages = all_stages(profile) if stages is None else stages
     if pipeline_file(profile).parent != ROOT:
         stages = {name: {"wdir": "../.."} | stage for name, stage in stages.items()}
     return HEADER + yaml.safe_dump({"stages": stages}, sort_keys=False, allow_unicode=False, width=160)
@@ -119,6 +120,10 @@ def run_commands(commands: list[str]) -> bool:
         except SystemExit as end:
             if end.code:
                 return False
+        except Exception:  # noqa: BLE001 - one stage that breaks keeps no other from being made
+            traceback.print_exc()
+            print(f"error: {command}: {' '.join(str(sys.exception()).split())[:200]}", file=sys.stderr)
+            return False
     return True
 
 
