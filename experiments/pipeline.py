@@ -21,8 +21,10 @@ from pathlib import Path
 
 import yaml
 
+from corpus.files import atomic_write
 from experiments.pipeline_stages import all_stages, experiment_stems, tables_read
 from experiments.profiles import ROOT, Paths, default_profile, load_profile, profile_names, run_command
+from experiments.sweep_pool import end_with_parent
 
 HEADER = "# Made by `python -m experiments.pipeline write` from experiments/pipeline_stages.py; a test compares the two.\n"
 
@@ -44,8 +46,7 @@ def write_pipelines() -> None:
     """Write the dvc.yaml of every profile."""
     for profile in profile_names():
         path = pipeline_file(profile)
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(pipeline_text(profile), encoding="utf-8")
+        atomic_write(path, pipeline_text(profile).encode())
 
 
 def dvc(*arguments: str) -> int:
@@ -84,7 +85,7 @@ def make_figures(profiles: list[str]) -> None:
     stages = {(profile, stem): commands for profile in profiles for stem, commands in _measured_stages(profile).items()}
     # Processes, not threads: matplotlib is not thread-safe. Each imports its libraries once for all its stages. The last
     # ones, those of paper P, come first: they take longest.
-    with ProcessPoolExecutor(len(os.sched_getaffinity(0)), mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(len(os.sched_getaffinity(0)), mp_context=get_context("spawn"), initializer=end_with_parent) as pool:
         places = list(reversed(stages))
         failed = [place for place, worked in zip(places, pool.map(run_commands, [stages[place] for place in places]), strict=True) if not worked]
         if failed:

@@ -3,6 +3,7 @@
 Object interface only. Nothing here fits or averages: what is drawn stands in a results.csv (its `kind` column is explained in experiments/score_table.py).
 """
 
+import io
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator, PercentFormatter
 
+from corpus.files import atomic_write
 from tasks import TASKS
 
 DPI = 150
@@ -71,8 +73,9 @@ def grid(figure: Figure, num_rows: int, num_columns: int, **keywords) -> np.ndar
 
 def save(figure: Figure, path: Path) -> None:
     """Write a PNG whose bytes depend on the picture alone: no date, no software name."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=DPI, metadata={"Software": None})
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    atomic_write(path, buffer.getvalue())
 
 
 def twelve_panels(figure: Figure) -> dict[str, Axes]:

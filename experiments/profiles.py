@@ -15,6 +15,7 @@ from pathlib import Path
 import yaml
 from pydantic import ValidationError
 
+from corpus.files import explain
 from experiments.profile_sections import Profile
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -96,6 +97,11 @@ class Paths:
     def results(self) -> Path:
         """Folder of all outputs of training and evaluation."""
         return self.root / "results" / self.profile
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one process that builds, trains or measures the profile."""
+        return self.results / ".lock"
 
     @property
     def data(self) -> Path:
@@ -208,9 +214,15 @@ def _series_plan(profile: Profile) -> dict:
 
 
 def run_command(main: Callable[[argparse.Namespace], int | None], parser: argparse.ArgumentParser) -> None:
-    """Run a command line: a ValueError becomes one line on stderr and exit code 2, nothing else is caught."""
+    """Run a command line. One line on stderr and exit code 2 for a ValueError, 1 where the disk fails, 130 for Ctrl-C; nothing else is caught."""
     try:
         sys.exit(main(parser.parse_args()) or 0)
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+    except OSError as error:
+        print(f"error: {explain(error)}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("stopped; start the same command again", file=sys.stderr)
+        sys.exit(130)

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.intervals import Estimate
+from corpus.files import atomic_write
 from tasks import TASKS
 
 ENGLISH = ("recall", "endings", "reading", "coreference", "exam", "maths")
@@ -124,10 +125,9 @@ def write_results(path: Path, parts: list[pd.DataFrame | list[dict]]) -> pd.Data
     columns = list(RESULT_COLUMNS) + [column for frame in frames for column in frame.columns if column not in RESULT_COLUMNS]
     columns = list(dict.fromkeys(columns))
     table = pd.concat([frame.reindex(columns=columns).astype(object) for frame in frames], ignore_index=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
     for column in NUMBERS:
         table[column] = pd.to_numeric(table[column])
-    table.to_csv(path, index=False, float_format="%.6g", lineterminator="\n")
+    atomic_write(path, table.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode())
     return table
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
+from corpus.files import atomic_write
 from experiments.plotting import house_style, save
 from experiments.profiles import Paths, default_profile, run_command
 from experiments.score_table import add_lineage, load_scores, read_results, write_results
@@ -41,7 +42,7 @@ def plot_stage(paths: Paths, stem: str, draw: Draw, table: Table | None = None) 
     if table is None:
         return [figure_path]
     table_path = figure_path.with_suffix(".md")
-    table_path.write_text(table(results), encoding="utf-8")
+    atomic_write(table_path, table(results).encode())
     return [figure_path, table_path]
 
 

@@ -16,6 +16,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from corpus.files import atomic_write
 from experiments.plotting import markdown_table, number
 from experiments.profiles import Paths, default_profile, run_command
 from paper.claims import PAPERS, load_claims
@@ -96,8 +97,8 @@ def write_report(paths: Paths) -> list[Path]:
     README needs them."""
     home = paths.verdicts.parent
     report_path, table_path = home / "report.md", home / "verdict_table.md"
-    report_path.write_text(Report(paths, home).fill(SOURCE.read_text(encoding="utf-8")), encoding="utf-8")
-    table_path.write_text(Report(paths, paths.root).fill("\n".join(f"{{{{verdict_table {paper}}}}}" for paper in PAPERS)), encoding="utf-8")
+    atomic_write(report_path, Report(paths, home).fill(SOURCE.read_text(encoding="utf-8")).encode())
+    atomic_write(table_path, Report(paths, paths.root).fill("\n".join(f"{{{{verdict_table {paper}}}}}" for paper in PAPERS)).encode())
     return [report_path, table_path]
 
 
@@ -112,7 +113,7 @@ def write_readme(paths: Paths, papers: Sequence[str] = PAPERS) -> Path:
     for first in reversed(starts):
         last = next(place for place, line in enumerate([*lines, ""]) if place > first and not line.startswith("|"))
         lines[first:last] = next(table for start, table in tables.items() if lines[first].startswith(start))
-    readme.write_text("\n".join(lines), encoding="utf-8")
+    atomic_write(readme, "\n".join(lines).encode())
     return readme
 
 

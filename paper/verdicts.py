@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from corpus.files import atomic_write
 from experiments.profiles import Paths, default_profile, run_command
 from experiments.score_table import read_results
 from paper.claims import Claim, Criterion, load_claims
@@ -109,8 +110,7 @@ def unmeasured(claim: Claim, task: str, profile: str) -> dict:
 def write_verdicts(paths: Paths) -> list[dict]:
     """Compute all verdicts and write verdicts.json; returns them."""
     verdicts = all_verdicts(paths)
-    paths.verdicts.parent.mkdir(parents=True, exist_ok=True)
-    paths.verdicts.write_text(json.dumps(verdicts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    atomic_write(paths.verdicts, (json.dumps(verdicts, indent=1, ensure_ascii=False) + "\n").encode())
     return verdicts
 
 
