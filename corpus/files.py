@@ -47,6 +47,13 @@ def remove_leftovers(folder: Path) -> list[Path]:
     return found
 
 
+def remove_leftovers_of(path: Path) -> None:
+    """Remove what killed writers of one file left beside it, in a folder that is not ours."""
+    for name in os.listdir(path.parent):
+        if (found := LEFTOVER.fullmatch(name)) and found[1] == path.name:
+            (path.parent / name).unlink(missing_ok=True)
+
+
 def explain(error: OSError) -> str:
     """One line: the file, what went wrong, and what to do about it."""
     text = error.strerror or str(error)

@@ -31,7 +31,7 @@ from evaluation.importance import importance_estimate
 from evaluation.next_token import NextToken
 from evaluation.pass_exact import pass_probability
 from evaluation.pass_inputs import DTYPES, Asked, AskedTask, PassModel, check_task, load_asked, load_model
-from evaluation.pass_progress import PassProgress, duration
+from evaluation.pass_progress import OnlyWriter, PassProgress, duration
 from evaluation.passuntil import count_until, sample_until
 from evaluation.sandbox import Sandbox
 from models.checkpoint import atomic_write
@@ -265,10 +265,11 @@ def main(argv: list[str] | None = None) -> int:
     """Exit code 0; 2 for bad input with one line on stderr; 1 where the disk or the model failed on the way; 130 after Ctrl-C. What was counted is kept."""
     arguments = parser().parse_args(argv)
     state_path = arguments.out.with_name(arguments.out.name + ".state.json")
-    sandbox = None
+    sandbox, writer = None, OnlyWriter(arguments.out, state_path)
     try:
         sandbox = Sandbox() if arguments.task == "HumanEval" else None
         plan = make_plan(arguments, sandbox.passes if sandbox else None)
+        writer.begin()
         state = State(state_path, plan.settings)
         state.save(is_due=True)  # a place that cannot be written is found before the work
         num_done, num_items = len(state.rows), len(plan.task.items)
@@ -286,6 +287,7 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _failed("interrupted; the same command goes on from what was counted", 130)
     finally:
+        writer.end()
         if sandbox:
             sandbox.close()
     print(summary(plan, table))
