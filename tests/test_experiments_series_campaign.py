@@ -11,7 +11,20 @@ import pytest
 from experiments.pass_table import PASS_COLUMNS, load_pass_rates
 from experiments.profiles import ROOT
 from experiments.series import losses_job, measure_job
-from experiments.series_campaign import accept_code, engine_files, engine_hash, join_runs, merge_run, read_run_file, run_file, series_campaign, tasks_left, tidy_journals
+from experiments.series_campaign import (
+    (,
+)
+    accept_code,
+    engine_files,
+    engine_hash,
+    join_runs,
+    merge_run,
+    read_run_file,
+    run_file,
+    series_campaign,
+    tasks_left,
+    tidy_journals,
+)
 from tests import tiny_series
 from tests.tiny_series import LARGE, NUM_ITEMS, SMALL, TASKS
 
