@@ -12,11 +12,14 @@ import argparse
 import os
 import runpy
 import shlex
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from contextlib import contextmanager
+from multiprocessing import active_children, get_context
 from pathlib import Path
 
 import yaml
@@ -85,7 +88,7 @@ def make_figures(profiles: list[str]) -> None:
     stages = {(profile, stem): commands for profile in profiles for stem, commands in _measured_stages(profile).items()}
     # Processes, not threads: matplotlib is not thread-safe. Each imports its libraries once for all its stages. The last
     # ones, those of paper P, come first: they take longest.
-    with ProcessPoolExecutor(len(os.sched_getaffinity(0)), mp_context=get_context("spawn"), initializer=end_with_parent) as pool:
+    with ProcessPoolExecutor(len(os.sched_getaffinity(0)), mp_context=get_context("spawn"), initializer=_begin_worker) as pool, _killed_on_ctrl_c():
         places = list(reversed(stages))
         failed = [place for place, worked in zip(places, pool.map(run_commands, [stages[place] for place in places]), strict=True) if not worked]
         if failed:
@@ -95,6 +98,23 @@ def make_figures(profiles: list[str]) -> None:
             if not pool.submit(run_commands, [commands["verdicts"]["cmd"], commands["report"]["cmd"]]).result():
                 raise ValueError(f"failed: verdicts or report of profile {profile}; see the lines above")
     print(f"{len(stages)} figures and tables of {', '.join(profiles)} in {time.monotonic() - start:.0f} s")
+
+
+def _begin_worker() -> None:
+    """Workers end with their parent; Ctrl-C is heard by the parent alone, so that it is answered in one line."""
+    end_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@contextmanager
+def _killed_on_ctrl_c() -> Iterator[None]:
+    """Kill the workers on Ctrl-C: a pool would wait for what they have begun. Every file they write is whole or absent."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        for worker in active_children():
+            worker.kill()
+        raise
 
 
 def _measured_stages(profile: str) -> dict[str, list[str]]:

@@ -116,9 +116,9 @@ run_jobs(jobs, 2, Progress("t", {job.name: 1.0 for job in jobs}, is_quiet=True))
     "of figures": """
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from experiments.sweep_pool import end_with_parent
+from experiments.pipeline import _begin_worker
 from tests import pool_jobs
-with ProcessPoolExecutor(2, mp_context=get_context("spawn"), initializer=end_with_parent) as pool:
+with ProcessPoolExecutor(2, mp_context=get_context("spawn"), initializer=_begin_worker) as pool:
     list(pool.map(pool_jobs.sleep_in_executor, [f"{sys.argv[1]}/{place}" for place in range(2)]))
 """,
 }
@@ -141,4 +141,4 @@ def test_workers_end_with_a_parent_that_is_killed(tmp_path, pool):
 
 
 def test_figures_are_drawn_by_workers_that_end_with_their_parent():
-    assert "initializer=end_with_parent" in (Path(ROOT) / "experiments" / "pipeline.py").read_text(encoding="utf-8")
+    assert "initializer=_begin_worker" in (Path(ROOT) / "experiments" / "pipeline.py").read_text(encoding="utf-8")
