@@ -8,11 +8,14 @@ import argparse
 import hashlib
 import json
 import random
+import signal
 import sys
 from pathlib import Path
 
+from corpus.files import atomic_write, explain, remove_leftovers
 from corpus.films import EMOJI, make_films
 from corpus.lexicon import LANGUAGES
+from corpus.lock import exclusive
 from corpus.mixture import KINDS, Mixture, kinds_of
 from corpus.stream import TokenStream, make_validation, save_validation, write_file
 from corpus.tokenizer import PieceEncoder, fingerprint, token_bytes, train, train_whole_words
@@ -35,7 +38,7 @@ def tokenizer_texts(world: World, mixtures: tuple[str, ...] = ("v1",)):
 
 
 def _write_json(path: Path, content: dict) -> None:
-    path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    atomic_write(path, (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode())
 
 
 def _facts(world: World) -> dict:
@@ -61,18 +64,19 @@ def _write_streams(out: Path, world: World, mixture: Mixture, encoder: PieceEnco
 def _write_manifest(out: Path, header: dict, left_out: Path | None = None) -> dict:
     files = sorted(p for p in out.rglob("*") if p.is_file() and p.name != "manifest.json" and left_out not in p.parents)
     manifest = header | {"sha256": {str(p.relative_to(out)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}}
-    (out / "manifest.json").write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    atomic_write(out / "manifest.json", (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode())
     return manifest
 
 
 def build(out: Path, world_seed: int, mixture_name: str, train_tokens: dict[int, int], validation_sequences: int, sequence_length: int,
           num_items: int, passuntil: dict | None = None) -> dict:
-    """Write all files of data/ and return the manifest of paper L's part (sha-256 of each); `passuntil` are keyword arguments of
-    build_passuntil, whose part lies in a folder of its own with its own manifest."""
+    """Write all files of data/ and return the manifest of paper L's part (sha-256 of each), which is written last: a folder without one was
+    not finished. `passuntil` are keyword arguments of build_passuntil, whose part lies in a folder of its own with its own manifest."""
     from tasks import TASKS
     from tasks.base import make_items, save_items
 
     (out / "items").mkdir(parents=True, exist_ok=True)
+    (out / "manifest.json").unlink(missing_ok=True)
     world = make_world(world_seed)
     tokenizer = train(tokenizer_texts(world))
     tokenizer.save(str(out / "tokenizer.json"))
@@ -91,11 +95,12 @@ def build(out: Path, world_seed: int, mixture_name: str, train_tokens: dict[int,
 def build_passuntil(out: Path, world_seed: int, series: dict[str, str], train_tokens: dict[int, int], validation_sequences: int,
                     sequence_length: int, num_items: int) -> dict:
     """Write paper P's part of the data: one tokenizer and one set of items for all series, streams and validation set of each series
-    (name -> mixture). Returns the manifest."""
+    (name -> mixture). Returns the manifest, which is written last."""
     from tasks import PASS_TASKS
     from tasks.base import make_items, save_items
 
     (out / "items").mkdir(parents=True, exist_ok=True)
+    (out / "manifest.json").unlink(missing_ok=True)
     world = make_world(world_seed)
     tokenizer = train_whole_words(tokenizer_texts(world, PASSUNTIL_MIXTURES))
     tokenizer.save(str(out / "tokenizer.json"))
@@ -114,16 +119,24 @@ def build_passuntil(out: Path, world_seed: int, series: dict[str, str], train_to
 
 def main() -> int:
     """Read the profile, build its data folder, print what was built."""
-    from experiments.profiles import data_plan
+    from experiments.profiles import Paths, data_plan, default_profile
 
     parser = argparse.ArgumentParser(prog="python -m corpus", description=__doc__)
     parser.add_argument("--profile", default=None, help="default: the profile named in params.yaml")
+    asked = parser.parse_args().profile
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        plan = data_plan(parser.parse_args().profile)
-        manifest = build(**plan)
+        profile = asked or default_profile()
+        plan = data_plan(profile)
+        with exclusive(Paths(profile).lock, f"profile {profile}"):
+            remove_leftovers(plan["out"])
+            manifest = build(**plan)
     except (ValueError, OSError) as error:
-        print(f"corpus: {error}", file=sys.stderr)
+        print(f"corpus: {explain(error) if isinstance(error, OSError) else error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("corpus: stopped; the data are not finished, start the same command again", file=sys.stderr)
+        return 130
     print(f"data: {len(manifest['sha256'])} files in {plan['out']}, tokenizer {manifest['tokenizer'][:12]}")
     return 0
 

@@ -16,6 +16,7 @@ from typing import Protocol
 
 import numpy as np
 
+from corpus.files import atomic_write
 from corpus.mixture import Mixture
 from corpus.tokenizer import BOS_ID, PieceEncoder
 from corpus.world import TRAIN, VALIDATION, World
@@ -121,20 +122,24 @@ def write_file(path: str | Path, stream: TokenStream, num_tokens: int, header: d
     """Freeze the first `num_tokens` of `stream`; written beside and renamed, so that a file is whole or absent."""
     digest = hashlib.sha256()
     path = Path(path)
-    payload = path.with_suffix(".payload")
-    with open(payload, "wb") as file:
-        for start in range(0, num_tokens, CHUNK_TOKENS):
-            block = stream.tokens(start, min(CHUNK_TOKENS, num_tokens - start)).astype("<u2").tobytes()
-            digest.update(block)
-            file.write(block)
-    head = json.dumps(header | {"num_tokens": num_tokens, "sha256": digest.hexdigest()}, sort_keys=True).encode()
-    partial = path.with_suffix(".partial")
-    with open(partial, "wb") as file, open(payload, "rb") as source:
-        file.write(MAGIC + len(head).to_bytes(4, "little") + head)
-        while block := source.read(1 << 22):
-            file.write(block)
-    os.remove(payload)
-    os.replace(partial, path)
+    payload, partial = (path.with_name(f".{path.name}{part}.{os.getpid()}.partial") for part in (".payload", ""))
+    try:
+        with open(payload, "wb") as file:
+            for start in range(0, num_tokens, CHUNK_TOKENS):
+                block = stream.tokens(start, min(CHUNK_TOKENS, num_tokens - start)).astype("<u2").tobytes()
+                digest.update(block)
+                file.write(block)
+        head = json.dumps(header | {"num_tokens": num_tokens, "sha256": digest.hexdigest()}, sort_keys=True).encode()
+        with open(partial, "wb") as file, open(payload, "rb") as source:
+            file.write(MAGIC + len(head).to_bytes(4, "little") + head)
+            while block := source.read(1 << 22):
+                file.write(block)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    finally:
+        for left in (payload, partial):
+            left.unlink(missing_ok=True)
 
 
 def batches(source: TokenSource, batch_sequences: int, sequence_length: int, start_step: int = 0) -> Iterator[np.ndarray]:
@@ -170,7 +175,7 @@ def save_validation(path: str | Path, validation: ValidationSet, header: dict) -
     shape = {"num_sequences": validation.tokens.shape[0], "sequence_length": validation.language.shape[1]}
     payload = validation.tokens.astype("<u2").tobytes() + validation.language.astype("<i2").tobytes() + validation.num_bytes.astype("<i2").tobytes()
     head = json.dumps(header | shape | {"num_tokens": len(payload) // 2, "sha256": hashlib.sha256(payload).hexdigest()}, sort_keys=True).encode()
-    Path(path).write_bytes(MAGIC + len(head).to_bytes(4, "little") + head + payload)
+    atomic_write(Path(path), MAGIC + len(head).to_bytes(4, "little") + head + payload)
 
 
 def load_validation(path: str | Path, expected_fingerprint: str | None = None) -> ValidationSet:

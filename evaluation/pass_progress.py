@@ -1,11 +1,19 @@
-"""How far a measurement of pass rates is: a bar with the time left in a terminal, plain lines elsewhere, at most one per ten seconds."""
+"""Who measures a table of pass rates, one process at a time, and how far it is: a bar with the time left in a terminal, plain lines elsewhere,
+at most one per ten seconds."""
 
+import signal
 import sys
+import threading
 import time
+from contextlib import ExitStack
+from pathlib import Path
 from typing import TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from corpus.files import remove_leftovers_of
+from corpus.lock import exclusive
 
 PLAIN_SECONDS = 10.0
 
@@ -16,6 +24,27 @@ def duration(seconds: float) -> str:
         if seconds < limit:
             return f"{seconds / unit:.{digits}f} {name}"
     return f"{seconds / 86_400:,.0f} days"
+
+
+class OnlyWriter:
+    """The right to write one table and its state. From now to `end` SIGTERM is heard as Ctrl-C is, so that the state is kept."""
+
+    def __init__(self, out: Path, state: Path):
+        self._out, self._state, self._stack = out, state, ExitStack()
+        if threading.current_thread() is threading.main_thread():
+            self._stack.callback(signal.signal, signal.SIGTERM, signal.signal(signal.SIGTERM, signal.default_int_handler))
+
+    def begin(self) -> None:
+        """Take it, and remove what killed writers left unfinished. ValueError in one line where another process has it, or has written the table meanwhile."""
+        self._stack.enter_context(exclusive(self._out.with_name(f".{self._out.name}.lock"), f"--out {self._out}"))
+        if self._out.exists():
+            raise ValueError(f"--out {self._out} exists already, another process has just written it; name another")
+        for path in (self._out, self._state):
+            remove_leftovers_of(path)
+
+    def end(self) -> None:
+        """Give it up; also where it was never taken."""
+        self._stack.close()
 
 
 class PassProgress:

@@ -36,7 +36,7 @@ import pandas as pd
 from evaluation.attempt import Decoding, Empty, check_request, same_pieces
 from evaluation.next_token import WiderReader
 from evaluation.pass_inputs import DTYPES, PassModel, check_task, load_asked, load_model
-from evaluation.pass_progress import PassProgress
+from evaluation.pass_progress import OnlyWriter, PassProgress
 from evaluation.pass_rows import METHODS, NAMES, Plan, answer_ids, answer_log_likelihood, cost_line, measure_item
 from evaluation.sandbox import Sandbox
 from models.checkpoint import atomic_write
@@ -219,10 +219,11 @@ def main(argv: list[str] | None = None) -> int:
     """Exit code 0; 2 for bad input with one line on stderr; 1 where the disk or the model failed on the way; 130 after Ctrl-C. What was counted is kept."""
     arguments = parser().parse_args(argv)
     state_path = arguments.out.with_name(arguments.out.name + ".state.json")
-    sandbox = None
+    sandbox, writer = None, OnlyWriter(arguments.out, state_path)
     try:
         sandbox = Sandbox() if arguments.task == "HumanEval" else None
         plan = make_plan(arguments, sandbox.passes if sandbox else None)
+        writer.begin()
         state = State(state_path, plan.settings)
         state.save(is_due=True)  # a place that cannot be written is found before the work
         num_done, num_items = len(state.rows), len(plan.task.items)
@@ -240,6 +241,7 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _failed("interrupted; the same command goes on from what was counted", 130)
     finally:
+        writer.end()
         if sandbox:
             sandbox.close()
     print(summary(plan, table))

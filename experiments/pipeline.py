@@ -9,22 +9,26 @@ profiles/<profile>/dvc.yaml, whose stages run from the root too. A test compares
 """
 
 import argparse
-import os
 import runpy
 import shlex
+import signal
 import subprocess
 import sys
 import time
 import traceback
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from contextlib import contextmanager
+from multiprocessing import active_children, get_context
 from pathlib import Path
 
 import yaml
 
+from corpus.files import atomic_write
 from experiments.machine import num_cores
 from experiments.pipeline_stages import all_stages, experiment_stems, tables_read
 from experiments.profiles import ROOT, Paths, default_profile, load_profile, profile_names, run_command
+from experiments.sweep_pool import end_with_parent
 
 HEADER = "# Made by `python -m experiments.pipeline write` from experiments/pipeline_stages.py; a test compares the two.\n"
 
@@ -46,8 +50,7 @@ def write_pipelines() -> None:
     """Write the dvc.yaml of every profile."""
     for profile in profile_names():
         path = pipeline_file(profile)
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(pipeline_text(profile), encoding="utf-8")
+        atomic_write(path, pipeline_text(profile).encode())
 
 
 def dvc(*arguments: str) -> int:
@@ -86,7 +89,7 @@ def make_figures(profiles: list[str]) -> None:
     stages = {(profile, stem): commands for profile in profiles for stem, commands in _measured_stages(profile).items()}
     # Processes, not threads: matplotlib is not thread-safe. Each imports its libraries once for all its stages. The last
     # ones, those of paper P, come first: they take longest.
-    with ProcessPoolExecutor(num_cores(), mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(num_cores(), mp_context=get_context("spawn"), initializer=_begin_worker) as pool, _killed_on_ctrl_c():
         places = list(reversed(stages))
         failed = [place for place, worked in zip(places, pool.map(run_commands, [stages[place] for place in places]), strict=True) if not worked]
         if failed:
@@ -96,6 +99,23 @@ def make_figures(profiles: list[str]) -> None:
             if not pool.submit(run_commands, [commands["verdicts"]["cmd"], commands["report"]["cmd"]]).result():
                 raise ValueError(f"failed: verdicts or report of profile {profile}; see the lines above")
     print(f"{len(stages)} figures and tables of {', '.join(profiles)} in {time.monotonic() - start:.0f} s")
+
+
+def _begin_worker() -> None:
+    """Workers end with their parent; Ctrl-C is heard by the parent alone, so that it is answered in one line."""
+    end_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@contextmanager
+def _killed_on_ctrl_c() -> Iterator[None]:
+    """Kill the workers on Ctrl-C: a pool would wait for what they have begun. Every file they write is whole or absent."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        for worker in active_children():
+            worker.kill()
+        raise
 
 
 def _measured_stages(profile: str) -> dict[str, list[str]]:

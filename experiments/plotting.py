@@ -19,7 +19,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator, PercentFormatter
 
-from experiments.table_files import write_whole
+from corpus.files import atomic_write
 from tasks import TASKS
 
 DPI = 150
@@ -72,10 +72,10 @@ def grid(figure: Figure, num_rows: int, num_columns: int, **keywords) -> np.ndar
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a PNG whose bytes depend on the picture alone: no date, no software name. An older file stays until the new one is whole."""
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=DPI, metadata={"Software": None})
-    write_whole(path, picture.getvalue())
+    """Write a PNG whose bytes depend on the picture alone: no date, no software name."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    atomic_write(path, buffer.getvalue())
 
 
 def twelve_panels(figure: Figure) -> dict[str, Axes]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from corpus.files import explain
 from experiments import table_files
 from experiments.profile_sections import Profile
 
@@ -109,6 +110,11 @@ class Paths:
     def results(self) -> Path:
         """Folder of all outputs of training and evaluation."""
         return self.root / "results" / self.profile
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one process that builds, trains or measures the profile."""
+        return self.results / ".lock"
 
     @property
     def data(self) -> Path:
@@ -226,7 +232,7 @@ def add_profile_option(parser: argparse.ArgumentParser) -> None:
 
 
 def run_command(main: Callable[[argparse.Namespace], int | None], parser: argparse.ArgumentParser) -> None:
-    """Run a command line: a ValueError (bad input, exit code 2) or an OSError (disk, exit code 1) becomes one line on stderr, nothing else is caught."""
+    """Run a command line. One line on stderr and exit code 2 for a ValueError, 1 where the disk fails, 130 for Ctrl-C; nothing else is caught."""
     try:
         arguments = parser.parse_args()
         if getattr(arguments, "profile", None) == OF_PARAMS:
@@ -236,5 +242,8 @@ def run_command(main: Callable[[argparse.Namespace], int | None], parser: argpar
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
     except OSError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"error: {explain(error)}", file=sys.stderr)
         sys.exit(1)
+    except KeyboardInterrupt:
+        print("stopped; start the same command again", file=sys.stderr)
+        sys.exit(130)

@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 
 from analysis.intervals import Estimate
-from experiments.table_files import read_csv, read_parquet, write_whole
+from corpus.files import atomic_write
+from experiments.table_files import read_csv, read_parquet
 from tasks import TASKS
 
 ENGLISH = ("recall", "endings", "reading", "coreference", "exam", "maths")
@@ -129,7 +130,7 @@ def write_results(path: Path, parts: list[pd.DataFrame | list[dict]]) -> pd.Data
         table[column] = pd.to_numeric(table[column])
     check_measured(path, table)
     text = table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
-    write_whole(path, text.encode())  # a good table survives whatever stops this
+    atomic_write(path, text.encode())  # a good table survives whatever stops this
     return table
 
 

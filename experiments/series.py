@@ -7,6 +7,7 @@
     python -m experiments.series accept --profile cpu       after a change of the engine that its tests prove neutral: rows stay
 
 What is finished is skipped and what was interrupted goes on with the same numbers, so any of these may be stopped and started again.
+One start at a time works on a profile; a second one says who does.
 """
 
 import argparse
@@ -14,7 +15,9 @@ import signal
 import sys
 from collections.abc import Callable, Iterable
 
-from experiments.profiles import Profile, add_profile_option, load_profile, run_command
+from corpus.files import atomic_write
+from corpus.lock import Lock
+from experiments.profiles import Paths, Profile, add_profile_option, load_profile, run_command
 from experiments.series_campaign import (
     Campaign,
     accept_code,
@@ -24,10 +27,11 @@ from experiments.series_campaign import (
     stored_score_losses,
     tasks_left,
     threshold_campaign,
+    tidy_journals,
     write_losses,
 )
 from experiments.series_measure import measure_task, validation_loss
-from experiments.sweep import EXIT_FAILED, PRELOAD, conclude, train_jobs, work
+from experiments.sweep import EXIT_FAILED, PRELOAD, conclude, hold, train_jobs, work
 from experiments.sweep_cost import checkpoint_bytes, describe_training, probe_machine, require_disk
 from experiments.sweep_pool import Job, Outcome
 from experiments.sweep_progress import duration
@@ -74,7 +78,7 @@ def measure_jobs(campaign: Campaign, left: dict[str, list[str]], after_training:
     return jobs
 
 
-def train_command(arguments: argparse.Namespace, with_measuring: bool = False) -> int:
+def train_command(arguments: argparse.Namespace, lock: Lock, with_measuring: bool = False) -> int:
     """Train what is not trained yet; with_measuring: measure every run as soon as it is trained."""
     profile = load_profile(arguments.profile)
     campaign = series_campaign(profile)
@@ -91,12 +95,20 @@ def train_command(arguments: argparse.Namespace, with_measuring: bool = False) -
         print(f"training: all {len(ladder.runs)} runs of the series are finished", flush=True)
     jobs = train_jobs(ladder, names, factor)
     if with_measuring:
+        say_faults(campaign)
         jobs += measure_jobs(campaign, {name: tasks_left(campaign, name) for name in campaign.names}, after_training=True)
-    outcome = work(ladder, f"{profile.name}: series", jobs, workers, arguments.minutes, merge_on_finish(campaign, jobs))
+    outcome = work(ladder, f"{profile.name}: series", jobs, workers, arguments.minutes, lock, merge_on_finish(campaign, jobs))
     write_runs_table(ladder)
     if with_measuring:
         write_tables(campaign)
     return conclude(outcome, f"python -m experiments.series {arguments.command} --profile {profile.name}")
+
+
+def say_faults(campaign: Campaign) -> None:
+    """Name the rows of journals that have to be measured again, one line each."""
+    for name in campaign.names:
+        for fault in tidy_journals(campaign, name):
+            print(fault, file=sys.stderr, flush=True)
 
 
 def merge_on_finish(campaign: Campaign, jobs: Iterable[Job]) -> Callable[[str], None]:
@@ -110,10 +122,11 @@ def merge_on_finish(campaign: Campaign, jobs: Iterable[Job]) -> Callable[[str], 
     return on_finish
 
 
-def measure_command(arguments: argparse.Namespace, make_campaign: Callable[[Profile], Campaign]) -> int:
+def measure_command(arguments: argparse.Namespace, lock: Lock, make_campaign: Callable[[Profile], Campaign]) -> int:
     """Measure what is trained and not measured yet, then join all runs."""
     profile = load_profile(arguments.profile)
     campaign = make_campaign(profile)
+    say_faults(campaign)
     for name in campaign.names:
         if campaign.every_checkpoint and campaign.ladder.is_trained(name) and tasks_left(campaign, name):
             write_losses(campaign, name, stored_score_losses(campaign, name))
@@ -125,25 +138,28 @@ def measure_command(arguments: argparse.Namespace, make_campaign: Callable[[Prof
         f"an item: about {duration(sum(job.cost for job in jobs) / workers)} on {workers} workers",
         flush=True,
     )
-    outcome = work(campaign.ladder, f"{profile.name}: pass rates", jobs, workers, arguments.minutes, merge_on_finish(campaign, jobs), MEASURE_PRELOAD)
+    outcome = work(campaign.ladder, f"{profile.name}: pass rates", jobs, workers, arguments.minutes, lock, merge_on_finish(campaign, jobs), MEASURE_PRELOAD)
     absent = write_tables(campaign)
     code = conclude(outcome, f"python -m experiments.series {arguments.command} --profile {profile.name}")
     if absent and not code:
-        train = "sweep" if campaign.every_checkpoint else "series"
-        print(
-            f"error: {len(absent)} of {len(campaign.names)} runs have no pass rates ({absent[0]} ...); "
-            f"train them with `python -m experiments.{train} train --profile {profile.name}`",
-            file=sys.stderr,
-        )
+        print(f"error: {len(absent)} of {len(campaign.names)} runs have no pass rates ({absent[0]} ...); {advice(campaign, absent)}", file=sys.stderr)
         return EXIT_FAILED
     return code
+
+
+def advice(campaign: Campaign, absent: list[str]) -> str:
+    """What gives pass rates to the runs that have none."""
+    profile = campaign.ladder.profile.name
+    if trained := [name for name in absent if campaign.ladder.is_trained(name)]:
+        return f"{trained[0]} is trained: delete {campaign.journal(trained[0], '').parent} and start the same command again"
+    return f"train them with `python -m experiments.{'sweep' if campaign.every_checkpoint else 'series'} train --profile {profile}`"
 
 
 def write_tables(campaign: Campaign) -> list[str]:
     """Write the tables of all runs; the runs that are not measured whole."""
     losses, absent = join_runs(campaign)
     if len(losses) and not campaign.every_checkpoint:
-        losses.to_csv(campaign.ladder.paths.series_losses, index=False, lineterminator="\n")
+        atomic_write(campaign.ladder.paths.series_losses, losses.to_csv(index=False, lineterminator="\n").encode())
     return absent
 
 
@@ -152,16 +168,17 @@ def main(arguments: argparse.Namespace) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     try:
-        if arguments.command == "measure":
-            return measure_command(arguments, series_campaign)
-        if arguments.command == "thresholds":
-            return measure_command(arguments, threshold_campaign)
-        if arguments.command == "accept":
-            profile = load_profile(arguments.profile)
-            accepted = [name for make in (series_campaign, threshold_campaign) for name in accept_code(make(profile))]
-            print(f"{len(accepted)} runs keep their pass rates")
-            return 0
-        return train_command(arguments, with_measuring=arguments.command == "run")
+        profile = load_profile(arguments.profile)
+        with hold(Paths(profile.name)) as lock:
+            if arguments.command == "measure":
+                return measure_command(arguments, lock, series_campaign)
+            if arguments.command == "thresholds":
+                return measure_command(arguments, lock, threshold_campaign)
+            if arguments.command == "accept":
+                accepted = [name for make in (series_campaign, threshold_campaign) for name in accept_code(make(profile))]
+                print(f"{len(accepted)} runs keep their pass rates")
+                return 0
+            return train_command(arguments, lock, with_measuring=arguments.command == "run")
     except KeyboardInterrupt:
         return conclude(Outcome(is_stopped=True), f"python -m experiments.series {arguments.command} --profile {arguments.profile}")
 

@@ -16,17 +16,18 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from corpus.files import atomic_write
 from experiments.pass_table import PASS_COLUMNS, RUN_COLUMNS
 from experiments.pipeline_stages import imported_modules, module_file
 from experiments.profile_sections import Sampling
 from experiments.profiles import Paths, Profile
+from experiments.series_journal import read_journal, tidy_journal
 from experiments.series_measure import Asked, checkpoint_rows
 from experiments.series_plan import SeriesPaths, open_series
 from experiments.sweep_data import Data
 from experiments.sweep_evaluate import hash_code, score_path, write_table
 from experiments.sweep_plan import plan_runs
 from experiments.sweep_train import Ladder, make_ladder
-from models.checkpoint import atomic_write
 
 BEAM_TASKS = ("emoji_movie", "date_understanding")  # decoded by beam search too (paper P, Fig. 2)
 THRESHOLD_TASKS = ("maths", "maths_zh", "exam", "exam_zh")  # those of paper L whose abilities set in at a loss
@@ -84,7 +85,11 @@ class Campaign:
 
     def asked(self, name: str, task: str) -> Asked:
         """The payload of a worker."""
-        return Asked(task, tuple(self.checkpoints(name)), self.sampling_of(task), self.methods[task], json.dumps(self.stamp(name, task), sort_keys=True))
+        return Asked(task, tuple(self.checkpoints(name)), self.sampling_of(task), self.methods[task], self.stamp_text(name, task))
+
+    def stamp_text(self, name: str, task: str) -> str:
+        """The first line of a journal."""
+        return json.dumps(self.stamp(name, task), sort_keys=True)
 
 
 def engine_hash() -> str:
@@ -188,6 +193,12 @@ def tasks_left(campaign: Campaign, name: str, any_code: bool = False) -> list[st
     return left
 
 
+def tidy_journals(campaign: Campaign, name: str) -> list[str]:
+    """Leave each row once in the journals of a run, before workers go on with them; one line for each row that has to be measured again."""
+    contents = (tidy_journal(campaign.journal(name, task), campaign.stamp_text(name, task)) for task in campaign.methods)
+    return [fault for content in contents if content for fault in content.faults]
+
+
 def merge_run(campaign: Campaign, name: str) -> None:
     """Take the finished journals of a run into its file; rows of tasks that are asked otherwise today are left out."""
     path = run_file(campaign, name)
@@ -212,21 +223,22 @@ def merge_run(campaign: Campaign, name: str) -> None:
 
 
 def _losses_of(campaign: Campaign, name: str, stored: RunFile | None) -> list[dict] | None:
-    path = campaign.journal(name, LOSSES)
-    if path.exists():
-        kept = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        kept = json.loads(campaign.journal(name, LOSSES).read_text(encoding="utf-8"))
         if kept["recipe"] == campaign.ladder.recipe_hash(name):
             return kept["rows"]
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        pass  # a damaged file is written anew before the tasks of the run are measured
     return stored.losses if stored else None
 
 
 def _finished_journals(campaign: Campaign, name: str) -> Iterator[tuple[str, pd.DataFrame]]:
     for task, methods in campaign.methods.items():
-        path = campaign.journal(name, task)
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-        wanted = campaign.sampling_of(task).num_items * len(methods) * len(campaign.checkpoints(name))
-        if lines and json.loads(lines[0]) == campaign.stamp(name, task) and len(lines) == 1 + wanted:
-            yield task, pd.DataFrame([json.loads(line) for line in lines[1:]])
+        content = read_journal(campaign.journal(name, task), campaign.stamp_text(name, task))
+        parts = {(int(path.stem), *method) for path in campaign.checkpoints(name) for method in methods}  # a checkpoint is named by its tokens
+        rows = [row for row in content.rows.values() if (row["tokens_seen"], row["method"], row["temperature"]) in parts] if content else []
+        if rows and len(rows) == campaign.sampling_of(task).num_items * len(parts):
+            yield task, pd.DataFrame(rows)
 
 
 def _complete_rows(campaign: Campaign, name: str, rows: pd.DataFrame, losses: list[dict]) -> pd.DataFrame:

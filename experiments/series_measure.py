@@ -4,7 +4,6 @@ Each finished row is a line of a journal, and the item under way leaves its coun
 that is killed goes on from there and ends with the same numbers (all but the seconds).
 """
 
-import json
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -19,17 +18,14 @@ from evaluation.passuntil import Decoding, count_until, pass_probability
 from evaluation.runner import summarize_losses
 from evaluation.scoring import validation_losses
 from experiments.profile_sections import Sampling
+from experiments.series_journal import Journal
 from experiments.sweep_data import Data
 from experiments.sweep_plan import Run
 from models import checkpoint
-from models.checkpoint import atomic_write
 from models.gpt import GPT
 from models.sampling import beam_search
 from tasks.base import Item, load_items
 from tasks.checkers import attempt_limits, checker
-
-SAVE_SECONDS = 5.0  # what an interruption may lose of the item under way
-KEY = ("tokens_seen", "item_id", "method", "temperature")  # of a row among those of a run and a task
 
 
 @dataclass(frozen=True)
@@ -43,46 +39,6 @@ class Asked:
     sampling: Sampling
     methods: tuple[tuple[str, float], ...]
     stamp: str
-
-
-class Journal:
-    """Finished rows of a run and a task, and the counts of the item under way, in two files; a torn last line is dropped."""
-
-    def __init__(self, path: Path, stamp: str):
-        self._path, self._open_path = path, path.with_suffix(".open.json")
-        self.rows: dict[tuple, dict] = {}
-        self._saved = -math.inf
-        lines = path.read_bytes().split(b"\n") if path.exists() else []
-        if not lines or lines[0].decode(errors="replace") != stamp:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            atomic_write(path, stamp.encode() + b"\n")
-            self._open_path.unlink(missing_ok=True)
-            return
-        whole = lines[1:-1]  # what follows the last line end was being written when the worker was killed
-        atomic_write(path, b"\n".join(lines[:-1]) + b"\n")
-        for row in map(json.loads, whole):
-            self.rows[tuple(row[name] for name in KEY)] = row
-
-    def add(self, row: dict) -> None:
-        """Keep a finished row."""
-        with open(self._path, "ab") as file:
-            file.write(json.dumps(row).encode() + b"\n")
-        self.rows[tuple(row[name] for name in KEY)] = row
-        self._open_path.unlink(missing_ok=True)
-
-    def state(self, key: tuple) -> dict | None:
-        """Counts of the item under way, if it is this one."""
-        try:
-            kept = json.loads(self._open_path.read_text(encoding="utf-8"))
-        except (FileNotFoundError, json.JSONDecodeError):
-            return None
-        return kept["state"] if tuple(kept["key"]) == key else None
-
-    def keep_state(self, key: tuple, state: dict) -> None:
-        """Keep the counts of the item under way, at most every few seconds."""
-        if time.monotonic() - self._saved >= SAVE_SECONDS:
-            atomic_write(self._open_path, json.dumps({"key": key, "state": state}).encode())
-            self._saved = time.monotonic()
 
 
 def measure_task(data: Data, run: Run, asked: Asked, journal_path: Path, report: Callable[[float], None], device: str = "cpu") -> int:

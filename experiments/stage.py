@@ -7,10 +7,10 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
+from corpus.files import atomic_write
 from experiments.plotting import house_style, save
 from experiments.profiles import Paths, add_profile_option, load_profile, run_command
 from experiments.score_table import add_lineage, load_scores, read_results, write_results
-from experiments.table_files import write_whole
 
 Measure = Callable[[pd.DataFrame, Paths], list[pd.DataFrame | list[dict]]]
 Load = Callable[[Paths], pd.DataFrame]
@@ -47,7 +47,7 @@ def plot_stage(paths: Paths, stem: str, draw: Draw, table: Table | None = None) 
     if text is None:
         return [figure_path]
     table_path = figure_path.with_suffix(".md")
-    write_whole(table_path, text.encode())
+    atomic_write(table_path, text.encode())
     return [figure_path, table_path]
 
 

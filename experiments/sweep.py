@@ -5,15 +5,19 @@
     python -m experiments.sweep run --profile full        both, each run scored as soon as it is trained; for long ladders
     python -m experiments.sweep report --profile cpu      where the figures are, and the verdict of each claim
 
-Finished runs are skipped and interrupted ones go on, bit for bit, so any of these may be stopped and started again.
+Finished runs are skipped and interrupted ones go on, bit for bit, so any of these may be stopped and started again. One
+start at a time works on a profile; a second one says who does.
 """
 
 import argparse
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
+from corpus.files import remove_leftovers
+from corpus.lock import Lock, exclusive
 from experiments.profiles import Paths, Profile, add_profile_option, load_profile, run_command
 from experiments.sweep_cost import checkpoint_bytes, describe_training, evaluate_seconds, probe_machine, require_disk, train_seconds
 from experiments.sweep_data import Data
@@ -35,6 +39,14 @@ def open_ladder(profile: Profile) -> tuple[Ladder, Data]:
     plan = plan_runs(profile, data.tokenizer.get_vocab_size())
     hashes = {seed: data.stream_hash(seed) for seed in sorted({run.train.data_seed for run in plan})}
     return make_ladder(profile, paths, plan, hashes), data
+
+
+@contextmanager
+def hold(paths: Paths) -> Iterator[Lock]:
+    """Hold the lock of a profile, with what killed starts left unfinished taken away. Busy (one line) where another process holds it."""
+    with exclusive(paths.lock, f"profile {paths.profile}") as lock:
+        remove_leftovers(paths.results)
+        yield lock
 
 
 def train_jobs(ladder: Ladder, names: list[str], factor: float) -> list[Job]:
@@ -69,6 +81,7 @@ def work(
     jobs: list[Job],
     workers: int,
     minutes: float | None,
+    lock: Lock,
     on_job: Callable[[str], None] = lambda name: None,
     preload: tuple[str, ...] = PRELOAD,
 ) -> Outcome:
@@ -81,10 +94,10 @@ def work(
 
     deadline = None if minutes is None else time.monotonic() + 60 * minutes
     with Progress(title, {job.name: job.cost for job in jobs}) as progress:
-        return run_jobs(jobs, workers, progress, preload, deadline, on_finish)
+        return run_jobs(jobs, workers, progress, preload, deadline, on_finish, lock)
 
 
-def train_command(arguments: argparse.Namespace, with_evaluation: bool = False) -> int:
+def train_command(arguments: argparse.Namespace, lock: Lock, with_evaluation: bool = False) -> int:
     """Train what is not trained yet; with_evaluation: score every run as soon as it is trained."""
     profile = load_profile(arguments.profile)
     ladder, data = open_ladder(profile)
@@ -106,7 +119,7 @@ def train_command(arguments: argparse.Namespace, with_evaluation: bool = False) 
     jobs = train_jobs(ladder, names, factor)
     if with_evaluation:
         jobs += evaluate_jobs(ladder, names, evaluation, factor, after_training=True)
-    outcome = work(ladder, f"{profile.name}: training", jobs, workers, arguments.minutes)
+    outcome = work(ladder, f"{profile.name}: training", jobs, workers, arguments.minutes, lock)
     if not outcome.failed and not outcome.is_stopped:
         drop_spent_states(ladder)
     write_runs_table(ladder)
@@ -115,7 +128,7 @@ def train_command(arguments: argparse.Namespace, with_evaluation: bool = False) 
     return conclude(outcome, f"python -m experiments.sweep {arguments.command} --profile {profile.name}")
 
 
-def evaluate_command(arguments: argparse.Namespace) -> int:
+def evaluate_command(arguments: argparse.Namespace, lock: Lock) -> int:
     """Score what is trained and not scored yet, then join all scores."""
     profile = load_profile(arguments.profile)
     ladder, data = open_ladder(profile)
@@ -130,7 +143,7 @@ def evaluate_command(arguments: argparse.Namespace) -> int:
         flush=True,
     )
     ladder.paths.items.mkdir(parents=True, exist_ok=True)
-    outcome = work(ladder, f"{profile.name}: evaluation", evaluate_jobs(ladder, names, evaluation, 1.0), workers, arguments.minutes)
+    outcome = work(ladder, f"{profile.name}: evaluation", evaluate_jobs(ladder, names, evaluation, 1.0), workers, arguments.minutes, lock)
     absent = join_scores(ladder, evaluation)
     code = conclude(outcome, f"python -m experiments.sweep evaluate --profile {profile.name}")
     if absent and not code:
@@ -164,9 +177,10 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.command == "report":
         return print_report(arguments.profile)
     try:
-        if arguments.command == "evaluate":
-            return evaluate_command(arguments)
-        return train_command(arguments, with_evaluation=arguments.command == "run")
+        with hold(Paths(load_profile(arguments.profile).name)) as lock:
+            if arguments.command == "evaluate":
+                return evaluate_command(arguments, lock)
+            return train_command(arguments, lock, with_evaluation=arguments.command == "run")
     except KeyboardInterrupt:
         return conclude(Outcome(is_stopped=True), f"python -m experiments.sweep {arguments.command} --profile {arguments.profile}")
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from models.checkpoint import atomic_write
+from corpus.files import atomic_write
 from models.config import GPTConfig, TrainConfig
 
 FILE_NAME = "behaviour.json"

@@ -6,6 +6,7 @@ where only the code differs and the checkpoints lie elsewhere, rows are kept and
 
 import ast
 import hashlib
+import io
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -14,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from corpus.files import atomic_write
 from experiments.profiles import ROOT, Paths
 from experiments.sweep_data import Data
 from experiments.sweep_train import Ladder, use_one_device
@@ -115,12 +117,10 @@ def evaluate_run(payload: tuple[Ladder, str, str], report: Callable[[float], Non
 
 
 def write_table(path: Path, table: pd.DataFrame, stamp: dict[str, str]) -> None:
-    """Write a parquet table with its stamp, beside and renamed, so that it is whole or absent."""
-    content = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(stamp)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    pq.write_table(content, partial, compression="zstd")
-    partial.replace(path)
+    """Write a parquet table with its stamp, so that it is whole or absent."""
+    content, buffer = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(stamp), io.BytesIO()
+    pq.write_table(content, buffer, compression="zstd")
+    atomic_write(path, buffer.getvalue())
 
 
 def join_scores(ladder: Ladder, evaluation: str) -> list[str]:

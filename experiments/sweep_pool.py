@@ -3,13 +3,14 @@
 Each job gets a process of its own, forked from a server that has imported torch once, and its own pipe: a worker that is
 killed can neither hold a lock that others wait for nor leave memory behind. A killed worker is named in one line and its
 job started once more; a job that raises is reported and not started again, because it would raise again; the others go
-on. Nothing is lost by a stop: what a job has finished lies on disk, and jobs know how to go on from there.
+on. Nothing is lost by a stop: what a job has finished lies on disk, and jobs know how to go on from there. Workers end with
+their parent, whatever ended it, and hold the parent's lock until then.
 """
 
-import errno
 import multiprocessing
 import os
 import signal
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable
@@ -17,9 +18,11 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
+from corpus.files import explain
+from corpus.lock import Lock
 from experiments.sweep_progress import Progress
 
-JOIN_SECONDS = 10.0  # a worker that has reported its end leaves within this time or is killed
+JOIN_SECONDS = 30.0  # a worker that has reported its end, or is to save its state and stop, leaves within this time or is killed
 EXIT_STOPPED = 130
 MAX_STARTS = 2  # a job whose worker was killed is started once more, then reported
 
@@ -60,7 +63,25 @@ class _Worker:
     result: tuple[str, str] | None = None
 
 
-def _work(job: Job, connection: Connection, slot: int) -> None:
+def end_with_parent() -> None:
+    """Have this worker process killed as soon as its parent has ended, with all its threads, also where the parent was killed.
+
+    The parent alone holds the writing end of a pipe that multiprocessing gives to every worker; its end is seen there on
+    every system, and nothing is missed where the parent ended before this call. (The signal that Linux can send on the death
+    of a parent would come from the fork server, which lives as long as its workers do.)"""
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "called in a worker process only"
+
+    def watch() -> None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=watch, name="end with parent", daemon=True).start()
+
+
+def _work(job: Job, connection: Connection, slot: int, lock: Lock | None) -> None:
+    # The lock is not used here: this process holds it by having it, so that no later start begins while this one lives.
+    end_with_parent()
     # Ctrl-C in a terminal reaches every worker: models.train saves its state and raises KeyboardInterrupt, as on SIGTERM.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -70,8 +91,7 @@ def _work(job: Job, connection: Connection, slot: int) -> None:
     except (BrokenPipeError, KeyboardInterrupt):
         os._exit(EXIT_STOPPED)  # the parent is gone or stops: what is on disk is where the next start goes on
     except OSError as error:
-        hint = "; free some space and start again, finished work is kept" if error.errno == errno.ENOSPC else ""
-        connection.send(("failed", f"{error}{hint}"))
+        connection.send(("failed", explain(error)))
     except ValueError as error:
         connection.send(("failed", str(error)))
     except Exception as error:  # the border of a process: whatever it was, the parent says it and goes on with the other jobs
@@ -86,11 +106,13 @@ def run_jobs(
     preload: tuple[str, ...] = (),
     deadline: float | None = None,
     on_finish: Callable[[str], None] = lambda name: None,
+    lock: Lock | None = None,
 ) -> Outcome:
     """Run all jobs on `num_workers` processes; what each leaves behind is its own business, on_finish(name) is called here.
 
     preload: modules the fork server imports once, so that a start costs milliseconds instead of seconds.
-    deadline: time.monotonic() at which all workers are stopped, as they are on Ctrl-C and SIGTERM."""
+    deadline: time.monotonic() at which all workers are stopped, as they are on Ctrl-C and SIGTERM.
+    lock: of what the jobs write; every worker holds it as well, until it has ended."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([*preload])
     waiting = longest_first([*jobs])
@@ -103,7 +125,7 @@ def run_jobs(
             while free and (ready := next((job for job in waiting if all(need in outcome.finished or need not in starts for need in job.needs)), None)):
                 waiting.remove(ready)
                 starts[ready.name] += 1
-                workers.append(_start(context, ready, free.pop()))
+                workers.append(_start(context, ready, free.pop(), lock))
             for worker in _listen(workers, progress):
                 workers.remove(worker)
                 free.append(worker.slot)
@@ -141,9 +163,9 @@ def _skip_orphans(waiting: list[Job], outcome: Outcome, progress: Progress) -> N
         progress.line(f"{orphan.name}: left out, because {', '.join(orphan.needs)} failed")
 
 
-def _start(context: Any, job: Job, slot: int) -> _Worker:
+def _start(context: Any, job: Job, slot: int, lock: Lock | None) -> _Worker:
     receiving, sending = context.Pipe(duplex=False)
-    process = context.Process(target=_work, args=(job, sending, slot), name=job.name, daemon=True)
+    process = context.Process(target=_work, args=(job, sending, slot, lock), name=job.name, daemon=True)
     process.start()
     sending.close()
     return _Worker(job, process, receiving, slot)
@@ -202,10 +224,15 @@ def _exit_text(exitcode: int | None) -> str:
 
 
 def _stop(workers: list[_Worker]) -> None:
-    for worker in workers:
-        worker.process.terminate()
-    deadline = time.monotonic() + JOIN_SECONDS
-    for worker in workers:
-        worker.process.join(max(0.0, deadline - time.monotonic()))
-        if worker.process.is_alive():
-            worker.process.kill()
+    """End all workers: asked to at first, so that they save their state; killed where they take too long or Ctrl-C comes again."""
+    try:
+        for worker in workers:
+            worker.process.terminate()
+        deadline = time.monotonic() + JOIN_SECONDS
+        for worker in workers:
+            worker.process.join(max(0.0, deadline - time.monotonic()))
+    finally:
+        for worker in workers:
+            if worker.process.is_alive():
+                worker.process.kill()
+                worker.process.join()

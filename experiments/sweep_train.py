@@ -7,19 +7,18 @@ scores are at hand (another machine trained and evaluated it, and its checkpoint
 import csv
 import io
 import json
-import os
 import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from corpus.files import atomic_write
 from experiments.machine import num_cores
 from experiments.profiles import Paths, Profile
 from experiments.sweep_behaviour import has_changed, remember
 from experiments.sweep_data import Data
 from experiments.sweep_plan import Run, recipe, recipe_hash
-from models.checkpoint import atomic_write
 from tasks.text_files import csv_rows, read_text
 
 REPORT_SECONDS = 0.5  # a worker speaks to its parent at most so often; a step of the smallest model takes 20 ms
@@ -119,11 +118,13 @@ def prepare_folder(ladder: Ladder, name: str) -> str:
     if is_same and (folder / "state.safetensors").exists():
         return "continues from its last state"
     found = "made by another recipe or by code that trains differently, removed" if is_begun and not is_same else "new"
-    shutil.rmtree(folder, ignore_errors=True)
     (ladder.paths.run_scores / f"{name}.parquet").unlink(missing_ok=True)
+    (folder / "run.json").unlink(missing_ok=True)  # first, so that a folder whose removal is cut short never counts as a finished run
+    if folder.exists():
+        shutil.rmtree(folder)
     folder.mkdir(parents=True)
-    atomic_write(folder / "recipe.json", json.dumps(ladder.recipes[name], sort_keys=True).encode())
     remember(folder, precision)
+    atomic_write(folder / "recipe.json", json.dumps(ladder.recipes[name], sort_keys=True).encode())  # last: it marks the folder as begun
     return found
 
 
@@ -168,8 +169,11 @@ def train_run(payload: tuple[Ladder, str], report: Callable[[float], None], slot
 
 
 def drop_spent_states(ladder: Ladder) -> None:
-    """Remove the branching states of every run whose branches are all trained (they are three times the weights)."""
+    """Remove the branching states of every run whose branches are all trained (they are three times the weights), and what a worker that was killed in the
+    moment of finishing its run left to go on from."""
     for name in ladder.runs:
+        if ladder.is_trained(name):
+            (ladder.folder(name) / "state.safetensors").unlink(missing_ok=True)
         branches = ladder.branches(name)
         if branches and all(ladder.is_trained(branch.name) for branch in branches):
             shutil.rmtree(ladder.folder(name) / "states", ignore_errors=True)

@@ -1,11 +1,10 @@
-"""Tables and yaml files from disk, read whole or refused in one line that names file, place and remedy; and files written whole.
+"""Tables and yaml files from disk, read whole or refused in one line that names file, place and remedy.
 
 pandas pads a row that was cut off with nan and reads on; here a csv has as many fields as columns in every row and ends
 with a line end, as everything that this project writes does.
 """
 
 import io
-import os
 from pathlib import Path
 
 import pandas as pd
@@ -66,20 +65,6 @@ def read_json(path: Path, shown: str, remedy: str, kind: type = dict):
     if not isinstance(content, kind) or kind is list and not all(isinstance(row, dict) for row in content):
         raise ValueError(f"{shown}: damaged (holds no {'list of objects' if kind is list else 'object'}); {remedy}")
     return content
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file beside its place and rename it, so that an older one stays until the new one is whole.
-
-    As models.checkpoint.atomic_write, which figures cannot use: they do not depend on models."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        partial.write_bytes(content)
-        os.replace(partial, path)
-    except OSError:
-        partial.unlink(missing_ok=True)
-        raise
 
 
 class _OnceLoader(yaml.SafeLoader):

@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 
 from experiments.pipeline_stages import LIBRARY_ROOMS, all_stages, experiment_stems
+from experiments.profiles import Paths
 from experiments.verify_disk import Disk, Findings, short
 from experiments.verify_lock import locked_profiles, not_in_git, out_paths, restore
-from experiments.profiles import Paths
 
 SOURCES = (*LIBRARY_ROOMS, "benchmarks", "experiments", "paper", "profiles", "params.yaml", "README.md")
 MAKERS = ("verdicts", "report")  # stages that make results of results, besides the figures and tables

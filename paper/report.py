@@ -15,9 +15,10 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from corpus.files import atomic_write
 from experiments.plotting import markdown_table, number
 from experiments.profiles import Paths, add_profile_option, load_profile, run_command
-from experiments.table_files import read_json, write_whole
+from experiments.table_files import read_json
 from paper.claims import PAPERS, load_claims
 from paper.verdict_table import counts, short, verdict_table
 from paper.verdicts import NOT_MEASURED, Statistics
@@ -104,8 +105,8 @@ def write_report(paths: Paths) -> list[Path]:
     report_path, table_path = home / "report.md", home / "verdict_table.md"
     report = Report(paths, home).fill(read_text(SOURCE, "restore it with git", "text"))
     table = Report(paths, paths.root).fill("\n".join(f"{{{{verdict_table {paper}}}}}" for paper in PAPERS))
-    write_whole(report_path, report.encode())
-    write_whole(table_path, table.encode())
+    atomic_write(report_path, report.encode())
+    atomic_write(table_path, table.encode())
     return [report_path, table_path]
 
 
@@ -120,7 +121,7 @@ def write_readme(paths: Paths, papers: Sequence[str] = PAPERS) -> Path:
     for first in reversed(starts):
         last = next(place for place, line in enumerate([*lines, ""]) if place > first and not line.startswith("|"))
         lines[first:last] = next(table for start, table in tables.items() if lines[first].startswith(start))
-    write_whole(readme, "\n".join(lines).encode())
+    atomic_write(readme, "\n".join(lines).encode())
     return readme
 
 

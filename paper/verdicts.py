@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from corpus.files import atomic_write
 from experiments.profiles import Paths, add_profile_option, load_profile, run_command
 from experiments.score_table import read_results
-from experiments.table_files import write_whole
 from paper.claims import Claim, Criterion, load_claims
 
 REPLICATED, NOT_REPLICATED, INCONCLUSIVE, NOT_REACHED, NOT_MEASURED = VERDICTS = ("replicated", "not replicated", "inconclusive", "not reached", "not measured")
@@ -110,7 +110,7 @@ def unmeasured(claim: Claim, task: str, profile: str) -> dict:
 def write_verdicts(paths: Paths) -> list[dict]:
     """Compute all verdicts and write verdicts.json; returns them."""
     verdicts = all_verdicts(paths)
-    write_whole(paths.verdicts, (json.dumps(verdicts, indent=1, ensure_ascii=False) + "\n").encode())
+    atomic_write(paths.verdicts, (json.dumps(verdicts, indent=1, ensure_ascii=False) + "\n").encode())
     return verdicts
 
 

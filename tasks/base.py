@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from corpus.documents import Draw
+from corpus.files import atomic_write
 from corpus.lexicon import LANGUAGES
 from corpus.world import EVALUATION, TRAIN, World
 from tasks.text_files import numbered_lines, parse_json, read_text
@@ -117,7 +118,7 @@ def stop_mark(task_language: str) -> str:
 def save_items(path: str | Path, items: list[Item]) -> None:
     """One json object a line."""
     lines = (json.dumps(asdict(item), ensure_ascii=False, sort_keys=True) for item in items)
-    Path(path).write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+    atomic_write(Path(path), "".join(line + "\n" for line in lines).encode())
 
 
 def load_items(path: str | Path) -> list[Item]:

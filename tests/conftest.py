@@ -8,10 +8,15 @@ import signal
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before anything imports torch
 os.environ.setdefault("DVC_NO_ANALYTICS", "1")
 
+import hypothesis  # noqa: E402
 import torch  # noqa: E402
 
 if not torch.cuda.is_available():
     os.environ["TRITON_INTERPRET"] = "1"
+
+# A test that is slow because the machine is busy is not wrong: no example has a deadline.
+hypothesis.settings.register_profile("suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("suite")
 
 MARKERS = {
     "gpu": "needs a CUDA device; skipped without one",

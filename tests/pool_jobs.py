@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 
@@ -45,6 +46,44 @@ def sleep(payload, report, slot):
     while True:
         report(0.1)
         time.sleep(0.05)
+
+
+def count_without_end(payload, report, slot):
+    """Busy in compiled code, in a thread of its own too; the mark says that it has begun."""
+    import numpy as np
+
+    def work():
+        matrix = np.ones((300, 300))
+        while True:
+            matrix = matrix @ matrix / 300.0
+
+    threading.Thread(target=work).start()
+    Path(payload).write_text(f"{os.getpid()}\n")
+    work()
+
+
+def sleep_in_executor(mark):
+    """A job of a ProcessPoolExecutor."""
+    sleep(mark, lambda fraction: None, 0)
+
+
+def train_and_be_killed_once(payload, report, slot):
+    """Trains, killed at the 25th step of the first start; the mark holds how far the second start was when it first spoke."""
+    from experiments import sweep_train
+
+    sweep_train.REPORT_SECONDS = 0.0
+    *trained, mark = payload
+    fractions = []
+
+    def report_or_die(fraction):
+        fractions.append(fraction)
+        if not mark.exists() and len(fractions) == 25:
+            mark.write_text("")
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    text = sweep_train.train_run(tuple(trained), report_or_die, slot)
+    mark.write_text(str(fractions[0]))
+    return text
 
 
 def measure_and_be_killed_once(payload, report, slot):

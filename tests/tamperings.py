@@ -1,8 +1,28 @@
 """The table of single tamperings: by kind of committed file, what is done to it. All are found but those of OUT_OF_SCOPE, each with its reason."""
 
 from tests.tampered_files import (
-    Change, add_to, append, conflict, csv_cell, csv_lines, cut, delete, doubled, edit_lock, flip_byte, json_entry, parquet, replace, restamped,
-    reversed_rows, set_all, together, with_hash, without_row, write)
+    Change,
+    add_to,
+    append,
+    conflict,
+    csv_cell,
+    csv_lines,
+    cut,
+    delete,
+    doubled,
+    edit_lock,
+    flip_byte,
+    json_entry,
+    parquet,
+    replace,
+    restamped,
+    reversed_rows,
+    set_all,
+    together,
+    with_hash,
+    without_row,
+    write,
+)
 
 CPU, FULL = "results/cpu", "results/full"
 LOCKS = {"cpu": "dvc.lock", "full": "profiles/full/dvc.lock"}

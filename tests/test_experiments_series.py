@@ -9,6 +9,7 @@ import pytest
 import tasks
 from experiments import series, sweep_plan
 from experiments.pass_table import load_pass_rates, load_series_losses
+from experiments.profiles import Paths
 from experiments.sweep import EXIT_FAILED, EXIT_STOPPED
 from experiments.sweep_cost import Machine
 from experiments.sweep_data import Data
@@ -24,6 +25,7 @@ RUNS = [f"series_prose_{size}_s0" for size in "abc"]
 def paths(tmp_path, monkeypatch):
     """The tiny profile under a root of its own; the estimate is not probed here."""
     paths = tiny_series.use_root(tmp_path, monkeypatch)
+    monkeypatch.setattr(series, "Paths", lambda name: Paths("tiny", tmp_path))
     monkeypatch.setattr(series, "load_profile", lambda name: tiny_series.profile())
     monkeypatch.setattr(series, "probe_machine", lambda *_: Machine(1.0, 500.0))
     return paths

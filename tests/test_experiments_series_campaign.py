@@ -1,5 +1,6 @@
 """Files of runs: reused while recipe, questions and code are today's, whole on any machine, and joined into tables that their readers accept."""
 
+import json
 import shutil
 from dataclasses import replace
 
@@ -10,7 +11,20 @@ import pytest
 from experiments.pass_table import PASS_COLUMNS, load_pass_rates
 from experiments.profiles import ROOT
 from experiments.series import losses_job, measure_job
-from experiments.series_campaign import accept_code, engine_files, engine_hash, join_runs, merge_run, read_run_file, run_file, series_campaign, tasks_left
+from experiments.series_campaign import (
+    (,
+)
+    accept_code,
+    engine_files,
+    engine_hash,
+    join_runs,
+    merge_run,
+    read_run_file,
+    run_file,
+    series_campaign,
+    tasks_left,
+    tidy_journals,
+)
 from tests import tiny_series
 from tests.tiny_series import LARGE, NUM_ITEMS, SMALL, TASKS
 
@@ -128,6 +142,48 @@ def test_half_measured_tasks_are_not_taken(campaign):
     losses_job((campaign, LARGE), lambda fraction: None, 0)
     merge_run(campaign, LARGE)
     assert read_run_file(run_file(campaign, LARGE)) is None and journal.exists()
+
+
+def doubled(lines):
+    """Each row twice, as an orphan and the start after it wrote them."""
+    return [lines[0], *(line for pair in zip(lines[1:], lines[1:], strict=True) for line in pair)]
+
+
+def contradicted(lines):
+    """The last row once more with another number."""
+    return [*lines, json.dumps(json.loads(lines[-1]) | {"attempts": 10**6})]
+
+
+@pytest.mark.parametrize(("damage", "num_faults"), [(doubled, 0), (contradicted, 1), (lambda lines: [*lines, lines[1][:50] + lines[2]], 1)])
+def test_a_damaged_journal_ends_with_the_rows_of_a_whole_one(campaign, damage, num_faults):
+    before = pd.read_parquet(run_file(campaign, LARGE)).drop(columns="seconds")
+    run_file(campaign, LARGE).unlink()
+    losses_job((campaign, LARGE), lambda fraction: None, 0)
+    for task in TASKS:
+        measure_job((campaign, LARGE, task), lambda fraction: None, 0)
+    journal = campaign.journal(LARGE, "maths")
+    journal.write_text("".join(line + "\n" for line in damage(journal.read_text().splitlines())))
+    faults = tidy_journals(campaign, LARGE)
+    assert len(faults) == num_faults and all(str(journal) in fault and "measured again" in fault for fault in faults)
+    merge_run(campaign, LARGE)
+    assert tasks_left(campaign, LARGE) == (["maths"] if damage is contradicted else [])
+    for task in tasks_left(campaign, LARGE):
+        measure_job((campaign, LARGE, task), lambda fraction: None, 0)
+    merge_run(campaign, LARGE)
+    assert tasks_left(campaign, LARGE) == []
+    pd.testing.assert_frame_equal(pd.read_parquet(run_file(campaign, LARGE)).drop(columns="seconds"), before)
+
+
+def test_damaged_losses_are_written_anew(campaign):
+    run_file(campaign, LARGE).unlink()
+    losses = campaign.journal(LARGE, "losses")
+    losses.parent.mkdir(parents=True, exist_ok=True)
+    for damaged in ("", "{", "[]", '{"recipe": "other"}'):
+        losses.write_text(damaged)
+        merge_run(campaign, LARGE)
+        assert not run_file(campaign, LARGE).exists()
+    measure(campaign, LARGE)
+    assert tasks_left(campaign, LARGE) == []
 
 
 def test_a_damaged_file_is_one_clear_line(campaign):

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from evaluation.next_token import GPTReader
-from experiments import series_measure
+from experiments import series_journal
 from experiments.series_campaign import series_campaign
-from experiments.series_measure import Journal, answer_log_likelihood, checkpoint_rows, measure_task, validation_loss
+from experiments.series_journal import Journal
+from experiments.series_measure import answer_log_likelihood, checkpoint_rows, measure_task, validation_loss
 from experiments.sweep_pool import Job, run_jobs
 from experiments.sweep_progress import Progress
 from models import checkpoint
@@ -81,7 +82,7 @@ def test_a_stop_in_the_middle_of_an_item_goes_on_from_its_counts(campaign, whole
         raise KeyboardInterrupt
 
     journal = tmp_path / "maths.jsonl"
-    monkeypatch.setattr(series_measure, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(series_journal, "SAVE_SECONDS", 0.0)
     monkeypatch.setattr(Journal, "keep_state", keep_and_stop)
     with pytest.raises(KeyboardInterrupt):
         measure(campaign, "maths", journal)

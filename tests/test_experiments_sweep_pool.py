@@ -1,16 +1,20 @@
-"""The pool: order, needs, killed workers, errors, stops. Real processes, small jobs."""
+"""The pool: order, needs, killed workers, errors, stops, a killed parent. Real processes, small jobs."""
 
 import io
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from experiments.sweep_pool import Job, longest_first, run_jobs
 from experiments.sweep_progress import Progress
 from tests import pool_jobs
+from tests.tiny_command import ROOT, wait_for
 
 
 def run(jobs, workers=2, **options):
@@ -25,8 +29,11 @@ def is_alive(pid):
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    with open(f"/proc/{pid}/stat") as file:
-        return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def test_all_jobs_run_longest_first_and_needs_are_kept(tmp_path):
@@ -73,7 +80,7 @@ def test_a_worker_killed_twice_is_reported_and_the_others_go_on(tmp_path):
 def test_an_error_is_one_line_and_not_tried_again(tmp_path):
     outcome, said = run([Job("run_a", 1.0, pool_jobs.fail, None), Job("run_b", 1.0, pool_jobs.fill_disk, None)])
     assert outcome.failed["run_a"] == "run_a: run.yaml: field x is wrong; mend it"
-    assert "No space left" in outcome.failed["run_b"] and outcome.failed["run_b"].endswith("free some space and start again, finished work is kept")
+    assert outcome.failed["run_b"] == "run_b: x.safetensors: No space left on device; free some space and start again, finished work is kept"
     assert len(said.splitlines()) == 2
 
 
@@ -82,8 +89,7 @@ def test_a_stop_ends_all_workers_and_says_so(tmp_path, number):
     mark = tmp_path / "mark"
 
     def stop_when_begun():
-        while not (mark.exists() and mark.read_text()):
-            time.sleep(0.05)
+        wait_for(lambda: mark.exists() and mark.read_text())
         os.kill(os.getpid(), number)
 
     thread = threading.Thread(target=stop_when_begun)
@@ -97,3 +103,42 @@ def test_a_stop_ends_all_workers_and_says_so(tmp_path, number):
 def test_a_deadline_stops_as_ctrl_c_does(tmp_path):
     outcome, _ = run([Job("run_a", 1.0, pool_jobs.sleep, str(tmp_path / "mark"))], deadline=time.monotonic() + 0.2)
     assert outcome.is_stopped and not outcome.failed
+
+
+POOLS = {
+    "ours": """
+from experiments.sweep_pool import Job, run_jobs
+from experiments.sweep_progress import Progress
+from tests import pool_jobs
+jobs = [Job(str(place), 1.0, function, f"{sys.argv[1]}/{place}") for place, function in enumerate((pool_jobs.sleep, pool_jobs.count_without_end))]
+run_jobs(jobs, 2, Progress("t", {job.name: 1.0 for job in jobs}, is_quiet=True))
+""",
+    "of figures": """
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from experiments.pipeline import _begin_worker
+from tests import pool_jobs
+with ProcessPoolExecutor(2, mp_context=get_context("spawn"), initializer=_begin_worker) as pool:
+    list(pool.map(pool_jobs.sleep_in_executor, [f"{sys.argv[1]}/{place}" for place in range(2)]))
+""",
+}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at processes in /proc")
+@pytest.mark.parametrize("pool", POOLS)
+def test_workers_end_with_a_parent_that_is_killed(tmp_path, pool):
+    script = tmp_path / "pool.py"
+    lines = "".join(f"    {line}\n" for line in POOLS[pool].strip().splitlines())
+    script.write_text(f"import sys\nif __name__ == '__main__':\n{lines}")
+    parent = subprocess.Popen([sys.executable, str(script), str(tmp_path)], cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)})
+    marks = [tmp_path / str(place) for place in range(2)]
+    wait_for(lambda: parent.poll() is not None or all(mark.exists() and mark.read_text() for mark in marks))
+    workers = [int(mark.read_text()) for mark in marks]
+    assert parent.poll() is None and all(is_alive(worker) for worker in workers)
+    parent.kill()
+    parent.wait()
+    wait_for(lambda: not any(is_alive(worker) for worker in workers))
+
+
+def test_figures_are_drawn_by_workers_that_end_with_their_parent():
+    assert "initializer=_begin_worker" in (Path(ROOT) / "experiments" / "pipeline.py").read_text(encoding="utf-8")

@@ -2,20 +2,17 @@
 
 import io
 import json
-import os
 import shutil
-import signal
-import threading
-import time
 from dataclasses import replace
-from multiprocessing import forkserver
+from types import SimpleNamespace
 
 import pytest
 
+from experiments import sweep_train
 from experiments.sweep_pool import Job, run_jobs
 from experiments.sweep_progress import Progress
 from experiments.sweep_train import COLUMNS, drop_spent_states, prepare_folder, read_runs_table, runs_to_train, train_run, write_runs_table
-from tests import tiny_ladder
+from tests import pool_jobs, tiny_ladder
 from tests.tiny_ladder import BRANCH, LONG, TRUNK
 
 
@@ -94,27 +91,53 @@ def test_states_stay_while_a_branch_needs_them(ladder):
     assert (ladder.folder(TRUNK) / "states").exists()
 
 
-def kill_worker_at_first_state(state):
-    """Kill -9 the one worker of the fork server as soon as it has left a state."""
-    deadline = time.monotonic() + 60
-    while not state.exists() and time.monotonic() < deadline:
-        time.sleep(0.002)
-    server = forkserver._forkserver._forkserver_pid
-    with open(f"/proc/{server}/task/{server}/children") as file:
-        for pid in file.read().split():
-            os.kill(int(pid), signal.SIGKILL)
-
-
 def test_a_worker_killed_in_training_ends_with_the_same_weights(trained, tmp_path):
     ladder = tiny_ladder.ladder(tmp_path)
     prepare_folder(ladder, LONG)
-    killer = threading.Thread(target=kill_worker_at_first_state, args=(ladder.folder(LONG) / "state.safetensors",))
-    killer.start()
     stream = io.StringIO()
-    outcome = run_jobs([Job(LONG, 1.0, train_run, (ladder, LONG))], 1, Progress("t", {LONG: 1.0}, stream, is_quiet=True))
-    killer.join()
+    job = Job(LONG, 1.0, pool_jobs.train_and_be_killed_once, (ladder, LONG, tmp_path / "killed"))
+    outcome = run_jobs([job], 1, Progress("t", {LONG: 1.0}, stream, is_quiet=True))
     assert f"{LONG}: its worker was killed (SIGKILL" in stream.getvalue() and list(outcome.finished) == [LONG]
     assert weights(ladder, LONG) == weights(trained, LONG)
+    first = float((tmp_path / "killed").read_text())
+    assert first > 0.3, "the second start went on from a state of the first"
+
+
+@pytest.mark.parametrize("gone", ["checkpoints", "recipe.json", "behaviour.json", "run.json"])
+def test_a_removal_that_was_cut_short_never_leaves_a_finished_run(ladder, monkeypatch, gone):
+    """Whatever rmtree had removed by the time it was killed."""
+    memory = ladder.folder(LONG) / "behaviour.json"
+    memory.write_text(json.dumps({"losses_nats": [loss + 0.05 for loss in json.loads(memory.read_text())["losses_nats"]]}))
+
+    def cut_short(folder):
+        path = folder / gone
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sweep_train, "shutil", SimpleNamespace(rmtree=cut_short))
+    with pytest.raises(KeyboardInterrupt):
+        prepare_folder(ladder, LONG)
+    monkeypatch.undo()
+    assert not ladder.is_trained(LONG) and LONG in runs_to_train(ladder, set())
+    prepare_folder(ladder, LONG)
+    assert sorted(path.name for path in ladder.folder(LONG).iterdir()) == ["behaviour.json", "recipe.json"]
+
+
+def test_a_folder_that_cannot_be_removed_is_an_error_that_names_it(ladder, monkeypatch):
+    def refuse(folder):
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    monkeypatch.setattr(sweep_train, "shutil", SimpleNamespace(rmtree=refuse))
+    changed = replace(ladder, recipes=ladder.recipes | {LONG: ladder.recipes[LONG] | {"stream": "other"}})
+    with pytest.raises(PermissionError, match=LONG):
+        prepare_folder(changed, LONG)
+
+
+def test_the_state_of_a_run_that_was_killed_in_the_moment_of_its_end_goes(ladder):
+    state = ladder.folder(LONG) / "state.safetensors"
+    state.write_bytes(b"")
+    drop_spent_states(ladder)
+    assert not state.exists()
 
 
 def test_the_table_of_runs_keeps_rows_of_another_machine(ladder):

@@ -1,11 +1,10 @@
 """Tables and yaml files: each kind of damage is one line with file and remedy; an older file survives a write that fails."""
 
-import os
 
 import pandas as pd
 import pytest
 
-from experiments.table_files import read_csv, read_json, read_parquet, read_yaml, write_whole
+from experiments.table_files import read_csv, read_json, read_parquet, read_yaml
 
 TABLE = "run,value\nr1,1.5\nr2,2.5\n"
 
@@ -77,16 +76,3 @@ def test_damaged_json(tmp_path, text):
     path = tmp_path / "a.json"
     path.write_text(text)
     one_line(lambda: read_json(path, str(path), "restore it"), path, "damaged|holds no fields")
-
-
-def test_an_older_file_survives(tmp_path, monkeypatch):
-    path = tmp_path / "figures" / "a.png"
-    write_whole(path, b"old")
-
-    def fail(*_):
-        raise OSError("no space")
-
-    monkeypatch.setattr(os, "replace", fail)
-    with pytest.raises(OSError, match="no space"):
-        write_whole(path, b"new")
-    assert path.read_bytes() == b"old" and list(path.parent.iterdir()) == [path]

@@ -10,7 +10,7 @@ from experiments import verify_retrain as module
 from experiments.sweep_evaluate import write_table
 from experiments.sweep_train import prepare_folder, read_runs_table, train_run, write_runs_table
 from experiments.verify_disk import Disk, Findings
-from experiments.verify_retrain import Committed, checkpoint_losses, check_retrained, choose_run, compare_run
+from experiments.verify_retrain import Committed, check_retrained, checkpoint_losses, choose_run, compare_run
 from tests.tiny_ladder import BRANCH, LONG, TRUNK, ladder, profile
 
 

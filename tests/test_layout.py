@@ -37,7 +37,6 @@ TESTED_TOGETHER = {
     "corpus/lexicon.py": "test_corpus_documents.py",
     "evaluation/forward.py": "test_evaluation_scoring.py",
     "evaluation/pass_inputs.py": "test_evaluation_passuntil_command.py",
-    "evaluation/pass_progress.py": "test_evaluation_passuntil_command.py",
     "tasks/bigbench.py": "test_tasks_base.py",
     "tasks/knowledge.py": "test_tasks_base.py",
     "tasks/language.py": "test_tasks_base.py",

@@ -79,27 +79,26 @@ def test_finished_run_is_not_trained_again(whole):
 
 
 CHILD = """
-    import dataclasses, sys, time, torch
+    import dataclasses, sys, torch
     sys.path[:0] = [{tests!r}]
     torch.set_num_threads({threads})
     from test_models_train import BATCHES, FINGERPRINT, RUN, SHAPE, train
 
-    def slow(progress):
-        print(progress.step, flush=True)
-        time.sleep(0.05)
+    def wait_at_step_14(progress):
+        if progress.step == 14:
+            print("here", flush=True)
+            sys.stdin.read()
 
-    train(SHAPE, RUN, BATCHES, {folder!r}, FINGERPRINT, slow)
+    train(SHAPE, RUN, BATCHES, {folder!r}, FINGERPRINT, wait_at_step_14)
 """
 
 
 def test_kill_then_resume_gives_the_same_bytes(whole, tmp_path):
     code = textwrap.dedent(CHILD).format(tests=str(ROOT / "tests"), folder=str(tmp_path), threads=torch.get_num_threads())
-    child = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)})
-    with child:
-        for line in child.stdout:
-            if int(line) == 14:
-                child.kill()
-                break
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, **pipes) as child:
+        assert child.stdout.readline() == "here\n"
+        child.kill()
     assert child.returncode == -signal.SIGKILL
     steps = []
     train(SHAPE, RUN, BATCHES, tmp_path, FINGERPRINT, lambda progress: steps.append(progress.step))
