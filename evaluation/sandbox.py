@@ -5,16 +5,22 @@
 
 A warm server (evaluation/sandbox_child.py) forks two processes for each attempt and kills both at its end: the candidate holds the program, the judge
 the tests; plain data goes between them. The program may do with its own interpreter what it likes (frames, gc, sys.exit, atexit, monkeypatching): the
-tests, the expected values and the verdict were never in its process. Both are limited in memory, processor time, files and processes, and a seccomp
-allow-list refuses all calls but those of plain computing; user, process and network namespaces and an empty root are added where the system gives them.
+tests, the expected values and the verdict were never in its process. Both are limited in memory, processor time, files and processes, have no
+capability, and a seccomp allow-list refuses all calls but those of plain computing; user, process and network namespaces and an empty root are added
+where the system gives them. No process outlives the sandbox or the process that made it, however that ends.
 
-What this cannot do: a function must take and return plain data (None, numbers, text, bytes, list, tuple, dict, set; subclasses become their base), so a
-right program that returns an iterator or an object of its own fails, arguments are copies, and modules outside sandbox_child.MODULES cannot be imported.
-A pass says that the answers to the calls were right, nothing of how they were found. The kernel is trusted; a hole in it is a hole here.
+The same program gets the same verdict on a busy machine and from another server: its time is processor time, and only time in which it neither computes
+nor waits for a processor counts as sleep (evaluation/sandbox_watch.py); hashes, module random and, where the system allows it, addresses are the same
+in every attempt. Still drawn anew: clocks, process ids, os.urandom and what draws from it (secrets, uuid4, random.SystemRandom, random.Random() unseeded).
+
+What this cannot do: a function must take and return plain data (evaluation/sandbox_values.py: None, numbers, text, bytes, containers, dates, fractions,
+iterators that end; subclasses become their base), so a right program that returns an object of its own fails, and modules outside
+sandbox_child.MODULES cannot be imported. A pass says that the answers to the calls were right, nothing of how they were found. The kernel is trusted; a
+hole in it is a hole here. Linux only; on another system the first Sandbox() says so in one line.
 """
 
 import contextlib
-import inspect
+import importlib.util
 import json
 import os
 import queue
@@ -22,31 +28,38 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
+import weakref
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 
-from evaluation import sandbox_child, sandbox_filter, sandbox_values
-from evaluation.sandbox_child import LENGTHS, MAX_VERDICT_BYTES
-from evaluation.sandbox_values import LENGTH
+from evaluation import sandbox_filter
+from evaluation.sandbox_values import LENGTH, LENGTHS, MAX_VERDICT_BYTES, one_line
 
-REQUIRED = ("filter", "limits and session")  # without these nothing is run; the others ("namespaces", "empty root") are said in the verdict
-START_SECONDS = 20.0
-GRACE_SECONDS = 10.0  # beyond the server's own deadline before the server itself counts as dead
+# Modules that stand in the server's program, in the order of their imports. Read as text: they need Linux.
+INSIDE = ("evaluation.sandbox_values", "evaluation.sandbox_proxy", "evaluation.sandbox_watch", "evaluation.sandbox_lock")
+SERVER = "evaluation.sandbox_child"
+# Without these nothing is run; the others ("namespaces", "empty root", "same addresses") are said in the verdict.
+REQUIRED = ("filter", "limits and session", "no capabilities")
+ENVIRONMENT = {"PYTHONHASHSEED": "0", "TZ": "UTC"}
+START_SECONDS = 180.0  # minutes, as the machine may be busy; a server that ends is seen at once
+GRACE_SECONDS = 180.0  # without a sign of life from the server before it counts as dead
 MAX_TEXT_BYTES = 1 << 20
 
 
 class SandboxError(ValueError):
-    """The sandbox itself cannot run or died twice at one attempt; one line. No attempt was counted."""
+    """The sandbox itself cannot run, died twice at one attempt or was closed during it; one line. No attempt was counted."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Of each of the two processes of an attempt; wall_seconds of the attempt."""
+    """cpu_seconds and memory_bytes: of each of the two processes of an attempt. wall_seconds: of the attempt, counted only while neither of them
+    computes or waits for a processor (sleep), so that a busy machine ends nothing. reply_bytes: of one answer."""
 
     wall_seconds: float = 10.0
-    cpu_seconds: int = 3
+    cpu_seconds: float = 3
     memory_bytes: int = 1 << 29
     reply_bytes: int = 1 << 20
 
@@ -58,7 +71,8 @@ class Limits:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Outcome of one attempt. `layers` says which protections held while it ran."""
+    """Outcome of one attempt. `reason` is one line of printable ASCII: "passed", "failed: ...", or "timeout: ..." where the program slept or computed too
+    long. `layers` says which protections held while it ran."""
 
     passed: bool
     reason: str
@@ -66,21 +80,45 @@ class Verdict:
     layers: dict[str, bool]
 
 
+def _source(name: str) -> str:
+    return importlib.util.find_spec(name).loader.get_source(name)
+
+
 def child_source() -> str:
-    """The program of the server: two files in one text, as its interpreter finds no module of ours."""
-    name = sandbox_values.__name__
-    return (f"import sys, types\nsys.modules[{name!r}] = types.ModuleType({name!r})\n"
-            f"exec({inspect.getsource(sandbox_values)!r}, sys.modules[{name!r}].__dict__)\n{inspect.getsource(sandbox_child)}")
+    """The program of the server: several files in one text, as its interpreter finds no module of ours."""
+    parts = ["import sys, types\n"]
+    for name in INSIDE:
+        parts.append(f"sys.modules[{name!r}] = types.ModuleType({name!r})\nexec({_source(name)!r}, sys.modules[{name!r}].__dict__)\n")
+    return "".join([*parts, _source(SERVER)])
+
+
+def _is_ready(descriptor: int, event: int, patience: float) -> bool:
+    """Whether a descriptor can be read or written, or has ended, within `patience` seconds; of any number, which select does not take."""
+    poll = select.poll()
+    poll.register(descriptor, event)
+    return bool(poll.poll(1000 * patience))
+
+
+def _kill(process: subprocess.Popen, owner: int) -> None:
+    """Kills the server and all that it started: they are one process group. Only the process that started it may."""
+    if os.getpid() == owner and process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 class Sandbox:
-    """One server. Attempts run one after another; for several at once see run_all. SandboxError where too few layers hold on this machine."""
+    """One server. Attempts run one after another, whichever thread asks; for several at once see run_all.
+
+    Leaving the with block, close(), garbage collection and the end of this process end all that the sandbox started. In a process forked from the one that
+    made it, it starts a server of its own. SandboxError where too few layers hold on this machine."""
 
     def __init__(self, limits: Limits | None = None):
         self.limits = limits or Limits()
         self.layers: dict[str, bool] = {}
         self.num_restarts = 0
         self._process: subprocess.Popen | None = None
+        self._end, self._owner, self._num_closed, self._lock = None, os.getpid(), 0, threading.RLock()
         self._start()
 
     def __enter__(self) -> "Sandbox":
@@ -90,14 +128,19 @@ class Sandbox:
         self.close()
 
     def close(self) -> None:
-        """Kills the server and all that it started."""
-        if self._process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
-            for stream in (self._process.stdin, self._process.stdout):
-                stream.close()
-            self._process = None
+        """Kills the server and all that it started; an attempt that another thread waits for ends in SandboxError."""
+        self._num_closed += 1
+        if (process := self._process) is not None and self._owner == os.getpid():
+            _kill(process, self._owner)
+        self._drop()
+
+    def _drop(self) -> None:
+        with self._lock:
+            process, self._process = self._process, None
+            if process is not None:
+                self._end()  # kills; once and no more, and not in a forked process
+                for stream in (process.stdin, process.stdout):
+                    stream.close()
 
     def run(self, program: str, tests: str, entry_point: str) -> Verdict:
         """Runs `program`, then check(candidate) of `tests` with its function `entry_point`.
@@ -108,20 +151,30 @@ class Sandbox:
         if max(map(len, texts)) > MAX_TEXT_BYTES:
             return Verdict(False, f"failed: the text is longer than {MAX_TEXT_BYTES} bytes", 0.0, self.layers)
         message = LENGTHS.pack(*map(len, texts)) + b"".join(texts)
-        for is_last in (False, True):
-            if self._process is None:
-                self._start()
-            try:
-                deadline = time.monotonic() + self.limits.wall_seconds + GRACE_SECONDS
-                self._write(message, deadline)
-                passed, reason = self._read(deadline)
-                return Verdict(passed is True, str(reason), time.monotonic() - began, self.layers)
-            except (EOFError, OSError, ValueError) as error:
-                self.close()
-                self.num_restarts += 1
-                if is_last:
-                    raise SandboxError(f"the sandbox died twice at one attempt ({type(error).__name__}); nothing was counted for it, "
-                                       "free memory or raise Limits.wall_seconds and go on") from error
+        if self._owner != os.getpid():  # forked: the server and the lock belong to the process that made them
+            self._owner, self._process, self._lock = os.getpid(), None, threading.RLock()
+        with self._lock:
+            for is_last in (False, True):
+                num_closed = self._num_closed
+                try:
+                    if self._process is None:
+                        self._start()
+                    self._write(message, GRACE_SECONDS)
+                    passed, reason = self._read(GRACE_SECONDS)
+                    return Verdict(passed is True, one_line(str(reason)), time.monotonic() - began, self.layers)
+                except SandboxError:
+                    raise
+                except (EOFError, OSError, ValueError, TypeError) as error:
+                    self._drop()
+                    if self._num_closed > num_closed:
+                        raise SandboxError("the sandbox was closed during an attempt; nothing was counted for it") from error
+                    self.num_restarts += 1
+                    if is_last:
+                        raise SandboxError(f"the sandbox died twice at one attempt ({type(error).__name__}); nothing was counted for it, "
+                                           "free memory and go on") from error
+                except BaseException:  # Ctrl-C: the answer to this attempt must not become that to the next
+                    self._drop()
+                    raise
         raise AssertionError("unreachable")
 
     def passes(self, program: str, tests: str, entry_point: str) -> bool:
@@ -134,39 +187,52 @@ class Sandbox:
         except ValueError as error:
             raise SandboxError(str(error)) from error
         settings = json.dumps({"limits": asdict(self.limits), "filter": code.hex()}).encode()
-        command = [sys.executable, "-I", "-S", "-B", "-X", "utf8", "-c", child_source()]
-        self._process = subprocess.Popen(command, bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={}, cwd=os.sep,
-                                         start_new_session=True)
+        # -P, -s and an environment of our own do what -I does, but let the hash seed be given.
+        command = [sys.executable, "-P", "-s", "-S", "-B", "-X", "utf8", "-c", child_source()]
+        self._process = subprocess.Popen(command, bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=ENVIRONMENT,
+                                         cwd=os.sep, start_new_session=True)
+        self._end = weakref.finalize(self, _kill, self._process, self._owner)
         os.set_blocking(self._process.stdin.fileno(), False)
+        num_closed = self._num_closed
         try:
-            self._write(LENGTH.pack(len(settings)) + settings, time.monotonic() + START_SECONDS)
-            self.layers = dict(self._read(time.monotonic() + START_SECONDS))
-        except (EOFError, OSError, ValueError) as error:
-            self.close()
+            self._write(LENGTH.pack(len(settings)) + settings, START_SECONDS)
+            self.layers = dict(self._read(START_SECONDS))
+        except (EOFError, OSError, ValueError, TypeError) as error:
+            self._drop()
+            if self._num_closed > num_closed:
+                raise SandboxError("the sandbox was closed while it started") from error
             raise SandboxError(f"the sandbox did not start ({type(error).__name__}); its interpreter {sys.executable} ended at once or is held up") from error
+        except BaseException:
+            self._drop()
+            raise
         missing = [name for name in REQUIRED if not self.layers.get(name)]
         if missing:
-            self.close()
+            self._drop()
             raise SandboxError(f"the sandbox does not hold on this machine (missing: {', '.join(missing)}); no program is run, use a Linux with seccomp")
 
-    def _write(self, data: bytes, deadline: float) -> None:
+    def _write(self, data: bytes, patience: float) -> None:
+        """EOFError where the server takes nothing for `patience` seconds."""
         view, descriptor = memoryview(data), self._process.stdin.fileno()
         while view:
-            if not select.select([], [descriptor], [], max(0.0, deadline - time.monotonic()))[1]:
+            if not _is_ready(descriptor, select.POLLOUT, patience):
                 raise EOFError("the server takes nothing")
             view = view[os.write(descriptor, view):]
 
-    def _read(self, deadline: float) -> object:
-        """The next message of the server. EOFError where it ended or is late, ValueError where it is too long."""
-        (length,) = LENGTH.unpack(self._read_exact(LENGTH.size, deadline))
-        if length > MAX_VERDICT_BYTES:
-            raise ValueError(f"message of {length} bytes")
-        return json.loads(self._read_exact(length, deadline))
+    def _read(self, patience: float) -> object:
+        """The next message of the server but its signs of life (null). EOFError where it ended or gives no sign of life for `patience` seconds, ValueError
+        where a message is too long."""
+        message = None
+        while message is None:
+            (length,) = LENGTH.unpack(self._read_exact(LENGTH.size, patience))
+            if length > MAX_VERDICT_BYTES:
+                raise ValueError(f"message of {length} bytes")
+            message = json.loads(self._read_exact(length, patience))
+        return message
 
-    def _read_exact(self, num_bytes: int, deadline: float) -> bytes:
+    def _read_exact(self, num_bytes: int, patience: float) -> bytes:
         parts, descriptor = b"", self._process.stdout.fileno()
         while len(parts) < num_bytes:
-            if not select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))[0]:
+            if not _is_ready(descriptor, select.POLLIN, patience):
                 raise EOFError("the server is late")
             part = os.read(descriptor, num_bytes - len(parts))
             if not part:

@@ -1,14 +1,21 @@
 """What goes between candidate, judge and server of the sandbox: messages of bounded length that hold plain data and nothing else.
 
-The reader of a message does not trust its writer: it takes json of known kinds, builds exact builtin types from it, and gives up on all else.
+The reader of a message does not trust its writer: it takes json of known kinds, builds exact types of the standard library from it, and gives up on
+all else.
 """
 
-import builtins
 import json
 import os
 import struct
+from collections import deque
+from collections.abc import ItemsView, Iterator, KeysView, ValuesView
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from fractions import Fraction
 
 LENGTH = struct.Struct("=I")
+LENGTHS = struct.Struct("=II")  # of the two texts of an attempt: program, tests
+MAX_VERDICT_BYTES = 4096
 MAX_NAME = 80
 
 
@@ -39,79 +46,63 @@ def receive(descriptor: int, max_bytes: int) -> object:
     return json.loads(read_exact(descriptor, length))
 
 
+def one_line(text: str, max_length: int = 3 * MAX_NAME) -> str:
+    """`text` in printable ASCII and on one line, whatever it holds: all else is written as its escape, and what is too long is cut."""
+    text = str.__str__(text)  # of a subclass, which might cut or encode otherwise
+    shown = text[:max_length].encode("unicode_escape").decode("ascii")
+    return shown if len(shown) <= max_length and len(text) <= max_length else shown[: max_length - 3] + "..."
+
+
+# Kind -> (type, how its value is packed). Called on the exact type, so that a subclass cannot pack anything else.
+PACKED = {"bool": (bool, int), "int": (int, hex), "float": (float, float.hex), "str": (str, str.__str__), "bytes": (bytes, bytes.hex),
+          "bytearray": (bytearray, bytearray.hex), "decimal": (Decimal, Decimal.__str__), "datetime": (datetime, datetime.isoformat),
+          "date": (date, date.isoformat), "time": (time, time.isoformat),
+          "complex": (complex, lambda value: [value.real.hex(), value.imag.hex()]),
+          "fraction": (Fraction, lambda value: [hex(value.numerator), hex(value.denominator)]),
+          "timedelta": (timedelta, lambda value: [value.days, value.seconds, value.microseconds]),
+          "range": (range, lambda value: [hex(value.start), hex(value.stop), hex(value.step)])}
+# An iterator is run to its end by its writer: its reader gets another one over the same entries.
+SEQUENCES = {"list": (list, list), "tuple": (tuple, tuple), "set": (set, set), "frozenset": (frozenset, frozenset), "deque": (deque, deque),
+             "keys": (KeysView, lambda entries: dict.fromkeys(entries).keys()),
+             "values": (ValuesView, lambda entries: dict(enumerate(entries)).values()),
+             "items": (ItemsView, lambda entries: dict(entries).items()),
+             "iterator": (Iterator, lambda entries: iter(list(entries)))}
+UNPACKED = {"bool": bool, "int": lambda text: int(text, 16), "float": float.fromhex, "bytes": bytes.fromhex, "bytearray": bytearray.fromhex,
+            "decimal": Decimal, "datetime": datetime.fromisoformat, "date": date.fromisoformat, "time": time.fromisoformat,
+            "complex": lambda parts: complex(*map(float.fromhex, parts)),
+            "fraction": lambda parts: Fraction(*(int(part, 16) for part in parts)),
+            "timedelta": lambda parts: timedelta(*parts), "range": lambda parts: range(*(int(part, 16) for part in parts))}
+# What decode may raise on a message that its writer did not make with encode.
+UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, MemoryError)
+
+
 def encode(value: object) -> list:
     """Plain data as nested lists [kind, content]. TypeError for anything else: an object of the program never leaves its process."""
     if value is None:
         return ["none", 0]
-    for kind, base, packed in (("bool", bool, int), ("int", int, hex), ("float", float, float.hex), ("str", str, str.__str__), ("bytes", bytes, bytes.hex)):
+    for kind, (base, packed) in PACKED.items():
         if isinstance(value, base):
             return [kind, packed(value)]
-    if isinstance(value, complex):
-        return ["complex", [value.real.hex(), value.imag.hex()]]
     if isinstance(value, dict):
         return ["dict", [[encode(key), encode(entry)] for key, entry in dict.items(value)]]
-    for kind, base in (("list", list), ("tuple", tuple), ("set", set), ("frozenset", frozenset)):
+    for kind, (base, _) in SEQUENCES.items():
         if isinstance(value, base):
-            return [kind, [encode(entry) for entry in base.__iter__(value)]]
+            entries = base.__iter__(value) if base.__module__ == "builtins" else iter(value)
+            return [kind, [encode(entry) for entry in entries]]
     raise TypeError(f"{type(value).__name__} is no plain data")
 
 
-SEQUENCES = {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset}
-SCALARS = {"bool": bool, "int": lambda text: int(text, 16), "float": float.fromhex, "bytes": bytes.fromhex}
-
-
 def decode(message: object) -> object:
-    """The value that encode packed; only exact builtin types come out. ValueError, TypeError or LookupError where it is none."""
+    """The value that encode packed; only exact types of the standard library come out. One of UNREADABLE where it is none."""
     kind, content = message
     if kind == "none":
         return None
     if kind == "str" and type(content) is str:
         return content
-    if kind in SCALARS:
-        return SCALARS[kind](content)
-    if kind == "complex":
-        return complex(float.fromhex(content[0]), float.fromhex(content[1]))
+    if kind in UNPACKED:
+        return UNPACKED[kind](content)
     if kind == "dict":
         return {decode(key): decode(entry) for key, entry in content}
     if kind in SEQUENCES:
-        return SEQUENCES[kind](decode(entry) for entry in content)
+        return SEQUENCES[kind][1](decode(entry) for entry in content)
     raise ValueError(f"no value of kind {kind!r}")
-
-
-class Broken(BaseException):
-    """The candidate ended or wrote something that is no answer; no test can catch this on its way to a failed verdict."""
-
-
-class Proxy:
-    """Stands for the program's function in the judge."""
-
-    def __init__(self, calls: int, replies: int, max_bytes: int):
-        self._calls, self._replies, self._max_bytes = calls, replies, max_bytes
-        self.broken = ""
-
-    def reply(self) -> object:
-        """The next answer. Broken where there is none; an exception of the program is raised again by its builtin name."""
-        try:
-            kind, content = receive(self._replies, self._max_bytes)
-            value = decode(content) if kind == "value" else str(content)[:MAX_NAME]
-            if kind not in ("value", "error"):
-                raise ValueError("neither value nor error")
-        except (EOFError, OSError):
-            self._break("the program ended before it answered")
-        except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError, MemoryError):
-            self._break("the program answered with no plain data")
-        if kind == "error":
-            error = getattr(builtins, value, None)
-            raise error() if isinstance(error, type) and issubclass(error, Exception) else Exception(value)
-        return value
-
-    def _break(self, reason: str):
-        self.broken = reason
-        raise Broken(reason)
-
-    def __call__(self, *arguments, **named):
-        try:
-            send(self._calls, [encode(arguments), encode(named)])
-        except OSError:
-            self._break("the program ended before it answered")
-        return self.reply()

@@ -3,7 +3,10 @@
 Those of FORGERIES do not know what the tests want: a pass of one would be forged. Raw calls go around Python through the C library that the server used.
 """
 
+import platform
 import tempfile
+
+from evaluation.sandbox_filter import AARCH64, X86_64
 
 RAW = """
 import sys
@@ -27,6 +30,23 @@ def _refused(call: str) -> str:
 
 
 TEMPORARY = tempfile.gettempdir()
+KEYCTL, BPF, PERF, USERFAULTFD, FUTEX = (250, 321, 298, 323, 202) if platform.machine() == "x86_64" else (219, 280, 241, 282, 98)
+# Every number that is no listed call, with arguments that do nothing where one should pass: each must fail with EPERM.
+EVERY_CALL = RAW + """
+import errno
+listed = {LISTED}
+def f():
+    passed = [n for n in range(1024) if n not in listed and not (libc.syscall(n, -1, -1, -1, -1, -1, -1) == -1 and ctypes_errno() == errno.EPERM)]
+    return 'escaped' if passed else 'refused'
+ctypes_errno = server()["ctypes"].get_errno
+"""
+
+
+def _madvise(advice: int) -> str:
+    """Advice on memory of its own must be refused: 100 and 101 take pages from the machine, 12 compares them with those of others."""
+    return RAW + f"held = bytearray(1 << 20)\ndef f():\n    return 'escaped' if libc.madvise(id(held) & ~4095, 4096, {advice}) != -1 else 'refused'\n"
+
+
 ESCAPES = {
     "read /etc/passwd": _body("open('/etc/passwd').read()"),
     "read own memory map": _body("open('/proc/self/maps').read()"),
@@ -64,6 +84,27 @@ ESCAPES = {
     "raw unshare": _refused("libc.unshare(0x10000000)"),
     "raw executable memory": _refused("libc.mprotect(id(libc) & ~4095, 4096, 7)"),
     "raw bpf filter of its own": _refused("libc.prctl(22, 2, 0, 0, 0)"),
+    **{f"memory advice {advice}": _madvise(advice) for advice in (9, 10, 12, 18, 21, 22, 23, 100, 101, 102)},
+    "every call that is not listed": EVERY_CALL.replace("{LISTED}", repr(set(X86_64.values()) if platform.machine() == "x86_64" else set(AARCH64.values()))),
+    "raw advice to others": _refused("libc.syscall(440, 0, None, 0, 100, 0)"),
+    "raw keyring": _refused(f"libc.syscall({KEYCTL}, 0, -1, 0, 0, 0)"),
+    "raw bpf": _refused(f"libc.syscall({BPF}, 0, None, 0)"),
+    "raw perf": _refused(f"libc.syscall({PERF}, None, 0, -1, -1, 0)"),
+    "raw userfaultfd": _refused(f"libc.syscall({USERFAULTFD}, 0)"),
+    "raw descriptor of another process": _refused("libc.syscall(434, 1, 0)"),
+    "raw setns": _refused("libc.setns(3, 0)"),
+    "raw mount": _refused("libc.mount(b'none', b'/', b'tmpfs', 0, None)"),
+    "raw personality": _refused("libc.personality(0x0400000)"),
+    "raw ioctl that types": _refused("libc.ioctl(0, 0x5412, b'x')"),
+    "outlives its parent": _refused("libc.prctl(1, 0, 0, 0, 0)"),
+    "becomes dumpable": _refused("libc.prctl(4, 1, 0, 0, 0)"),
+    "raw capabilities": _refused("libc.capset(b'\\x22\\x05\\x08\\x20\\0\\0\\0\\0', b'\\xff' * 24)"),
+    "raw shared memory": _refused("libc.shmget(1, 4096, 0o1600)"),
+    "raw priority futex": _refused(f"libc.syscall({FUTEX}, id(libc) & ~7, 6, 0, 0, 0, 0)"),
+    "raw huge pages": _refused("libc.mmap(None, 1 << 21, 3, 0x40022, -1, 0)"),
+    "processor time of another process": _body("import time; time.clock_gettime((~1 << 3) | 2)"),
+    "raw timer": _refused("libc.setitimer(0, bytes(32), None)"),
+    "finds its server's file of numbers": _body("assert open('/proc/self/stat').read()"),
     "call number of 32 bit": RAW + "def f():\n    libc.syscall(0x40000000 + 41, 2, 1, 0)\n    return 'escaped'\n",
     "more descriptors": _body("import os; os.pipe()"),
     "other descriptors": _body("import os\ngot = 0\nfor d in range(5, 2000):"
@@ -79,6 +120,12 @@ EXHAUSTIONS = {
     "catches everything, for ever": _body("while True:\n    try:\n        while True: pass\n    except BaseException: pass"),
     "ignores signals": _body("import signal\nfor n in range(1, 32):\n    try: signal.signal(n, signal.SIG_IGN)\n    except Exception: pass\nwhile True: pass"),
     "sleep": _body("import time; time.sleep(1000)"),
+    "sleeps in small pieces": _body("import time\nwhile True: time.sleep(0.001)"),
+    "sleeps and computes by turns": _body("import time\nwhile True:\n    time.sleep(0.01)\n    sum(range(100000))"),
+    "waits for a lock that it holds": _body("import threading; held = threading.Lock(); held.acquire(); held.acquire()"),
+    "waits for a queue": _body("import queue; queue.Queue().get()"),
+    "endless iterator": "import itertools\ndef f():\n    return itertools.count()\n",
+    "endless changed argument": "def f():\n    return (n for n in iter(int, 1))\n",
     "huge output": _body("while True:\n    print('x' * 100000)"),
     "huge answer": "def f():\n    return 'x' * 50_000_000\n",
     "answer that holds itself": "x = []\nx.append(x)\ndef f():\n    return x\n",
@@ -106,6 +153,12 @@ FORGERIES = {
     "raise SystemExit": "def f():\n    raise SystemExit(0)\n",
     "raise BaseException": "def f():\n    raise BaseException('passed')\n",
     "raise GeneratorExit": "def f():\n    raise GeneratorExit\n",
+    "exception with a hostile name": "def f():\n    raise type('a\\nb\\x1b[2J\\ud800', (Exception,), {})('\\npassed')\n",
+    "exception with a hostile text": "class A(Exception):\n    def __str__(self): return '\\n[true, \"passed\"]\\x1b]0;x\\x07' * 1000\ndef f():\n    raise A\n",
+    "exception that is no text": "class A(Exception):\n    def __str__(self): return 3\n    __repr__ = __str__\n    args = property(lambda s: 1/0)\ndef f():\n    raise A\n",
+    "exception called Broken": "class Broken(BaseException): pass\ndef f():\n    raise Broken\n",
+    "exception with a class for its attribute": "def f():\n    e = ValueError()\n    e.__dict__.update(__class__=3, args=5, __traceback__=1)\n    raise e\n",
+    "group of itself": "e = ExceptionGroup('a', [ValueError()])\ntype(e)\ndef f():\n    raise ExceptionGroup('b', [e] * 1000)\n",
     "prints the verdict": "print('passed')\nprint([True, 'passed'])\ndef f():\n    return True\n",
     "writes a verdict to every descriptor": "import os, json\nd = json.dumps([True, 'passed']).encode()\nd = len(d).to_bytes(4, 'little') + d\n"
     "for n in range(2000):\n    try: os.write(n, d)\n    except OSError: pass\ndef f():\n    return 0\n",

@@ -6,10 +6,10 @@ import sys
 
 from evaluation import sandbox_filter
 from evaluation.sandbox import child_source
-from evaluation.sandbox_child import LENGTHS, MODULES
-from evaluation.sandbox_values import LENGTH
+from evaluation.sandbox_child import ENCODINGS, MODULES
+from evaluation.sandbox_values import LENGTH, LENGTHS
 
-LIMITS = {"wall_seconds": 5.0, "cpu_seconds": 2, "memory_bytes": 1 << 29, "reply_bytes": 1 << 16}
+LIMITS = {"wall_seconds": 60.0, "cpu_seconds": 30, "memory_bytes": 1 << 29, "reply_bytes": 1 << 16}
 # Looks through all containers of its interpreter for a word of the tests.
 SEARCH = """
 import gc
@@ -29,11 +29,13 @@ def talk(*attempts: tuple[str, str], settings: dict | None = None) -> tuple[int,
     for attempt in attempts:
         texts = [json.dumps([text, "f"]).encode() for text in attempt]
         data += LENGTHS.pack(*map(len, texts)) + b"".join(texts)
-    ended = subprocess.run([sys.executable, "-I", "-S", "-c", child_source()], input=data, capture_output=True, env={}, timeout=60)
+    command = [sys.executable, "-P", "-s", "-S", "-c", child_source()]
+    ended = subprocess.run(command, input=data, capture_output=True, env={"PYTHONHASHSEED": "0"}, timeout=600)
     messages, rest = [], ended.stdout
     while rest:
         (length,) = LENGTH.unpack(rest[: LENGTH.size])
-        messages.append(json.loads(rest[LENGTH.size : LENGTH.size + length]))
+        message = json.loads(rest[LENGTH.size : LENGTH.size + length])
+        messages += [] if message is None else [message]  # null is a sign of life
         rest = rest[LENGTH.size + length :]
     return ended.returncode, messages
 
@@ -41,8 +43,8 @@ def talk(*attempts: tuple[str, str], settings: dict | None = None) -> tuple[int,
 def test_server_says_its_layers_and_ends_with_its_input():
     status, (layers,) = talk()
     assert status == 0
-    assert set(layers) == {"namespaces", "empty root", "filter", "limits and session"}
-    assert layers["filter"] and layers["limits and session"]
+    assert set(layers) == {"same addresses", "namespaces", "empty root", "no capabilities", "filter", "limits and session"}
+    assert layers["filter"] and layers["limits and session"] and layers["no capabilities"]
 
 
 def test_filter_layer_is_found_absent_where_all_is_allowed():
@@ -70,3 +72,15 @@ def test_search_would_find_a_mark_of_its_own():
 
 def test_all_modules_are_of_the_standard_library():
     assert {name.split(".")[0] for name in MODULES} <= set(sys.stdlib_module_names)
+    assert all(f"encodings.{name}" in sys.modules or __import__(f"encodings.{name}") for name in ENCODINGS)
+
+
+def test_a_long_attempt_gives_signs_of_life():
+    program = "import time\ndef f():\n    time.sleep(2.5)\n    return 1\n"
+    _, (_, verdict) = talk((program, "def check(candidate):\n    assert candidate() == 1\n"))
+    assert verdict == [True, "passed"]
+    settings = json.dumps({"limits": LIMITS, "filter": sandbox_filter.filter_program().hex()}).encode()
+    texts = [json.dumps([text, "f"]).encode() for text in (program, "def check(candidate):\n    candidate()\n")]
+    data = LENGTH.pack(len(settings)) + settings + LENGTHS.pack(*map(len, texts)) + b"".join(texts)
+    ended = subprocess.run([sys.executable, "-S", "-c", child_source()], input=data, capture_output=True, env={}, timeout=600)
+    assert ended.stdout.count(LENGTH.pack(4) + b"null") >= 1
