@@ -11,9 +11,8 @@ Shape suffixes as in gpt.py; sizes are padded to whole vectors, P = padded K, S 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-from models.cpu_storage import COMPILE, narrow, widen
+from models.cpu_storage import compiled, narrow, widen
 from models.cpu_vectors import (
     LANES, add_block_product, block_product, keep_from, lane_numbers, load, load_rounded, maximum, multiply_add, round_whole, splat,
     store, store_rounded, swap_halves, transpose_block, two_to,
@@ -40,7 +39,7 @@ def rotary_rows(cos_TK2: np.ndarray, sin_TK2: np.ndarray) -> tuple[np.ndarray, n
     return rows[0].reshape(-1), rows[1].reshape(-1)
 
 
-@njit(**COMPILE)
+@compiled
 def _exp(x):
     """exp of a vector of numbers that are not positive, as cpu_kernels._exp."""
     t = maximum(x * splat(_LOG2_E), splat(_LOWEST_EXPONENT))
@@ -54,7 +53,7 @@ def _exp(x):
     return multiply_add(f, value, splat(_ONE)) * two_to(n)
 
 
-@njit(**COMPILE)
+@compiled
 def _take_head(qkv, row_width, column, cos, sin, scale, rotated, T, K, P):
     """Rotates (sine_sign scale) one head of all rows of a sequence into rotated [S, P]; qkv is a flat part that begins at the sequence."""
     half = K // 2
@@ -73,7 +72,7 @@ def _take_head(qkv, row_width, column, cos, sin, scale, rotated, T, K, P):
             rotated[place + half + i] = narrow((x2 * c + x1 * s) * scale, rotated[place])
 
 
-@njit(**COMPILE)
+@compiled
 def _take_rows(x, row_width, column, rows, T, K, P):
     """Copies one head of all rows of a sequence into rows [S, P]."""
     if K == LANES:
@@ -85,7 +84,7 @@ def _take_rows(x, row_width, column, rows, T, K, P):
             rows[t * P + i] = narrow(widen(x[t * row_width + column + i]), rows[t * P])
 
 
-@njit(**COMPILE)
+@compiled
 def _give_rows(rows, first, x, row_width, column, T, K, P):
     """Copies rows [T, P] into one head of rows from `first` on."""
     for t in range(T):
@@ -96,21 +95,21 @@ def _give_rows(rows, first, x, row_width, column, T, K, P):
                 x[(first + t) * row_width + column + i] = narrow(widen(rows[t * P + i]), x[0])
 
 
-@njit(**COMPILE)
+@compiled
 def _transpose(rows_SP, columns_PS, S, P):
     for i in range(0, P, LANES):
         for t in range(0, S, LANES):
             transpose_block(rows_SP, t * P + i, P, columns_PS, i * S + t, S)
 
 
-@njit(**COMPILE)
+@compiled
 def _scores(keys, queries_PS, first, scores, S, P):
     """scores[j, lane] = key j . query first + lane, for all keys up to the block's end."""
     for j in range(0, first + LANES, LANES):
         block_product(keys, j * P, P, 1, queries_PS, first, S, scores, j * LANES, LANES, P)
 
 
-@njit(**COMPILE)
+@compiled
 def _softmax(scores, first, highest, inverse):
     """In place; the largest score and one over the sum of each query are kept for the backward pass."""
     end = first + LANES
@@ -130,7 +129,7 @@ def _softmax(scores, first, highest, inverse):
         store_rounded(load(scores, j * LANES) * scale, scores, j * LANES)
 
 
-@njit(**COMPILE)
+@compiled
 def _softmax_backward(scores, dweights, first, highest, inverse):
     """In place: scores become the weights again, dweights the gradients of the scores p * (dp - sum(p * dp))."""
     end, top, scale, total = first + LANES, load(highest, first), load(inverse, first), splat(_ZERO)
@@ -142,7 +141,7 @@ def _softmax_backward(scores, dweights, first, highest, inverse):
         store_rounded(load(scores, j * LANES) * (load_rounded(dweights, j * LANES) - total), dweights, j * LANES)
 
 
-@njit(**COMPILE)
+@compiled
 def attention_forward(qkv_MX, cos, sin, attended_MD, highest, inverse, shape_BTHGK, q_scale):
     """qkv [M, (H + 2 G) K], flat, to attended [M, H K], flat; highest and inverse [B * H, S] fp32 are what backward needs."""
     B, T, H, G, K = shape_BTHGK
@@ -167,7 +166,7 @@ def attention_forward(qkv_MX, cos, sin, attended_MD, highest, inverse, shape_BTH
                 _give_rows(block, first, out, H * K, h * K, min(LANES, T - first), K, P)
 
 
-@njit(**COMPILE)
+@compiled
 def _give_head(drotated, cos, sin, scale, dqkv, row_width, column, T, K, P):
     """Transpose of _take_head: rotates the gradient [S, P] back into its columns."""
     half = K // 2
@@ -186,7 +185,7 @@ def _give_head(drotated, cos, sin, scale, dqkv, row_width, column, T, K, P):
             dqkv[at + half + i] = narrow((y2 * c - y1 * s) * scale, dqkv[at])
 
 
-@njit(**COMPILE)
+@compiled
 def attention_backward(dattended_MD, qkv_MX, cos, sin, highest, inverse, dqkv_MX, shape_BTHGK, q_scale):
     """Gradient of qkv from that of attended; all flat. Key and value gradients are summed over the query heads of a group in fp32."""
     B, T, H, G, K = shape_BTHGK

@@ -10,16 +10,41 @@ A rounding is to nearest, ties to even, as the hardware's; arithmetic between a 
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 import torch
 from llvmlite import ir
-from numba import types
+from numba import njit, types
 from numba.extending import intrinsic
 
 # Sums may be reordered so that they vectorise. The numpy error model divides without a branch for zero, which would keep a loop scalar.
-COMPILE = {"fastmath": {"reassoc", "contract", "arcp", "nsz", "nnan"}, "error_model": "numpy", "cache": True}
+_OPTIONS = {"fastmath": {"reassoc", "contract", "arcp", "nsz", "nnan"}, "error_model": "numpy", "cache": True}
+# The files whose intrinsics stand in compiled functions of other files.
+_INTRINSICS = ("cpu_storage.py", "cpu_vectors.py")
 _INT32 = ir.IntType(32)
+
+
+def _intrinsics_digest() -> str:
+    folder = Path(__file__).parent
+    return hashlib.sha256(b"".join((folder / name).read_bytes() for name in _INTRINSICS)).hexdigest()
+
+
+_DIGEST = _intrinsics_digest()
+
+
+def compiled(function=None, **options):
+    """A function compiled by Numba and kept on disk until its own file or the intrinsics change (Numba by itself looks at the first alone).
+
+    `options` are further ones of numba.njit."""
+    if function is None:
+        return partial(compiled, **options)
+    dispatcher = njit(**_OPTIONS, **options)(function)
+    index = dispatcher._cache._cache_file
+    index._source_stamp = (index._source_stamp, _DIGEST)
+    return dispatcher
 
 
 @dataclass(frozen=True)

@@ -134,17 +134,21 @@ def _vector_function(num_arguments: int, generate):
     return intrinsic(lambda typing_context, x, y, z: (lanes(lanes, lanes, lanes), emit))
 
 
+def _lowest():
+    return ir.Constant(_VECTOR, [-1e30] * LANES)
+
+
 def _two_to(builder, exponent):
     bits = builder.add(builder.fptosi(exponent, _BITS), ir.Constant(_BITS, [127] * LANES))
     return builder.bitcast(builder.shl(bits, ir.Constant(_BITS, [23] * LANES)), _VECTOR)
 
 
-maximum = _vector_function(2, lambda builder, x, y: builder.select(builder.fcmp_ordered(">", x, y), x, y))
-minimum = _vector_function(2, lambda builder, x, y: builder.select(builder.fcmp_ordered("<", x, y), x, y))
+# The first argument stays where it is not a number, so that a NaN comes through.
+maximum = _vector_function(2, lambda builder, x, y: builder.select(builder.fcmp_ordered(">", y, x), y, x))
 multiply_add = _vector_function(3, lambda builder, x, y, z: _call(builder, "fmuladd", x, y, z))
 round_whole = _vector_function(1, lambda builder, x: _call(builder, "rint", x))
 two_to = _vector_function(1, _two_to)
-keep_from = _vector_function(3, lambda builder, x, place, limit: builder.select(builder.fcmp_ordered(">=", place, limit), x, ir.Constant(_VECTOR, [-1e30] * LANES)))
+keep_from = _vector_function(3, lambda builder, x, place, limit: builder.select(builder.fcmp_ordered(">=", place, limit), x, _lowest()))
 
 
 def _operate(symbol, instruction: str) -> None:
