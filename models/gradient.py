@@ -43,7 +43,8 @@ class GradientStep:
         self._cpu_step = None
         if self.device_type == "cpu":
             part = micro_sequences(batch_sequences, sequence_length)
-            self._cpu_step = CpuStep(model, optimizer, cpu_storage(precision), batch_sequences, sequence_length, part)
+            self.storage = cpu_storage(precision)
+            self._cpu_step = CpuStep(model, optimizer, self.storage, batch_sequences, sequence_length, part)
 
     def kernel_path(self) -> str:
         """"cpu" for the compiled passes of cpu_kernels.py, else the path each operator of `kernels` took."""
