@@ -7,6 +7,8 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from benchmarks.reproduce_cost import reproduce_minutes, slowdowns
+
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 BEGIN, END = "<!-- made by python -m benchmarks.readme_tables -->", "<!-- end of what it made -->"
@@ -31,18 +33,27 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def training() -> list[str]:
-    """Tokens per CPU second of training, ours and the peers'."""
-    out = _read("train_cpu")
+    """Tokens per CPU second of training, ours and the peers', on each kind of CPU, and what that means for `make reproduce`."""
+    native, emulated = _read("train_cpu"), _read("train_cpu_without_bf16")
+    compiled = "with and without `torch.compile`" if emulated["compile"] == native["compile"] == "all" else "without `torch.compile`, which was not tried"
+    imitated = f", imitated on {emulated['machine']['cpu']} ([how](benchmarks/imitated_cpu.py))" if emulated["machine"]["imitated"] else ""
+    minutes = [reproduce_minutes("cpu"), reproduce_minutes("cpu", slowdowns(native, emulated))]
+    return ["Training on a CPU, in bf16 as the profiles name it, two workers side by side, tokens per CPU second, same shapes and data, tools in turn.",
+            f"Peers take the best of fp32, bf16, two workers and two threads, {compiled}. With bf16 instructions ({native['machine']['cpu']};",
+            f"{_link('train_cpu')}, with wall times and losses):", "", *_speeds(native), "",
+            f"Without them, where ours emulates bf16 and peers do best in fp32{imitated};",
+            f"{_link('train_cpu_without_bf16')}:", "", *_speeds(emulated), "",
+            f"Training, scoring and pass rates of `make reproduce` by the profile's cost table: about {minutes[0]:.0f} minutes on two cores with bf16",
+            f"instructions, and {minutes[1]:.0f} without (an estimate: training slower as in the tables above, the rest as it is)."]
+
+
+def _speeds(out: dict) -> list[str]:
     tools = list(dict.fromkeys(row["tool"] for row in out["rows"]))
     rows = []
     for size in dict.fromkeys(row["size"] for row in out["rows"]):
         of_size = {row["tool"]: row for row in out["rows"] if row["size"] == size}
         rows.append([size, *(f"{of_size[tool]['tokens_per_second']:,}" for tool in tools), f"{of_size['ours']['ratio_to_best_peer']:.2f}"])
-    compiled = "with and without `torch.compile`" if out["compile"] == "all" else "without `torch.compile`, which was not tried"
-    return [f"Training on a CPU, two workers side by side, tokens per CPU second, same shapes and data, tools in turn ({_link('train_cpu')},",
-            "with wall times and losses).",
-            f"Peers take the best of fp32, bf16, two workers and two threads, {compiled}.", "",
-            *_table(["parameters", *tools, "ours / best peer"], rows)]
+    return _table(["parameters", *tools, "ours / best peer"], rows)
 
 
 def scoring() -> list[str]:

@@ -1,13 +1,14 @@
 """Tokens per second of training on two CPU cores: our trainer against nanoGPT, transformers.Trainer and litgpt.
 
-    python -m benchmarks.train_cpu --nanogpt PATH [--peer-python PATH] [--compile none|all] [--tools ...]
+    python -m benchmarks.train_cpu --nanogpt PATH [--peer-python PATH] [--compile none|all] [--tools ...] [--imitate]
 
 Every tool trains a model of the same depth, width and heads on the same batches, through its own loop, in two processes that live as long as
 the benchmark. Per size each peer is first tuned as its user would: fp32 or bf16, two processes of one thread side by side or one process of two
 threads, then torch.compile on the better of these; its fastest variant counts. Then all tools take turns, so that other load on the machine falls on all alike.
-Ours needs no tuning: two processes of one thread, precision "auto". Row "ladder" is the same number of tokens at each size, one after the other.
+Ours needs no tuning: two processes of one thread, in bf16 as the profiles say. Row "ladder" is the same number of tokens at each size, one after the other.
 Speeds are tokens per CPU second of a thread, summed over the threads: wall time on a quiet machine (also given), and still comparable on a busy
-one. Losses are those of the same steps on the same data. Writes benchmarks/results/train_cpu.json.
+one. Losses are those of the same steps on the same data. One table per kind of CPU: benchmarks/results/train_cpu.json where it has bf16 instructions, train_cpu_without_bf16.json
+where bf16 is emulated. --imitate runs all tools as on a CPU of the second kind (imitated_cpu.py), and the table says so.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -24,6 +24,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.imitated_cpu import WITHOUT_BF16, mkl_as_on_intel
 from benchmarks.train_cpu_worker import BATCH_SEQUENCES, SEQUENCE_LENGTH
 
 ROOT = Path(__file__).resolve().parent
@@ -34,6 +35,7 @@ SIZES = {
     "0.8M": {"num_layers": 6, "d_model": 112, "num_heads": 7, "num_kv_heads": 7, "d_ff": 288},
     "3M": {"num_layers": 8, "d_model": 176, "num_heads": 11, "num_kv_heads": 11, "d_ff": 480},
 }
+TABLES = {"native": "train_cpu", "emulated": "train_cpu_without_bf16"}
 PEERS = ("nanogpt", "transformers", "litgpt")
 TUNING_STEPS, NUM_ROUNDS = 2, 3
 LAYOUTS = {"side-by-side": {"threads": 1, "processes": 2}, "two-threads": {"threads": 2, "processes": 1}, "one-worker": {"threads": 1, "processes": 1}}
@@ -120,7 +122,7 @@ def measure_size(tools: list[Tool], size: str, options: argparse.Namespace) -> l
     """One row per tool."""
     peers = [tool for tool in tools if tool.name != "ours"]
     chosen, trials = tune(peers, size, options)
-    variants = {tool: chosen.get(tool, {"precision": "auto", "compile": False, **LAYOUTS[options.layouts[0]]}) for tool in tools}
+    variants = {tool: chosen.get(tool, {"precision": "bf16", "compile": False, **LAYOUTS[options.layouts[0]]}) for tool in tools}
     first = ask({tool: {"do": "model", "shape": SIZES[size], **variant} for tool, variant in variants.items()}, options.together)
     rounds = [ask({tool: {"do": "steps", "n": options.steps} for tool in tools}, options.together) for _ in range(NUM_ROUNDS)]
     rows = []
@@ -164,13 +166,16 @@ def add_ratios(rows: list[dict]) -> None:
         row["ratio_to_best_peer"] = round(row["tokens_per_second"] / max(peers), 2)
 
 
-def machine() -> dict:
-    """What the numbers were taken on, and how busy it was."""
+def machine(is_imitated: bool) -> dict:
+    """What the numbers were taken on, what it was made to look like, and how busy it was."""
     import torch
 
-    listed = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines() if Path("/proc/cpuinfo").exists() else []  # Linux alone has it
-    model = next((line.split(":", 1)[1].strip() for line in listed if line.startswith("model name")), platform.machine())
-    return {"cpu": model, "cores": os.cpu_count(), "capability": torch.backends.cpu.get_cpu_capability(), "torch": torch.__version__,
+    from models.capability import cpu_multiplies_bf16, cpu_name
+
+    bf16 = "native" if cpu_multiplies_bf16() and not is_imitated else "emulated"
+    return {"cpu": cpu_name(), "cores": os.cpu_count(), "capability": torch.backends.cpu.get_cpu_capability(), "torch": torch.__version__,
+            "bf16": bf16, "imitated": "a CPU without bf16" if is_imitated else None,
+            "environment": WITHOUT_BF16 | {"LD_PRELOAD": "MKL takes its kernels for Intel"} if is_imitated else {},
             "load_before": round(os.getloadavg()[0], 2)}  # fmt: skip
 
 
@@ -185,12 +190,16 @@ def main() -> None:
     parser.add_argument("--layouts", nargs="+", default=["side-by-side", "two-threads"], choices=list(LAYOUTS), help="ours takes the first")
     parser.add_argument("--together", action="store_true", help="all tools at once instead of in turn: for a machine that is busy anyway")
     parser.add_argument("--steps", type=int, default=8, help="steps of a round; each tool has three rounds per size")
-    parser.add_argument("--output", type=Path, default=ROOT / "results/train_cpu.json")
+    parser.add_argument("--imitate", action="store_true", help="as on a CPU without bf16 instructions, for all tools (needs a C compiler)")
+    parser.add_argument("--output", type=Path, help="default: benchmarks/results/<the table of this kind of CPU>.json")
     options = parser.parse_args()
     if "nanogpt" in options.tools and not (options.nanogpt and (Path(options.nanogpt) / "model.py").exists()):
         raise SystemExit("train_cpu: no nanoGPT; run `git clone https://github.com/karpathy/nanoGPT` and pass --nanogpt PATH")
-    about = machine()
+    about = machine(options.imitate)
+    output = options.output or ROOT / "results" / f"{TABLES[about['bf16']]}.json"
     environment = {"OMP_NUM_THREADS": "2", "NANOGPT": options.nanogpt or ""}
+    if options.imitate:
+        environment |= WITHOUT_BF16 | mkl_as_on_intel(Path(tempfile.mkdtemp()))
     num_processes = max(LAYOUTS[name]["processes"] for name in options.layouts)
     pythons = {name: sys.executable if name == "ours" else options.peer_python for name in options.tools}
     tools = [Tool(name, python, environment, num_processes) for name, python in pythons.items()]
@@ -205,7 +214,7 @@ def main() -> None:
     about["load_after"] = round(os.getloadavg()[0], 2)
     shape = {"batch_sequences": BATCH_SEQUENCES, "sequence_length": SEQUENCE_LENGTH, "layouts": options.layouts, "compile": options.compile}
     shape["together"] = options.together
-    options.output.write_text(json.dumps({"machine": about, **shape, "rows": rows}, indent=1) + "\n")
+    output.write_text(json.dumps({"machine": about, **shape, "rows": rows}, indent=1) + "\n")
     for row in rows[-len(tools) :]:
         print(f"ladder {row['tool']:13} {row['tokens_per_second']:8,} tokens/s  ratio to best peer {row.get('ratio_to_best_peer')}")
 

@@ -37,7 +37,7 @@ class Training(_Section):
     beta1: Fraction
     beta2: Fraction
     grad_clip: Positive
-    precision: Literal["auto", "fp32", "bf16"]
+    precision: Literal["fp32", "bf16"]  # part of the recipe; never taken from the machine
     resume_every_steps: Count
 
     @property

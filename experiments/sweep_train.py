@@ -43,6 +43,7 @@ COLUMNS = (
     "recipe_hash",
     "config",
 )
+MACHINES = "machines"  # a further column, where a run's record names the machines that trained it; tables of before have none
 
 
 @dataclass(frozen=True)
@@ -71,9 +72,11 @@ class Ladder:
         return [run for run in self.runs.values() if run.parent == name]
 
     def is_trained(self, name: str) -> bool:
-        """True where the checkpoints of a run lie here, made by today's recipe."""
-        record = self.folder(name) / "run.json"
-        return record.exists() and stored_recipe(self.folder(name)) == self.recipes[name]
+        """True where the checkpoints of a run lie here, made by today's recipe and in its number format.
+
+        The format is asked of the record: a recipe of before says "auto", and what that was depended on the CPU."""
+        is_same = stored_recipe(self.folder(name)) == self.recipes[name]
+        return is_same and stored_precision(self.folder(name)) == self.runs[name].train.precision
 
 
 def make_ladder(profile: Profile, paths: Paths, plan: list[Run], stream_hashes: dict[int, str]) -> Ladder:
@@ -91,6 +94,14 @@ def stored_recipe(folder: Path) -> dict | None:
         return None
 
 
+def stored_precision(folder: Path) -> str | None:
+    """The number format that a finished run was trained in; None where there is no record or it is damaged."""
+    try:
+        return json.loads((folder / "run.json").read_text(encoding="utf-8"))["precision"]
+    except (FileNotFoundError, json.JSONDecodeError, KeyError):
+        return None
+
+
 def state_path(ladder: Ladder, run: Run) -> Path | None:
     """The state of its parent from which a run branches."""
     return ladder.folder(run.parent) / "states" / f"{run.branch_tokens:012d}.safetensors" if run.parent else None
@@ -101,6 +112,7 @@ def runs_to_train(ladder: Ladder, scored: set[str]) -> list[str]:
 
     Those that are neither trained nor scored, those here that today's code would train differently, and trained parents
     whose states are gone although a branch still needs them."""
+    require_one_format(ladder)
     needed = {name for name in ladder.runs if not ladder.is_trained(name) and name not in scored}
     needed |= {name for name in ladder.runs if ladder.is_trained(name) and has_changed(ladder.folder(name), ladder.profile.training.precision)}
     for name in list(needed):
@@ -190,22 +202,37 @@ def read_runs_table(path: Path) -> dict[str, dict[str, str]]:
     except ValueError as error:
         raise ValueError(f"{path}: {error}; {remedy}") from error
     columns = text.partition("\n")[0].rstrip("\r").split(",")
-    if not text.endswith("\n") or set(columns) != set(COLUMNS):
+    if not text.endswith("\n") or set(columns) - {MACHINES} != set(COLUMNS):
         raise ValueError(f"{path}: cut off, or its columns are not those of a table of runs; {remedy}")
     return {row["run"]: row for row in rows}
 
 
+def require_one_format(ladder: Ladder) -> None:
+    """ValueError where the table of runs holds a run of today's recipe in another number format.
+
+    Only a version that took the format from the CPU can have made one; its scores look like those of today."""
+    for name, row in read_runs_table(ladder.paths.runs_table).items():
+        if name in ladder.runs and row["recipe_hash"] == ladder.recipe_hash(name) and row["precision"] != ladder.runs[name].train.precision:
+            scores = ladder.paths.run_scores / f"{name}.parquet"
+            raise ValueError(
+                f"{ladder.paths.runs_table}: run {name}, field precision is {row['precision']!r}, profile {ladder.profile.name} says "
+                f"{ladder.runs[name].train.precision!r}; remove the row and {scores}, and train the run anew"
+            )
+
+
 def write_runs_table(ladder: Ladder) -> None:
     """Write runs.csv in the order of the plan: rows of runs trained here, and rows kept for runs trained elsewhere by the same recipe."""
-    known = read_runs_table(ladder.paths.runs_table)
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
-    writer.writeheader()
+    known, rows = read_runs_table(ladder.paths.runs_table), []
     for name, run in ladder.runs.items():
         if ladder.is_trained(name):
-            writer.writerow(_table_row(ladder, run))
-        elif name in known and known[name]["recipe_hash"] == ladder.recipe_hash(name):
-            writer.writerow(known[name])
+            rows.append(_table_row(ladder, run))
+        elif name in known and known[name]["recipe_hash"] == ladder.recipe_hash(name) and known[name]["precision"] == run.train.precision:
+            rows.append(known[name])
+    columns = (*COLUMNS, MACHINES) if any(row.get(MACHINES) for row in rows) else COLUMNS
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, columns, restval="", extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
     atomic_write(ladder.paths.runs_table, buffer.getvalue().encode())
 
 
@@ -235,7 +262,10 @@ def _table_row(ladder: Ladder, run: Run) -> dict:
         "trained_tokens": run.trained_tokens,
     }
     config = json.dumps({"model": record["model_config"], "train": record["train_config"]}, sort_keys=True, separators=(",", ":"))
-    return planned | taken | {"torch": record["versions"]["torch"], "recipe_hash": ladder.recipe_hash(run.name), "config": config}
+    # "AVX512 bf16 native", and where a run went on elsewhere "AVX512 bf16 native, from step 500 AVX2 bf16 emulated".
+    kinds = [f"{'from step ' + str(kind['from_step']) + ' ' if kind['from_step'] else ''}{kind['isa']} bf16 {kind['bf16']}" for kind in record.get("machines", [])]
+    stored = {"torch": record["versions"]["torch"], "recipe_hash": ladder.recipe_hash(run.name), "config": config, MACHINES: ", ".join(kinds)}
+    return planned | taken | stored
 
 
 def num_workers(profile: Profile) -> int:

@@ -9,7 +9,7 @@ import math
 from dataclasses import asdict, dataclass, fields
 
 SCHEDULES = ("cosine", "wsd")
-PRECISIONS = ("auto", "fp32", "bf16")
+PRECISIONS = ("fp32", "bf16")
 
 
 def _require(is_valid: bool, record: str, message: str) -> None:
@@ -104,6 +104,8 @@ class TrainConfig:
 
     schedule "cosine": linear warm-up, then cosine to max_lr * min_lr_ratio at total_tokens.
     schedule "wsd": warm-up, stable, and over the last decay_fraction of the run linear to max_lr * min_lr_ratio.
+    precision: number format of the products, the same on every machine: "bf16" (operands rounded to bf16, sums in fp32; emulated on CPUs
+    without the instructions) or "fp32".
     state_tokens: where a trunk leaves a full state (weights and optimizer) from which other budgets may branch.
     """
 
@@ -123,7 +125,7 @@ class TrainConfig:
     beta2: float = 0.95
     grad_clip: float = 1.0
     checkpoint_tokens: tuple[int, ...] = ()
-    precision: str = "auto"
+    precision: str = "bf16"
     device: str = "cpu"
     resume_every_steps: int = 500
     state_tokens: tuple[int, ...] = ()
@@ -141,6 +143,10 @@ class TrainConfig:
             value = getattr(self, name)
             _require(0 <= value <= 1, "TrainConfig", f"{name} must lie in [0, 1], got {value!r}")
         _require(self.schedule in SCHEDULES, "TrainConfig", f"schedule must be one of {', '.join(SCHEDULES)}, got {self.schedule!r}")
+        _require(
+            self.precision != "auto", "TrainConfig",
+            "precision 'auto' would follow the CPU, and one recipe would be two; name it: bf16 (any CPU; emulated where it must be) or fp32",
+        )
         _require(self.precision in PRECISIONS, "TrainConfig", f"precision must be one of {', '.join(PRECISIONS)}, got {self.precision!r}")
 
     @property

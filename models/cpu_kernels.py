@@ -1,7 +1,7 @@
 """The element-wise passes of a training step on a CPU, compiled by Numba; the matrix products stay with torch (oneDNN).
 
-Each function is one pass over memory where plain PyTorch makes three to eight. Activations are stored in bf16, seen here as uint16
-(Numba has no bf16), or in fp32; arithmetic is always fp32. Outputs are written into arrays that the caller owns.
+Each function is one pass over memory where plain PyTorch makes three to eight. Activations are stored in one of the types of cpu_storage.py;
+arithmetic is always fp32. Outputs are written into arrays that the caller owns.
 Shape suffixes as in gpt.py; N = B * H attention matrices, D2 = 2 * F.
 """
 
@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 
-# Sums may be reordered so that they vectorise. The numpy error model divides without a branch for zero, which would keep a loop scalar.
-_COMPILE = {"fastmath": {"reassoc", "contract", "arcp", "nsz", "nnan"}, "error_model": "numpy", "cache": True}
+from models.cpu_storage import compiled, narrow, widen
+
 _ONE, _ZERO, _MASKED = np.float32(1.0), np.float32(0.0), np.float32(-1e30)
 _LOG2_E = np.float32(1.4426950408889634)
 # 2^-127 has no normal fp32 number: its bits come out as an exact zero, which is what a masked score needs.
@@ -21,35 +21,6 @@ _LOWEST_EXPONENT, _HIGHEST_EXPONENT = np.float32(-127.0), np.float32(126.0)
 # Minimax polynomial of 2^f on [-0.5, 0.5], relative error below 3e-7.
 _P1, _P2, _P3 = np.float32(0.6931472), np.float32(0.2402265), np.float32(0.05550411)
 _P4, _P5, _P6 = np.float32(0.009618129), np.float32(0.0013333558), np.float32(0.00015403530)
-
-
-@intrinsic
-def widen(typing_context, stored):
-    """fp32 value of a stored number: bf16 bits in a uint16, or fp32 itself."""
-
-    def generate(context, builder, signature, arguments):
-        if stored != types.uint16:
-            return arguments[0]
-        bits = builder.shl(builder.zext(arguments[0], ir.IntType(32)), ir.Constant(ir.IntType(32), 16))
-        return builder.bitcast(bits, ir.FloatType())
-
-    return types.float32(stored), generate
-
-
-@intrinsic
-def narrow(typing_context, value, like):
-    """A fp32 value in the storage type of `like`; bf16 rounds to nearest even."""
-
-    def generate(context, builder, signature, arguments):
-        if like != types.uint16:
-            return arguments[0]
-        int32 = ir.IntType(32)
-        bits = builder.bitcast(arguments[0], int32)
-        is_odd = builder.and_(builder.lshr(bits, ir.Constant(int32, 16)), ir.Constant(int32, 1))
-        rounded = builder.add(builder.add(bits, ir.Constant(int32, 0x7FFF)), is_odd)
-        return builder.trunc(builder.lshr(rounded, ir.Constant(int32, 16)), ir.IntType(16))
-
-    return like(value, like), generate
 
 
 def _llvm(builder, name: str, arguments, flags=()):
@@ -83,7 +54,7 @@ def _power_of_two(typing_context, exponent):
     return types.float32(types.float32), generate
 
 
-@njit(inline="always", **_COMPILE)
+@compiled(inline="always")
 def _exp(x):
     """exp in fp32 without a library call, so that loops around it vectorise; zero below 2^-127, at most 2^126."""
     t = min(max(x * _LOG2_E, _LOWEST_EXPONENT), _HIGHEST_EXPONENT)
@@ -92,7 +63,7 @@ def _exp(x):
     return (_ONE + f * (_P1 + f * (_P2 + f * (_P3 + f * (_P4 + f * (_P5 + f * _P6)))))) * _power_of_two(n)
 
 
-@njit(**_COMPILE)
+@compiled
 def add_rms_norm(x_MD, branch_MD, sum_MD, gain_D, y_MD, rstd_M, eps):
     """sum = x + branch; y = rms_norm(sum) * gain."""
     M, D = x_MD.shape
@@ -109,7 +80,7 @@ def add_rms_norm(x_MD, branch_MD, sum_MD, gain_D, y_MD, rstd_M, eps):
             y[d] = narrow(added[d] * rstd * gain_D[d], y[d])
 
 
-@njit(**_COMPILE)
+@compiled
 def rms_norm_backward(dy_MD, x_MD, rstd_M, gain_D, dx_MD, dx_stored_MD, dgain_D):
     """dx += rstd * (g - xhat * mean(g * xhat)) with g = dy * gain, xhat = x * rstd; dgain += sum over rows of dy * xhat.
 
@@ -131,7 +102,7 @@ def rms_norm_backward(dy_MD, x_MD, rstd_M, gain_D, dx_MD, dx_stored_MD, dgain_D)
             stored[d] = narrow(value, stored[d])
 
 
-@njit(**_COMPILE)
+@compiled
 def _rotate(x, x_at, cos, sin, table_at, half, sine_sign, scale, y, y_at):
     """Rotates one head at one time. Flat arrays and unsigned places: a slice per head would cost more than the rotation."""
     for i in range(half):
@@ -141,7 +112,7 @@ def _rotate(x, x_at, cos, sin, table_at, half, sine_sign, scale, y, y_at):
         y[y_at + half + i] = narrow((x2 * cos[table_at + i] + x1 * sine) * scale, y[y_at + i])
 
 
-@njit(**_COMPILE)
+@compiled
 def split_heads_rotary(qkv, cos, sin, q, k, v, shape_BTHGK, q_scale):
     """[B, T, H + 2 G, K] to rotated q, k and plain v, each [B, H, T, K] (all flat); keys and values of a group are repeated for its query heads."""
     B, T, H, G, K = shape_BTHGK
@@ -158,7 +129,7 @@ def split_heads_rotary(qkv, cos, sin, q, k, v, shape_BTHGK, q_scale):
                     v[place + i] = qkv[source + i]
 
 
-@njit(**_COMPILE)
+@compiled
 def merge_heads_rotary_backward(dq, dk, dv, cos, sin, dqkv, shape_BTHGK, q_scale):
     """Transpose of split_heads_rotary: sums the query heads of a group into the first of them (in place on dk, dv) and rotates back."""
     B, T, H, G, K = shape_BTHGK
@@ -184,7 +155,7 @@ def merge_heads_rotary_backward(dq, dk, dv, cos, sin, dqkv, shape_BTHGK, q_scale
                     dqkv[target + i] = dv[first + step + i]
 
 
-@njit(**_COMPILE)
+@compiled
 def swap_axes(x_BPQK, y_BQPK):
     """Heads before time, or time before heads."""
     B, P, Q, K = x_BPQK.shape
@@ -196,7 +167,7 @@ def swap_axes(x_BPQK, y_BQPK):
                     target[i] = source[i]
 
 
-@njit(**_COMPILE)
+@compiled
 def causal_softmax(scores_NTT, row_T):
     """In place: row t becomes the softmax over keys 0..t and zero beyond. row_T is fp32 scratch.
 
@@ -224,7 +195,7 @@ def causal_softmax(scores_NTT, row_T):
                 scores[j] = narrow(_ZERO, scores[j])
 
 
-@njit(**_COMPILE)
+@compiled
 def causal_softmax_backward(weights_NTT, dweights_NTT):
     """In place on dweights: dscores = p * (dp - sum(p * dp)); zero beyond the diagonal because p is."""
     N, T, _ = weights_NTT.shape
@@ -241,7 +212,7 @@ def causal_softmax_backward(weights_NTT, dweights_NTT):
                 dp[j] = narrow(_ZERO, dp[j])
 
 
-@njit(**_COMPILE)
+@compiled
 def swiglu(gate_up_MD2, y_MF):
     """y = silu(gate) * up."""
     M, F = y_MF.shape
@@ -252,7 +223,7 @@ def swiglu(gate_up_MD2, y_MF):
             y[f] = narrow(gate / (_ONE + _exp(-gate)) * widen(ups[f]), y[f])
 
 
-@njit(**_COMPILE)
+@compiled
 def swiglu_backward(gate_up_MD2, dy_MF):
     """In place: gate_up becomes its own gradient."""
     M, F = dy_MF.shape
@@ -266,7 +237,7 @@ def swiglu_backward(gate_up_MD2, dy_MF):
             ups[f] = narrow(grad * silu, ups[f])
 
 
-@njit(**_COMPILE)
+@compiled
 def cross_entropy(logits_MV, targets_M, gradient_scale, row_V):
     """Sum of losses in nats (fp64); in place logits become gradient_scale * (softmax - onehot). row_V is fp32 scratch."""
     M, V = logits_MV.shape
@@ -289,7 +260,7 @@ def cross_entropy(logits_MV, targets_M, gradient_scale, row_V):
     return loss
 
 
-@njit(**_COMPILE)
+@compiled
 def embed_backward(tokens_M, dx_MD, dweight_VD):
     """dweight[token] += dx, row by row in order, so that the sum is the same each time."""
     M, D = dx_MD.shape
@@ -297,3 +268,17 @@ def embed_backward(tokens_M, dx_MD, dweight_VD):
         source, target = dx_MD[m], dweight_VD[tokens_M[m]]
         for d in range(D):
             target[d] += source[d]
+
+
+@compiled
+def store_numbers(x_P, y_P):
+    """y = x in the storage type of y."""
+    for p in range(len(x_P)):
+        y_P[p] = narrow(x_P[p], y_P[p])
+
+
+@compiled
+def add_numbers(x_P, y_P):
+    """y += x, y in fp32."""
+    for p in range(len(x_P)):
+        y_P[p] += widen(x_P[p])

@@ -23,6 +23,7 @@ import numpy as np
 import torch
 
 from models import checkpoint
+from models.capability import capability
 from models.config import GPTConfig, TrainConfig
 from models.gpt import GPT
 from models.gradient import GradientStep
@@ -68,6 +69,8 @@ class RunRecord:
     tokens_per_second: float
     weight_hash: str
     loss_curve: list[dict] = field(default_factory=list)
+    # The machines that trained it (models/capability.py), each with the step it began after; those of its trunk come first.
+    machines: list[dict] = field(default_factory=list)
 
 
 class _Counters:
@@ -80,6 +83,12 @@ class _Counters:
         self.train_seconds = 0.0
         self.timed_tokens = 0
         self.loss_curve: list[dict] = []
+        self.machines: list[dict] = []
+
+    def note_machine(self, machine: dict[str, str]) -> None:
+        """Adds the machine at hand where it is of another kind than the one before."""
+        if not self.machines or {**self.machines[-1], "from_step": 0} != {**machine, "from_step": 0}:
+            self.machines.append({"from_step": self.step, **machine})
 
     def mean_loss(self) -> float:
         """Mean loss since the last checkpoint; NaN before the first step."""
@@ -117,6 +126,7 @@ def train(
     counters = _Counters()
     identity = _identity(model_config, train_config, tokenizer_fingerprint)
     _restore(run_dir, optimizer, counters, identity, train_config, branch_from)
+    counters.note_machine(capability(train_config.device, train_config.precision))
     gradient_step = GradientStep(model, optimizer, train_config.precision, train_config.batch_sequences, train_config.sequence_length)
     _loop(model, optimizer, gradient_step, counters, batches, run_dir, train_config, identity, tokenizer_fingerprint, on_progress)
     record = _record(model, gradient_step, counters, train_config, tokenizer_fingerprint, branch_from)
@@ -287,4 +297,5 @@ def _record(model: GPT, gradient_step: GradientStep, counters: _Counters, config
         tokens_per_second=round(counters.timed_tokens / max(counters.train_seconds, 1e-9), 1),
         weight_hash=checkpoint.weight_hash(model),
         loss_curve=counters.loss_curve,
+        machines=counters.machines,
     )

@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from evaluation.sandbox_filter import ALLOW, GUARDS, KILL, MACHINES, REFUSE, X86_64, filter_program
+from evaluation.sandbox_filter import ALLOW, GUARDS, KILL, MACHINES, REFUSE, filter_program
 
 # Of both machines, from the kernel's unistd headers: what reaches other processes, files, the network, devices, the kernel's own programs, or rights.
 DANGEROUS = {

@@ -37,6 +37,7 @@ SPOILS = {
     "text for a number": (lambda c: c["training"].update(batch_sequences="16"), "field training.batch_sequences is '16'"),
     "fraction of a token": (lambda c: c["long_runs"].update(tokens=1.5), "field long_runs.tokens is 1.5"),
     "yaml 1.1 float": (lambda c: c["sizes"]["10k"].update(max_lr="1e-2"), "field sizes.10k.max_lr is '1e-2'"),
+    "format of the machine": (lambda c: c["training"].update(precision="auto"), "field training.precision is 'auto'; input should be 'fp32' or 'bf16'"),
     "negative": (lambda c: c["training"].update(grad_clip=-1.0), "field training.grad_clip is -1.0"),
     "heads do not divide": (lambda c: c["sizes"]["10k"].update(num_heads=5), "field sizes.10k: d_model 24 is not an even multiple of num_heads 5"),
     "kv heads do not divide": (

@@ -1,11 +1,15 @@
 """The ladder: rows, names, checkpoint places, branches of a shared trunk, and what makes two runs the same run."""
 
+import csv
+import json
 from dataclasses import replace
 
 import pytest
 
-from experiments.profiles import load_profile, profile_names
-from experiments.sweep_plan import checkpoint_schedule, plan_runs, recipe, recipe_hash, token_label
+from experiments.profiles import ROOT, load_profile, profile_names
+from experiments.series_plan import plan_series
+from experiments.sweep_plan import FORMAT_IN_RECIPE, checkpoint_schedule, plan_runs, recipe, recipe_hash, token_label
+from models.config import PRECISIONS
 from models.optimizer import decay_start_step
 
 HASHES = {seed: f"stream {seed}" for seed in range(9)}
@@ -89,3 +93,31 @@ def test_recipe_ignores_machine_and_pace_and_nothing_else():
     assert digest(run, HASHES | {run.train.data_seed: "another stream"}) != digest(run)
     parent = runs[run.parent]
     assert digest(run, parent=replace(parent, train=replace(parent.train, max_lr=1.0))) != digest(run)
+
+
+# stream_hash of each seed of the two papers' data, from data/ of profile full.
+STREAMS = {"long": {0: "aca48775d4ae8e31", 1: "67dea3bfaa2e6a32", 2: "df678032177cfbae"}, "prose": {0: "35da4ae5179f46f3", 1: "7015b13825a2609a", 2: "77102964b83aded0"}}
+STREAMS["small"] = STREAMS["long"]
+
+
+@pytest.mark.parametrize(("name", "paper", "num_hashes"), [("cpu", "L", 31), ("full", "L", 93), ("cpu", "P", 7), ("full", "P", 21)])
+def test_committed_runs_are_those_of_the_profile_with_its_format_named(name, paper, num_hashes):
+    """Rows of the time when profiles said "auto": bf16 all of them, and their recipe hashes are those of bf16 today."""
+    profile = load_profile(name)
+    runs = {run.name: run for run in (plan_runs(profile, 1024) if paper == "L" else plan_series(profile, 1024))}
+    with open(ROOT / "results" / name / ("runs.csv" if paper == "L" else "series.csv"), newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["run"] for row in rows} == set(runs)
+    checked = 0
+    for row in rows:
+        run, stored = runs[row["run"]], json.loads(row["config"])["train"]
+        assert row["precision"] == run.train.precision == profile.training.precision == "bf16"
+        assert stored | {"precision": "bf16"} == json.loads(json.dumps(run.train.to_dict() | {"device": stored["device"]}))
+        if run.series in STREAMS:
+            assert recipe_hash(recipe(run, runs, STREAMS[run.series])) == row["recipe_hash"], run.name
+            checked += 1
+    assert checked == num_hashes
+
+
+def test_two_formats_are_two_recipes():
+    assert set(FORMAT_IN_RECIPE) == set(PRECISIONS) and len(set(FORMAT_IN_RECIPE.values())) == len(PRECISIONS)

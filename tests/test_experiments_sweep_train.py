@@ -11,7 +11,7 @@ import pytest
 from experiments import sweep_train
 from experiments.sweep_pool import Job, run_jobs
 from experiments.sweep_progress import Progress
-from experiments.sweep_train import COLUMNS, drop_spent_states, prepare_folder, read_runs_table, runs_to_train, train_run, write_runs_table
+from experiments.sweep_train import COLUMNS, MACHINES, drop_spent_states, prepare_folder, read_runs_table, runs_to_train, train_run, write_runs_table
 from tests import pool_jobs, tiny_ladder
 from tests.tiny_ladder import BRANCH, LONG, TRUNK
 
@@ -142,13 +142,61 @@ def test_the_state_of_a_run_that_was_killed_in_the_moment_of_its_end_goes(ladder
 
 def test_the_table_of_runs_keeps_rows_of_another_machine(ladder):
     table = read_runs_table(ladder.paths.runs_table)
-    assert list(table) == list(ladder.runs) and tuple(table[LONG]) == COLUMNS
+    assert list(table) == list(ladder.runs) and tuple(table[LONG]) == (*COLUMNS, MACHINES)
     assert table[BRANCH]["parent"] == TRUNK and table[LONG]["weight_hash"] == weights(ladder, LONG)
     shutil.rmtree(ladder.folder(LONG))
     write_runs_table(ladder)
     assert read_runs_table(ladder.paths.runs_table) == table
     changed = replace(ladder, recipes=ladder.recipes | {LONG: ladder.recipes[LONG] | {"stream": "other"}})
     write_runs_table(changed)
+    assert LONG not in read_runs_table(ladder.paths.runs_table)
+
+
+def edit_record(ladder, name, **changes):
+    """Change fields of a run's record."""
+    path = ladder.folder(name) / "run.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_rows_say_on_what_machines_a_run_was_trained(ladder):
+    isa = json.loads((ladder.folder(LONG) / "run.json").read_text())["machines"][0]["isa"]
+    assert read_runs_table(ladder.paths.runs_table)[LONG][MACHINES].startswith(f"{isa} bf16 ")
+    kind = {"from_step": 0, "processor": "one", "isa": "AVX512", "bf16": "native"}
+    edit_record(ladder, LONG, machines=[kind, kind | {"from_step": 40, "isa": "AVX2", "bf16": "emulated"}])
+    write_runs_table(ladder)
+    assert read_runs_table(ladder.paths.runs_table)[LONG][MACHINES] == "AVX512 bf16 native, from step 40 AVX2 bf16 emulated"
+
+
+def test_a_table_of_before_stays_as_it_is(ladder):
+    """Records without machines make a table without the column, byte for byte."""
+    for name in ladder.runs:
+        edit_record(ladder, name, machines=[])
+    write_runs_table(ladder)
+    before = ladder.paths.runs_table.read_bytes()
+    assert before.decode().splitlines()[0] == ",".join(COLUMNS)
+    for name in ladder.runs:
+        shutil.rmtree(ladder.folder(name))
+    write_runs_table(ladder)
+    assert ladder.paths.runs_table.read_bytes() == before
+
+
+def test_a_run_of_a_cpu_that_took_fp32_is_not_today_s(ladder):
+    """Its recipe said "auto", as that of a bf16 run did; its record says what it was."""
+    assert ladder.is_trained(LONG)
+    edit_record(ladder, LONG, precision="fp32")
+    assert not ladder.is_trained(LONG)
+    ladder.paths.runs_table.write_text("\n".join(ladder.paths.runs_table.read_text().splitlines()[:1]) + "\n")
+    assert runs_to_train(ladder, set()) == [LONG]
+
+
+def test_a_row_of_another_format_is_refused_in_one_line(ladder):
+    table = ladder.paths.runs_table.read_text()
+    ladder.paths.runs_table.write_text(table.replace(",bf16,", ",fp32,", 1))
+    with pytest.raises(ValueError, match=f"runs.csv: run {LONG}, field precision is 'fp32', profile tiny says 'bf16'; remove the row") as caught:
+        runs_to_train(ladder, {LONG, TRUNK, BRANCH})
+    assert "\n" not in str(caught.value)
+    shutil.rmtree(ladder.folder(LONG))
+    write_runs_table(ladder)
     assert LONG not in read_runs_table(ladder.paths.runs_table)
 
 

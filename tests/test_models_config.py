@@ -45,6 +45,7 @@ def test_bad_shape_is_one_line(change, message):
     [
         ({"schedule": "linear"}, "schedule must be one of"),
         ({"precision": "fp8"}, "precision must be one of"),
+        ({"precision": "auto"}, "precision 'auto' would follow the CPU.*name it: bf16"),
         ({"total_tokens": 0}, "total_tokens"),
         ({"max_lr": float("nan")}, "max_lr"),
         ({"decay_fraction": 1.5}, "decay_fraction"),

@@ -1,12 +1,13 @@
-"""models/gradient.py: which path and precision run, by rule."""
+"""models/gradient.py: how a number format is had on a machine, by rule."""
 
 import pytest
 import torch
 
 from models import gradient
 from models.config import GPTConfig, TrainConfig
+from models.cpu_storage import EMULATED_BF16, FP32, NATIVE_BF16
 from models.gpt import GPT
-from models.gradient import GradientStep, micro_sequences
+from models.gradient import GradientStep, cpu_storage, micro_sequences
 from models.optimizer import FlatAdamW
 
 SHAPE = GPTConfig(vocab_size=40, num_layers=1, d_model=16, num_heads=2, num_kv_heads=2, d_ff=24, max_sequence_length=16)
@@ -18,12 +19,15 @@ def test_micro_batches_divide_the_batch(batch, length, expected):
     assert micro_sequences(batch, length) == expected
 
 
-@pytest.mark.parametrize(("has_bf16", "asked", "expected"), [(True, "auto", "bf16"), (False, "auto", "fp32"), (False, "bf16", "bf16"), (True, "fp32", "fp32")])
-def test_precision_follows_the_hardware(monkeypatch, has_bf16, asked, expected):
-    monkeypatch.setattr(gradient, "cpu_has_bf16", lambda: has_bf16)
+@pytest.mark.parametrize("has_bf16", [True, False])
+@pytest.mark.parametrize("asked", ["bf16", "fp32"])
+def test_the_machine_decides_how_and_never_what(monkeypatch, has_bf16, asked):
+    monkeypatch.setattr(gradient, "cpu_multiplies_bf16", lambda: has_bf16)
     model = GPT(SHAPE)
     step = GradientStep(model, FlatAdamW(model, RUN), asked, 4, 16)
-    assert (step.precision, step.kernel_path()) == (expected, "cpu")
+    assert (step.precision, step.kernel_path()) == (asked, "cpu")
+    expected = FP32 if asked == "fp32" else NATIVE_BF16 if has_bf16 else EMULATED_BF16
+    assert step.storage == expected == cpu_storage(asked)
 
 
 def test_gradient_lands_in_the_optimizer():

@@ -14,7 +14,10 @@ import pytest
 import torch
 from markov_batches import VOCAB, markov_batches
 
+import models.train
+from benchmarks.imitated_cpu import WITHOUT_BF16
 from models import checkpoint
+from models.capability import capability
 from models.config import GPTConfig, TrainConfig
 from models.train import train
 
@@ -25,6 +28,7 @@ RUN = TrainConfig(
     run="r", seed=3, data_seed=0, total_tokens=30 * B * T, batch_sequences=B, sequence_length=T, max_lr=2e-2, warmup_tokens=3 * B * T,
     checkpoint_tokens=(5 * B * T, 10 * B * T), precision="fp32", resume_every_steps=4,
 )  # fmt: skip
+BF16 = dataclasses.replace(RUN, precision="bf16")
 FINGERPRINT = "f" * 64
 BATCHES = markov_batches(B, T)
 
@@ -69,6 +73,61 @@ def test_bf16_tracks_fp32(whole, tmp_path):
     losses = []
     train(SHAPE, dataclasses.replace(RUN, precision="bf16"), BATCHES, tmp_path, FINGERPRINT, lambda progress: losses.append(progress.loss_nats))
     assert max(abs(ours - fp32) for ours, fp32 in zip(losses, whole[2], strict=True)) < 0.03
+
+
+CHILD_ELSEWHERE = """
+    import dataclasses, json, sys, torch
+    sys.path[:0] = [{tests!r}]
+    torch.set_num_threads(1)
+    from test_models_train import BATCHES, BF16, FINGERPRINT, SHAPE, train
+
+    losses = []
+    record = train(SHAPE, BF16, BATCHES, {folder!r}, FINGERPRINT, lambda progress: losses.append(progress.loss_nats))
+    print(json.dumps([losses, dataclasses.asdict(record)]))
+"""
+
+
+def test_a_cpu_without_bf16_follows_the_same_recipe(tmp_path):
+    """Every tool is told of such a CPU by the environment of a process of its own."""
+    found = []
+    for name, environment in (("here", {}), ("imitated", WITHOUT_BF16)):
+        code = textwrap.dedent(CHILD_ELSEWHERE).format(tests=str(ROOT / "tests"), folder=str(tmp_path / name))
+        variables = os.environ | environment | {"PYTHONPATH": str(ROOT), "NUMBA_CACHE_DIR": str(tmp_path / "compiled")}
+        done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, env=variables)
+        found.append(json.loads(done.stdout))
+    (losses, here), (imitated_losses, imitated) = found
+    assert imitated["machines"] == [{"from_step": 0, **here["machines"][0], "bf16": "emulated"}]
+    assert here["machines"][0] == {"from_step": 0, **capability("cpu", "bf16")}
+    for field in ("train_config", "model_config", "precision", "num_steps", "tokens_seen", "kernel_path"):
+        assert here[field] == imitated[field], field
+    assert here["precision"] == "bf16"
+    assert max(abs(ours - theirs) for ours, theirs in zip(losses, imitated_losses, strict=True)) < 0.01
+
+
+def test_a_run_that_goes_on_elsewhere_keeps_its_format_and_says_so(tmp_path, monkeypatch):
+    def interrupt(progress):
+        if progress.step == 6:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(SHAPE, BF16, BATCHES, tmp_path, FINGERPRINT, interrupt)
+    first = capability("cpu", "bf16")
+    monkeypatch.setattr(models.train, "capability", lambda device, precision: first | {"isa": "AVX2", "bf16": "emulated"})
+    record = train(SHAPE, BF16, BATCHES, tmp_path, FINGERPRINT)
+    assert record.machines == [{"from_step": 0, **first}, {"from_step": 6, **first, "isa": "AVX2", "bf16": "emulated"}]
+    assert record.precision == "bf16" and record.num_steps == 30
+
+
+def test_a_state_of_a_format_that_followed_the_cpu_is_refused(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        train(SHAPE, BF16, BATCHES, tmp_path, FINGERPRINT, lambda progress: os.kill(os.getpid(), signal.SIGINT))
+    state = tmp_path / "state.safetensors"
+    tensors, header = checkpoint.read_tensors(state)
+    identity = json.loads(header["identity"])
+    identity["train_config"]["precision"] = "auto"
+    checkpoint.write_tensors(state, tensors, header | {"identity": json.dumps(identity)})
+    with pytest.raises(ValueError, match="field precision was 'auto', this run says 'bf16'; delete the file"):
+        train(SHAPE, BF16, BATCHES, tmp_path, FINGERPRINT)
 
 
 def test_finished_run_is_not_trained_again(whole):

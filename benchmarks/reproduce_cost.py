@@ -1,0 +1,43 @@
+"""How long `make reproduce` takes on each kind of CPU, from the profile's cost table and the measured speeds of training.
+
+The table was measured on a CPU with bf16 instructions. On one without, training takes as much longer as train_cpu_without_bf16.json says against
+train_cpu.json at the benchmark's size next to each of the profile's; scoring and pass rates run in fp32 on both.
+"""
+
+import math
+
+from experiments.profiles import load_profile
+from experiments.series_plan import plan_series, series_view
+from experiments.sweep_cost import evaluate_seconds, train_seconds
+from experiments.sweep_plan import Run, plan_runs
+from models.config import GPTConfig
+
+VOCAB_SIZE, NUM_WORKERS = 1024, 2
+
+
+def slowdowns(native: dict, emulated: dict) -> dict[int, float]:
+    """Parameters of each size of the benchmark -> CPU seconds without bf16 instructions per second with them."""
+    speeds = [{row["parameters"]: row["tokens_per_second"] for row in table["rows"] if row["tool"] == "ours" and row["size"] != "ladder"}
+              for table in (native, emulated)]  # fmt: skip
+    return {parameters: speed / speeds[1][parameters] for parameters, speed in speeds[0].items()}
+
+
+def slowdown_of(shape: GPTConfig, measured: dict[int, float]) -> float:
+    """That of the size whose parameters are nearest, by ratio."""
+    parameters = shape.num_nonembedding_parameters
+    return measured[min(measured, key=lambda size: abs(math.log(size / parameters)))]
+
+
+def reproduce_minutes(profile_name: str, measured: dict[int, float] | None = None) -> float:
+    """Minutes of training, scoring and pass rates on two cores; measured: `slowdowns` of a CPU without bf16 instructions."""
+    profile = load_profile(profile_name)
+    view, long = series_view(profile), profile.long_runs
+    ladder, series = plan_runs(profile, VOCAB_SIZE), plan_series(profile, VOCAB_SIZE)
+
+    def slower(run: Run) -> float:
+        return slowdown_of(run.model, measured) if measured else 1.0
+
+    seconds = sum(slower(run) * train_seconds(profile, run) + evaluate_seconds(profile, run) for run in ladder)
+    seconds += sum(slower(run) * train_seconds(view, run) + profile.cost.pass_core_seconds[run.size] for run in series)
+    seconds += sum(run.num_checkpoints * profile.cost.threshold_core_seconds[run.size] for run in ladder if run.size in long.sizes and run.series == "long")
+    return seconds / NUM_WORKERS / 60
