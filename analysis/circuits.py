@@ -19,60 +19,113 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from scipy import optimize
 
 from analysis.count_likelihood import CountLikelihood, row_log_likelihood
+from analysis.newton import best_of, first_best, minimise
 from analysis.task_law import counts_problem, fit_counts
 
 # Smallest pass rate a curve may claim, so that F stays finite.
 SMALLEST_RATE = 1e-300
-NUM_STARTS = 4
 AGREE = 1.0  # two ends whose deviances differ by less are the same minimum
 LIMIT = 30.0
+# Log densities are compared to this many decimals, so that two curves that run alike differ by 0 and not by rounding errors.
+DENSITY_DECIMALS = 4
+# A normal prior of this SD on each parameter, centred on the plain law: it adds less than 0.05 to a deviance where the rows know the
+# parameters, and decides where they do not (a second circuit that no fitted size sees can be anywhere, and so can its continuation).
+PRIOR_SD = 30.0
+
+Jet = tuple[np.ndarray, np.ndarray, np.ndarray]  # F [n], its derivatives by m linear predictors [m, n], and second ones [m, m, n]
 
 
-def _steps(x: np.ndarray, theta: np.ndarray) -> np.ndarray:
-    return np.logaddexp(theta[0] - theta[1] * x, theta[2] - theta[3] * x)
+def _line(eta: np.ndarray) -> Jet:
+    return eta[0], np.ones_like(eta), np.zeros((1, *eta.shape))
 
 
-def _circuits(x: np.ndarray, theta: np.ndarray) -> np.ndarray:
+def _steps(eta: np.ndarray) -> Jet:
+    f = np.logaddexp(*eta)
+    share = np.exp(eta - f)
+    bend = share[0] * share[1]
+    return f, share, np.array([[bend, -bend], [-bend, bend]])
+
+
+def _circuits(eta: np.ndarray) -> Jet:
     """Weights p_i / sum p make PU = (p1^2 + p2^2) / (p1 + p2); computed in logs because p can be 1e-100."""
-    first, second = (-np.exp(np.clip(theta[i] - theta[i + 1] * x, -50, 50)) for i in (0, 2))
-    return _to_f(np.logaddexp(2 * first, 2 * second) - np.logaddexp(first, second))
+    rate = -np.exp(np.clip(eta, -50, 50))  # log p_i, which is its own derivative by eta_i
+    double, single = np.logaddexp(*(2 * rate)), np.logaddexp(*rate)
+    of_double, of_single = np.exp(2 * rate - double), np.exp(rate - single)
+    slope = (2 * of_double - of_single) * rate
+    bend = (4 * of_double[0] * of_double[1] - of_single[0] * of_single[1]) * np.array([[rate[0] ** 2, -rate[0] * rate[1]]] * 2)
+    bend[1] = bend[0, 1], bend[0, 0] / rate[0] ** 2 * rate[1] ** 2
+    bend[0, 0] += slope[0]
+    bend[1, 1] += slope[1]
+    return _to_f(double - single, slope, bend)
 
 
-def _richards(x: np.ndarray, theta: np.ndarray) -> np.ndarray:
-    return _to_f(-np.exp(theta[2]) * np.logaddexp(0.0, theta[0] - theta[1] * x))
+def _richards(eta: np.ndarray) -> Jet:
+    """F = theta_2 + log(softplus(w)); eta holds w and theta_2."""
+    inner = np.logaddexp(0.0, eta[0])
+    scale, rise = -np.exp(eta[1]), np.exp(eta[0] - inner)
+    slope = np.stack([scale * rise, scale * inner])
+    return _to_f(scale * inner, slope, np.array([[slope[0] * (1 - rise), slope[0]], [slope[0], slope[1]]]))
 
 
-def _to_f(log_rate: np.ndarray) -> np.ndarray:
-    return np.log(-np.clip(log_rate, np.log(SMALLEST_RATE), -1e-15))
+def _to_f(log_rate: np.ndarray, slope: np.ndarray, bend: np.ndarray) -> Jet:
+    """From log PU and its derivatives to F = log(-log PU) and its own; flat where the rate is cut off."""
+    kept = np.clip(log_rate, np.log(SMALLEST_RATE), -1e-15)
+    first = np.where(log_rate == kept, slope / kept, 0.0)
+    return np.log(-kept), first, np.where(log_rate == kept, bend / kept, 0.0) - first[:, None] * first[None, :]
+
+
+def _power(*groups: tuple[int, int]) -> Callable[[np.ndarray], np.ndarray]:
+    """Designs [m, n, k] of predictors that are polynomials in log size; a group names the first and last of a predictor's parameters. The
+    coefficient of x itself counts downwards: a task law falls with size."""
+    size = max(last for _, last in groups) + 1
+
+    def designs(x: np.ndarray) -> np.ndarray:
+        found = np.zeros((len(groups), len(x), size))
+        for place, (first, last) in enumerate(groups):
+            for power in range(last - first + 1):
+                found[place, :, first + power] = -x if power == 1 else x**power
+        return found
+
+    return designs
 
 
 @dataclass(frozen=True)
 class Growth:
-    """One curve F(x; theta) with starting points made from the straight fit (a, b) and the span of x. slopes: places in theta that are
-    exponents of a task law, hence not negative."""
+    """One curve F(x; theta): linear predictors (designs of x), their jet, and starting points made from the straight fit (a, b) and the span
+    of x, the first of them being as near to the plain law as the curve comes. slopes: places in theta that are exponents of a task law, hence
+    not negative."""
 
     num_params: int
-    curve: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    designs: Callable[[np.ndarray], np.ndarray]
+    jet: Callable[[np.ndarray], Jet]
     starts: Callable[[float, float, float], list[list[float]]]
     slopes: tuple[int, ...] = ()
 
+    def curve(self, x: np.ndarray, theta: np.ndarray) -> np.ndarray:
+        """F at centred log sizes [n]."""
+        return self.jet(self.designs(x) @ theta)[0]
+
 
 CURVES = {
-    "law": Growth(2, lambda x, t: t[0] - t[1] * x, lambda a, b, s: [[a, b], [a, 2 * b], [a, b / 2]], (1,)),
-    "quadratic": Growth(3, lambda x, t: t[0] - t[1] * x + t[2] * x**2, lambda a, b, s: [[a, b, bend / s**2] for bend in (0, 0.1, -0.1)]),
+    "law": Growth(2, _power((0, 1)), _line, lambda a, b, s: [[a, b], [a, 2 * b], [a, b / 2]], (1,)),
+    "quadratic": Growth(3, _power((0, 2)), _line, lambda a, b, s: [[a, b, bend / s**2] for bend in (0, 0.1, -0.1)]),
     "cubic": Growth(
-        4, lambda x, t: t[0] - t[1] * x + t[2] * x**2 + t[3] * x**3,
-        lambda a, b, s: [[a, b, bend / s**2, twist / s**3] for bend in (0, 0.1, -0.1) for twist in (0, 0.1)],
+        4, _power((0, 3)), _line, lambda a, b, s: [[a, b, bend / s**2, twist / s**3] for bend in (0, 0.1, -0.1) for twist in (0, 0.1)],
     ),
-    "steps": Growth(4, _steps, lambda a, b, s: [[a - d, b * k, a - 0.7, b / k] for d in (0.7, 2.0) for k in (1.0, 2.0, 4.0)], (1, 3)),
+    "steps": Growth(
+        4, _power((0, 1), (2, 3)), _steps,
+        lambda a, b, s: [[a - d, b * k, a - 0.7, b / k] for d in (0.7, 2.0) for k in (1.0, 2.0, 4.0)], (1, 3),
+    ),
     "circuits": Growth(
-        4, _circuits, lambda a, b, s: [[a, b * k, a + d, b * m] for d in (0.0, 0.5) for k in (0.3, 1.0) for m in (1.0, 2.0, 4.0)], (1, 3)
+        4, _power((0, 1), (2, 3)), _circuits,
+        lambda a, b, s: [[a, b * k, a + d, b * m] for k in (1.0, 0.3) for d in (0.0, 0.5, -1.0, -2.0, -3.5)
+                         for m in (1.0, 2.0, 4.0, 8.0)], (1, 3),
     ),
     "richards": Growth(
-        3, _richards, lambda a, b, s: [[c, k * np.exp(a) / 3, d] for c in (0.5, 3.0) for k in (0.1, 0.5) for d in (0.0, 1.0)]
+        3, _power((0, 1), (2, 2)), _richards,
+        lambda a, b, s: [[c, k * np.exp(a) / 3, d] for c in (0.5, 3.0) for k in (0.1, 0.5) for d in (0.0, 1.0)],
     ),
 }
 
@@ -93,43 +146,31 @@ class GrowthFit:
 
 
 def fit_growth(name: str, num_parameters: np.ndarray, passes: np.ndarray, attempts: np.ndarray, noise: float) -> GrowthFit:
-    """Maximum likelihood of one curve at given run noise; status "failed: ..." without convergence, or when no two starts end
-    within AGREE of the best."""
+    """Maximum likelihood (with PRIOR_SD) of one curve at given run noise; status "failed: ..." without convergence, or when no two starts
+    end within AGREE of the best."""
     x = np.log(np.asarray(num_parameters, float))
     centre = float(x.mean())
     x = x - centre
     straight = fit_counts(np.column_stack([np.ones(len(x)), -x]), np.zeros(len(x)), passes[None], attempts).theta[0]
     growth = CURVES[name]
-
-    likelihood = CountLikelihood(passes, attempts, noise)
-
-    def minus_twice(theta: np.ndarray) -> float:
-        return float(-2 * np.sum(likelihood(growth.curve(x, theta))))
-
     starts = growth.starts(float(straight[0]), float(straight[1]), max(float(np.ptp(x)), 1e-6))
-    first = sorted(starts, key=lambda theta: minus_twice(np.array(theta)))
-    rough = sorted((_simplex(minus_twice, start, growth.slopes, 300) for start in first[:NUM_STARTS]), key=lambda end: end.fun)
-    # New simplexes from the best ends, for the first may have collapsed on a ridge; further starts only until two of them agree.
-    ends: list[optimize.OptimizeResult] = []
-    for start in [end.x for end in rough] + first[NUM_STARTS:]:
-        ends = sorted([*ends, _simplex(minus_twice, start, growth.slopes, 2000)], key=lambda end: end.fun)
-        if len(ends) > 1 and ends[1].fun < ends[0].fun + AGREE:
-            break
-    final = ends[0]
-    if not (final.success and np.isfinite(final.fun)):
-        return GrowthFit(name, final.x, centre, np.nan, "failed: did not converge")
-    status = "ok" if len(ends) > 1 and ends[1].fun < final.fun + AGREE else "failed: the two best starts disagree"
-    return GrowthFit(name, final.x, centre, float(final.fun), status)
+    likelihood, designs, near = CountLikelihood(passes, attempts, noise), growth.designs(x), np.array(starts[0])
 
+    def objective(theta: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        f, first, second = growth.jet(designs @ theta)
+        value, slope, bend = (-2 * part for part in likelihood.jet(f))
+        by_theta = np.einsum("mn,mnk->nk", first, designs)
+        hessian = np.einsum("n,nk,nl->kl", bend, by_theta, by_theta) + np.einsum("n,mjn,mnk,jnl->kl", slope, second, designs, designs)
+        away = (theta - near) / PRIOR_SD
+        return (float(np.sum(value) + np.sum(away**2)), slope @ by_theta + 2 * away / PRIOR_SD,
+                hessian + 2 / PRIOR_SD**2 * np.eye(len(theta)))
 
-def _simplex(
-    objective: Callable[[np.ndarray], float], start: np.ndarray, slopes: tuple[int, ...], max_steps: int
-) -> optimize.OptimizeResult:
-    # The deviance decides when to stop: along a ridge theta may move where the curve no longer does.
-    options = {"maxiter": max_steps, "maxfev": 2 * max_steps, "xatol": 1e-2, "fatol": 1e-3}
-    bounds = [(0.0 if place in slopes else -LIMIT, LIMIT) for place in range(len(start))]
-    start = np.clip(start, *np.transpose(bounds))
-    return optimize.minimize(objective, start, method="Nelder-Mead", bounds=bounds, options=options)
+    low = np.where(np.isin(np.arange(growth.num_params), growth.slopes), 0.0, -LIMIT)
+    ends = best_of([minimise(objective, start, low, np.full(growth.num_params, LIMIT)) for start in starts])
+    if not ends:
+        return GrowthFit(name, near, centre, np.nan, "failed: did not converge")
+    status = "ok" if len(ends) > 1 and ends[1].value < ends[0].value + AGREE else "failed: the two best starts disagree"
+    return GrowthFit(name, ends[0].x, centre, float(-2 * np.sum(likelihood(growth.curve(x, ends[0].x)))), status)
 
 
 def compare_growth(
@@ -168,6 +209,7 @@ def compare_growth(
         density, error = np.nan, np.nan
         if fit.name in predicted and held.any():
             density = float(np.sum(row_log_likelihood(predicted[fit.name], passes[held], attempts[held], scoring_noise)))
+            density = round(density, DENSITY_DECIMALS)
             seen = passes[held] > 0
             observed = np.log(-np.log(np.clip(passes[held][seen] / attempts[held][seen], SMALLEST_RATE, 1 - 1e-12)))
             error = float(np.sqrt(np.mean((predicted[fit.name][seen] - observed) ** 2))) if seen.any() else np.nan
@@ -177,7 +219,7 @@ def compare_growth(
     table = pd.DataFrame(rows)
     law = table.loc[table["curve"] == "law", "held_out_log_density"]
     table["difference"] = table["held_out_log_density"] - (float(law.iloc[0]) if len(law) else np.nan)
-    return table.sort_values("held_out_log_density", ascending=False, ignore_index=True)
+    return table.sort_values("held_out_log_density", ascending=False, kind="stable", ignore_index=True)
 
 
 def _scoring_noise(predicted: dict[str, np.ndarray], passes: np.ndarray, attempts: np.ndarray, noise: float) -> float:
@@ -187,7 +229,7 @@ def _scoring_noise(predicted: dict[str, np.ndarray], passes: np.ndarray, attempt
         return noise
     grid = np.geomspace(noise, max(2.0, 2 * noise), 40)
     best = [max(np.sum(row_log_likelihood(f, passes, attempts, tau)) for f in predicted.values()) for tau in grid]
-    return float(grid[int(np.argmax(best))])
+    return float(grid[int(first_best(np.array(best)))])
 
 
 def _run_noise(size: np.ndarray, passes: np.ndarray, attempts: np.ndarray) -> float:

@@ -77,8 +77,14 @@ class CountLikelihood:
 
     def __call__(self, f: np.ndarray) -> np.ndarray:
         """log likelihood of each row at its F, [n]."""
+        return self.jet(f)[0]
+
+    def jet(self, f: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """log likelihood of each row at its F with its first and second derivative by F, [n] each; flat outside the range of F."""
         at = np.clip(f, SMALLEST_F, LARGEST_F)
         place = np.clip(np.searchsorted(self._spline.x, at, side="right") - 1, 0, len(self._spline.x) - 2)
         away = at - self._spline.x[place]
         cubic = self._spline.c[:, place, self._rows]
-        return ((cubic[0] * away + cubic[1]) * away + cubic[2]) * away + cubic[3]
+        value = ((cubic[0] * away + cubic[1]) * away + cubic[2]) * away + cubic[3]
+        slope = (3 * cubic[0] * away + 2 * cubic[1]) * away + cubic[2]
+        return value, np.where(at == f, slope, 0.0), np.where(at == f, 6 * cubic[0] * away + 2 * cubic[1], 0.0)

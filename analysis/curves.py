@@ -11,10 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import optimize
 
+from analysis.newton import first_best
+
 # Exponents and relative widths on which the search starts; the final fit moves freely inside the bounds.
 EXPONENTS = np.array([0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.85, 1.0, 1.2, 1.4, 1.7, 2.0, 2.5, 3.0, 4.0])
 WIDTHS = np.geomspace(0.02, 1.0, 14)
 EXPONENT_BOUNDS = (0.2, 4.0)
+SAME_DEVIANCE = 1e-4  # ends closer than this are one minimum
+PRECISE, MAX_RESTARTS = 1e-10, 5
 
 
 @dataclass(frozen=True)
@@ -176,30 +180,35 @@ def fit_curve(
     def objective(point: np.ndarray) -> float:
         return deviance(value, curve(point), num_items)
 
-    ends = []
     limits = [*bounds, (0.0, None)] if shape != "constant" else [(None, None)]
-    for start in _distinct_best(gain, len(theta) // num_starts or 1, num_starts):
-        first = np.append(theta[start], amplitude[start])
-        ends.append(
-            optimize.minimize(
-                objective, first, method="Nelder-Mead", bounds=limits,
-                options={"maxiter": 2000, "maxfev": 4000, "xatol": 1e-6, "fatol": 1e-6},
-            )
-        )
-    return _best_end(shape, ends, curve)
+    starts = (np.append(theta[start], amplitude[start]) for start in _distinct_best(gain, len(theta) // num_starts or 1, num_starts))
+    return _best_end(shape, [_simplex(objective, start, limits, 1e-6) for start in starts], curve, objective, limits)
+
+
+def _simplex(objective: Callable, start: np.ndarray, limits: list, tolerance: float) -> optimize.OptimizeResult:
+    options = {"maxiter": 2000, "maxfev": 4000, "xatol": tolerance, "fatol": tolerance}
+    return optimize.minimize(objective, start, method="Nelder-Mead", bounds=limits, options=options)
 
 
 def _distinct_best(gain: np.ndarray, apart: int, num_starts: int) -> list[int]:
     """The best grid points out of num_starts equal stretches of the grid (its slowest axis is eta)."""
     stretches = [np.arange(begin, min(begin + apart, len(gain))) for begin in range(0, len(gain), apart)]
-    best = sorted((stretch[np.argmax(gain[stretch])] for stretch in stretches), key=lambda index: -gain[index])
+    best = sorted((stretch[first_best(gain[stretch])] for stretch in stretches), key=lambda index: -float(f"{gain[index]:.9g}"))
     return [int(index) for index in best[:num_starts]]
 
 
-def _best_end(shape: str, ends: list, curve: Callable[[np.ndarray], np.ndarray]) -> CurveFit:
+def _best_end(shape: str, ends: list, curve: Callable, objective: Callable, limits: list) -> CurveFit:
+    """The first of the best ends, searched on from there with a new simplex until the deviance stands still to PRECISE: where exactly the first
+    search stops depends on the last bits of its sums."""
     converged = [end for end in ends if end.success and np.isfinite(end.fun)]
     if not converged:
         return CurveFit(shape, (), np.nan, np.inf, np.array([]), f"failed: none of {len(ends)} starts converged")
-    best = min(converged, key=lambda end: end.fun)
+    least = min(end.fun for end in converged)
+    best = next(end for end in converged if end.fun <= least + SAME_DEVIANCE)
+    for _ in range(MAX_RESTARTS):
+        before, further = best.fun, _simplex(objective, best.x, limits, PRECISE)
+        best = further if further.fun < before else best
+        if before - best.fun < PRECISE * max(1.0, abs(before)):
+            break
     point = best.x
     return CurveFit(shape, tuple(map(float, point[:-1])), float(point[-1]), float(best.fun), curve(point), "ok")

@@ -17,9 +17,10 @@ import pandas as pd
 
 from analysis.count_likelihood import row_log_likelihood
 from analysis.intervals import Estimate, failed
+from analysis.newton import SAME_VALUE, first_best
 from analysis.rows import check_level, float_columns, run_labels
 from analysis.task_law import counts_problem, fit_counts
-from analysis.threshold import cluster_inflation
+from analysis.threshold import CRITERION_DECIMALS, cluster_inflation
 
 NUM_ETAS = 24
 MIN_FLAT_SHARE = 0.25
@@ -101,7 +102,8 @@ def fit_loss_curve(name: str, loss_nats: np.ndarray, passes: np.ndarray, attempt
         if not fit.converged[0]:
             continue
         deviance = float(-2 * np.sum(row_log_likelihood(design @ fit.theta[0], passes, attempts, noise)))
-        if deviance < best.deviance:
+        # Of shapes that fit alike the first is kept.
+        if not np.isfinite(best.deviance) or deviance < best.deviance - SAME_VALUE * (1 + abs(deviance)):
             best = LossCurveFit(name, shape, fit.theta[0], fit.covariance[0], noise, deviance, "ok")
     return best
 
@@ -132,12 +134,12 @@ def compare_loss_curves(runs: np.ndarray, loss_nats: np.ndarray, passes: np.ndar
     usable = [fit for fit in fits if fit.status == "ok"]
     if not usable:
         return LossCurveComparison(pd.DataFrame(), np.nan, np.nan, "failed: no curve converged")
-    closest = min(usable, key=lambda fit: fit.deviance)
+    closest = min(usable, key=lambda fit: round(fit.deviance, CRITERION_DECIMALS))
     effective = len(loss) / max(1.0, cluster_inflation(_residual(closest, loss, passes, attempts), np.asarray(runs)))
     effective = max(effective, min(len(np.unique(runs)), len(loss)))
     rows = [{"curve": fit.name, "is_hinge": CURVES[fit.name].is_hinge, "num_params": CURVES[fit.name].num_params, "deviance": fit.deviance,
              "aicc": aicc(fit, len(loss), effective), "status": fit.status, "fit": fit} for fit in fits]
-    table = pd.DataFrame(rows).sort_values("aicc", ignore_index=True)
+    table = pd.DataFrame(rows).sort_values("aicc", kind="stable", ignore_index=True)
     best = table.groupby("is_hinge").aicc.min()
     advantage = float(best[False] - best[True])
     status = "ok" if np.isfinite(advantage) else f"failed: {effective:.1f} effective rows are too few for the curves"
@@ -148,7 +150,9 @@ def aicc(fit: LossCurveFit, num_rows: int, effective_rows: float) -> float:
     """Corrected Akaike criterion, the noise counted as a parameter; nan without room for the correction."""
     k = CURVES[fit.name].num_params + 1
     room = effective_rows - k - 1
-    return fit.deviance * effective_rows / num_rows + 2 * k + 2 * k * (k + 1) / room if room > 0 and fit.status == "ok" else np.nan
+    if room <= 0 or fit.status != "ok":
+        return np.nan
+    return round(fit.deviance * effective_rows / num_rows + 2 * k + 2 * k * (k + 1) / room, CRITERION_DECIMALS)
 
 
 def _residual(fit: LossCurveFit, loss: np.ndarray, passes: np.ndarray, attempts: np.ndarray) -> np.ndarray:
@@ -189,10 +193,11 @@ def forecast_crossing(
     rng, grid = np.random.default_rng(seed), np.linspace(above, min(lowest_loss, above - 1e-6), NUM_GRID)
     drawn = []
     for fit, num in zip(fits, rng.multinomial(num_draws, weights / weights.sum())):
-        theta = rng.multivariate_normal(fit.theta, fit.covariance, size=num, method="eigh")
+        # By the Cholesky factor, which is unique; an eigenvector may come with either sign.
+        theta = rng.multivariate_normal(fit.theta, fit.covariance, size=num, method="cholesky")
         drawn.append(_first_crossing(grid, CURVES[fit.name].design(grid, fit.shape) @ theta.T + noise * rng.normal(size=num), level))
     middle, low, high = np.quantile(np.concatenate(drawn), [0.5, 0.5 - confidence / 2, 0.5 + confidence / 2], method="inverted_cdf")
-    best = fits[int(np.nanargmin(scores))].name
+    best = fits[int(first_best(-scores))].name
     status = f"not in sight: {best} does not cross {level:.3g}" if np.isneginf(middle) else f"ok: mostly {best}"
     return Estimate(np.nan if np.isneginf(middle) else float(middle), float(low), float(high), status)
 

@@ -194,7 +194,9 @@ def _bca_shares(estimate: float, replicates: np.ndarray, jackknife: np.ndarray |
     """Quantiles of the replicates that a BCa interval uses (Efron 1987, eq. 2.3)."""
     if jackknife is None:
         raise ValueError("jackknife: method 'bca' needs the leave-one-out values; pass them or use 'percentile'")
-    below = np.mean(replicates < estimate) + np.mean(replicates == estimate) / 2
+    # A replicate that drew every unit once is the estimate but for rounding.
+    is_same = np.isclose(replicates, estimate, rtol=1e-9, atol=0.0)
+    below = np.mean((replicates < estimate) & ~is_same) + np.mean(is_same) / 2
     bias = stats.norm.ppf(np.clip(below, 0.5 / len(replicates), 1 - 0.5 / len(replicates)))
     centred = np.mean(jackknife) - jackknife
     spread = np.sum(centred**2) ** 1.5

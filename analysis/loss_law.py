@@ -8,15 +8,19 @@ Rows are final checkpoints, one per run.
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy import optimize, special, stats
+from scipy import special, stats
 
 from analysis.intervals import Estimate, failed, from_replicates, run_counts
+from analysis.newton import Minimum, best_of, minimise
 from analysis.rows import check_level, check_replicates, float_columns, positive_problem, run_labels
 
 ALPHA_GRID = np.geomspace(0.01, 4.0, 500)
 NO_LAW_LEVEL = 0.01
 # With 4 sizes the residual has one degree of freedom: F would have to exceed 4,999 at 1 %, which refuses plain laws; 5 % asks for 199.
 FEW_FREEDOM, FEW_FREEDOM_LEVEL = 2, 0.05
+WIDENINGS = (256.0, 64.0, 16.0, 4.0, 2.0, 1.0)  # of Huber's delta, one fit after the other
+MAX_JOINT_STEPS = 1000
+VANISHED = 8.0  # a term e^-8 times the smallest loss is no term
 
 
 @dataclass(frozen=True)
@@ -149,10 +153,10 @@ def fit_joint_law(
     runs: np.ndarray, num_parameters: np.ndarray, tokens_seen: np.ndarray, loss_nats: np.ndarray,
     huber_delta: float = 1e-3, num_replicates: int = 200, seed: int = 0, level: float = 0.95,
 ) -> JointLawFit:
-    """Joint law on rows [n], Huber loss on log residuals (delta as in Hoffmann et al. 2022), L-BFGS from 24 starts; interval over runs.
+    """Joint law on rows [n], Huber loss on log residuals (delta as in Hoffmann et al. 2022), Newton steps from 24 starts; interval over runs.
 
-    status "failed: ..." below 6 rows or 2 sizes or budgets, when no start converges, when the two best starts disagree, or when a
-    term vanishes (alpha or beta at 0 or 3: the rows do not determine the law).
+    E is at least 0, and exactly 0 where the rows show no irreducible loss. status "failed: ..." below 6 rows or 2 sizes or budgets, when no
+    start converges, when the two best starts disagree, or when a term vanishes (alpha or beta at 0 or 3: the rows do not determine the law).
     """
     check_level(level)
     check_replicates(num_replicates)
@@ -168,23 +172,22 @@ def fit_joint_law(
     log_n, log_d = np.log(size), np.log(tokens)
     axes = (log_n - log_n.mean(), log_d - log_d.mean(), np.log(loss))
     low = float(np.log(loss.min()))
-    grid = [(low + e, low + a, low + b, alpha, beta) for e in (-0.2, -1.0) for a, b in ((-1, -1), (-3, -1), (-1, -3))
+    grid = [(np.exp(low + e), low + a, low + b, alpha, beta) for e in (-0.2, -1.0) for a, b in ((-1, -1), (-3, -1), (-1, -3))
             for alpha in (0.2, 0.7) for beta in (0.2, 0.7)]
-    ends = sorted((_minimize_joint(axes, np.ones(len(loss)), start, huber_delta) for start in grid), key=lambda end: end.fun)
-    ends = [end for end in ends if end.success]
+    ends = best_of([_minimise_joint(axes, np.ones(len(loss)), start, huber_delta) for start in grid])
     if not ends:
         return _no_joint_law("no start converged")
     best = ends[0].x
-    if len(ends) < 2 or ends[1].fun > ends[0].fun * 1.01 + 1e-9:
+    if len(ends) < 2 or ends[1].value > ends[0].value * 1.01 + 1e-9:
         return _no_joint_law("the best two starts disagree")
-    if not (0.02 < best[3] < 2.9 and 0.02 < best[4] < 2.9) or min(best[1:3]) < low - 8:
+    if not (0.02 < best[3] < 2.9 and 0.02 < best[4] < 2.9) or min(best[1:3]) < low - VANISHED:
         return _no_joint_law(f"a term vanishes (alpha {best[3]:.3g}, beta {best[4]:.3g})")
     labels, counts = run_counts(runs, num_replicates, seed)
     index = np.searchsorted(labels, np.asarray(runs))
     draws = np.full((num_replicates, 5), np.nan)
     for row, count in enumerate(counts):
-        end = _minimize_joint(axes, count[index].astype(float), best, huber_delta)
-        if end.success:
+        end = _minimise_joint(axes, count[index].astype(float), best, huber_delta)
+        if end.is_converged:
             draws[row] = end.x
     natural = _natural(np.vstack([best, draws]), log_n.mean(), log_d.mean())
     intervals = [from_replicates(float(natural[0, c]), natural[1:, c], level, num_runs=len(labels)) for c in range(5)]
@@ -196,25 +199,41 @@ def _no_joint_law(reason: str) -> JointLawFit:
 
 
 def _natural(theta: np.ndarray, log_n: float, log_d: float) -> np.ndarray:
-    """From log terms at the centre of the data to (E, A, B, alpha, beta)."""
+    """From E and the log terms at the centre of the data to (E, A, B, alpha, beta)."""
     e, a, b, alpha, beta = theta.T
-    return np.column_stack([np.exp(e), np.exp(a + alpha * log_n), np.exp(b + beta * log_d), alpha, beta])
+    return np.column_stack([e, np.exp(a + alpha * log_n), np.exp(b + beta * log_d), alpha, beta])
 
 
-def _minimize_joint(axes, weight, start, delta):
+def _minimise_joint(axes, weight, start, delta) -> Minimum:
+    """Minimum over (E, log A, log B, alpha, beta) at the centre of the data. E itself is the parameter, not its logarithm: where the rows show
+    none, a logarithm runs away to minus infinity and stops wherever the search gives up.
+
+    With a delta this small the objective is all but a sum of absolute values, full of kinks; so it is solved with wide deltas first."""
+    least, most = float(axes[2].min()) - VANISHED - 2, float(axes[2].max()) + 1
+    low, high = (0.0, least, least, 0.0, 0.0), (np.exp(most), most, most, 3.0, 3.0)
+    for widening in WIDENINGS:
+        end = minimise(lambda theta, wide=widening * delta: _joint_objective(theta, axes, weight, wide), start, low, high, MAX_JOINT_STEPS)
+        start = end.x
+    return end
+
+
+def _joint_objective(theta, axes, weight, delta) -> tuple[float, np.ndarray, np.ndarray]:
+    """Huber's loss over delta with gradient and Hessian."""
     log_n, log_d, log_loss = axes
-
-    def objective(theta: np.ndarray) -> tuple[float, np.ndarray]:
-        terms = np.stack([np.full_like(log_n, theta[0]), theta[1] - theta[3] * log_n, theta[2] - theta[4] * log_d])
-        predicted = special.logsumexp(terms, axis=0)
-        residual = predicted - log_loss
-        share = np.exp(terms - predicted)
-        slope = weight * np.clip(residual, -delta, delta)
-        columns = np.stack([share[0], share[1], share[2], -share[1] * log_n, -share[2] * log_d])
-        return float(np.sum(weight * special.huber(delta, residual))) / delta, columns @ slope / delta
-
-    bounds = [(None, None)] * 3 + [(0.0, 3.0)] * 2
-    return optimize.minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 3000, "maxfun": 5000})
+    by_size, by_tokens = np.exp(theta[1] - theta[3] * log_n), np.exp(theta[2] - theta[4] * log_d)
+    total = theta[0] + by_size + by_tokens
+    residual = np.log(total) - log_loss
+    slope = weight * np.clip(residual / delta, -1, 1)
+    first = np.stack([np.ones_like(log_n), by_size, by_tokens, -log_n * by_size, -log_d * by_tokens]) / total
+    bend = np.zeros((5, 5))
+    for place, term, axis in ((1, by_size, log_n), (2, by_tokens, log_d)):
+        second = slope * term / total
+        bend[place, place], bend[place + 2, place + 2] = np.sum(second), np.sum(second * axis**2)
+        bend[place, place + 2] = bend[place + 2, place] = -np.sum(second * axis)
+    # The square part of Huber's loss bends along the gradients, and the logarithm bends the other way.
+    inside = weight * (np.abs(residual) < delta) / delta - slope
+    hessian = bend + np.sum(first[:, None, :] * first[None, :, :] * inside, axis=-1)
+    return float(np.sum(weight * special.huber(delta, residual))) / delta, np.sum(first * slope, axis=1), hessian
 
 
 def size_threshold(law: LossLawFit, eta: Estimate, eta_draws: np.ndarray, seed: int = 0, level: float = 0.95) -> Estimate:

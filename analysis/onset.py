@@ -17,6 +17,7 @@ import pandas as pd
 from scipy import optimize, special, stats
 
 from analysis.intervals import Estimate, failed, wilson
+from analysis.newton import best_of, minimise
 from analysis.rows import check_level, float_columns, repeated_problem, run_labels
 
 
@@ -173,17 +174,16 @@ def _censored_normal(reached: np.ndarray, below: np.ndarray, above: np.ndarray, 
     widen = np.sqrt(n / (n - 1))
 
     def minus_log_likelihood(mean: float, log_sd: float) -> float:
-        sd = np.exp(log_sd)
-        known = -0.5 * np.sum(((reached - mean) / sd) ** 2) - len(reached) * log_sd
-        return -(known + special.log_ndtr((below - mean) / sd).sum() + special.log_ndtr((mean - above) / sd).sum())
+        return _censored_jet(mean, log_sd, reached, below, above)[0]
 
-    starts = [(np.mean(reached), np.log(unit * scale)) for scale in (0.5, 1.0, 2.0, 4.0)]
-    ends = [optimize.minimize(lambda x: minus_log_likelihood(*x), start, method="Nelder-Mead") for start in starts]
-    ends = [end for end in ends if end.success and np.isfinite(end.fun)]
+    def objective(theta: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        return _censored_jet(theta[0], theta[1], reached, below, above)
+
+    ends = best_of([minimise(objective, (np.mean(reached), np.log(unit * scale)), [-np.inf] * 2, [np.inf] * 2) for scale in (0.5, 1.0, 2.0, 4.0)])
     if not ends:
         return failed("censored fit did not converge"), failed("censored fit did not converge")
-    best = min(ends, key=lambda end: end.fun)
-    limit = best.fun + stats.chi2.ppf(level, 1) / 2
+    best = ends[0]
+    limit = best.value + stats.chi2.ppf(level, 1) / 2
 
     def spread_profile(log_sd: float) -> float:
         inner = optimize.minimize_scalar(lambda mean: minus_log_likelihood(mean, log_sd), (best.x[0], best.x[0] + unit))
@@ -198,6 +198,23 @@ def _censored_normal(reached: np.ndarray, below: np.ndarray, above: np.ndarray, 
     status = f"ok: {len(below)} not reached, {len(above)} before first, taken as censored"
     spread = widen * np.exp([best.x[1], log_low, log_high])
     return Estimate(float(best.x[0]), low, high, status), Estimate(*map(float, spread), status)
+
+
+def _censored_jet(mean: float, log_sd: float, reached, below, above) -> tuple[float, np.ndarray, np.ndarray]:
+    """Minus log likelihood of onsets known, below and above, with gradient and Hessian by (mean, log SD)."""
+    sd = np.exp(log_sd)
+    known = (reached - mean) / sd
+    value, first = 0.5 * np.sum(known**2) + len(reached) * log_sd, np.array([-np.sum(known) / sd, len(reached) - np.sum(known**2)])
+    second = np.array([[len(reached) / sd**2, 2 * np.sum(known) / sd], [2 * np.sum(known) / sd, 2 * np.sum(known**2)]])
+    for sign, ends in ((1.0, below), (-1.0, above)):
+        z = sign * (ends - mean) / sd
+        ratio = np.exp(-0.5 * z**2 - special.log_ndtr(z)) / np.sqrt(2 * np.pi)  # of density to distribution function
+        bend = ratio * (z + ratio)  # minus its derivative by z
+        value = value - special.log_ndtr(z).sum()
+        first = first + [sign * ratio.sum() / sd, np.sum(ratio * z)]
+        mixed = sign * np.sum(bend * z - ratio) / sd
+        second = second + [[bend.sum() / sd**2, mixed], [mixed, np.sum(bend * z**2 - ratio * z)]]
+    return float(value), first, second
 
 
 def _crossing(profile, start: float, step: float) -> float:

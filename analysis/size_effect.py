@@ -117,7 +117,8 @@ def choose_spline(runs: np.ndarray, x: np.ndarray, value: np.ndarray) -> int:
         without = moments.sum(axis=0) - moments
         coefficients = _solve(without[:, :-1, :-1], without[:, :-1, -1])
         errors[columns] = np.sum((value - np.sum(basis * coefficients[index], axis=1)) ** 2)
-    return min(errors, key=errors.get)
+    least = min(errors.values())
+    return next(columns for columns, error in errors.items() if error <= least * (1 + 1e-9))
 
 
 def _checked(runs, loss_nats, value, num_replicates, **scale):

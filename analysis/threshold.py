@@ -15,11 +15,15 @@ from scipy import optimize, stats
 
 from analysis.curves import SHAPES, CurveFit, eta_candidates, fit_curve, item_floor
 from analysis.intervals import Estimate, failed, from_replicates, run_counts
+from analysis.newton import first_best
 from analysis.rows import check_level, check_replicates, float_columns, run_labels, share_problem
 from analysis.threshold_shape import CLEARLY_BETTER, weigh_shapes
 
 # A rise must be this unlikely under "always at chance" before a threshold is reported.
 NO_RISE_LEVEL = 0.001
+# Shares of the candidates' range and of the peak below which two places, two heights are the same; far above rounding, far below any effect.
+ON_CANDIDATE, LEVEL_PROFILE = 1e-9, 1e-9
+CRITERION_DECIMALS = 4  # of AICc and BIC: shapes that run alike tie, and a tie is decided by the order of SHAPES
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,8 @@ def _fit_shape(shape, runs, loss_nats, rise, variance, num_replicates, seed, lev
     """Eta of one shape with its interval over runs, never narrower than the losses of the rows on either side of it."""
     eta = eta_candidates(loss_nats)
     _, _, coarse = _search(shape, eta, runs, loss_nats, rise, variance, num_replicates, seed)
-    first, last = np.searchsorted(eta, [coarse.min(), coarse.max()])
+    # A peak that lies on a candidate counts as that candidate, whatever its last bit.
+    first, last = np.searchsorted(eta, np.array([coarse.min(), coarse.max()]) - ON_CANDIDATE * np.ptp(eta))
     fine = np.linspace(eta[max(first - 1, 0)], eta[min(last + 1, len(eta) - 1)], 160)
     theta, amplitude, etas = _search(shape, fine, runs, loss_nats, rise, variance, num_replicates, seed)
     draws = etas[1:]
@@ -153,7 +158,7 @@ def _search(shape, eta, runs, loss, rise, variance, num_replicates, seed):
         gain = np.where((along > 0) & (square > 0), along**2 / square, 0.0)
     profile = gain.reshape(len(gain), len(eta), -1).max(axis=2)
     refined = np.array([_parabola_peak(eta, row) for row in profile])
-    best = int(np.argmax(gain[0]))
+    best = int(first_best(gain[0]))
     amplitude = max(along[0, best], 0.0) / square[0, best] if square[0, best] > 0 else 0.0
     return theta[best], amplitude, refined
 
@@ -164,7 +169,7 @@ def _replicate_sums(basis, runs, rise, variance, num_replicates, seed):
     labels, index = np.unique(runs, return_inverse=True)
     if len(labels) == 1:
         noise = np.random.default_rng(seed).normal(size=(num_replicates, len(rise))) * np.sqrt(variance)
-        best = np.argmax((basis @ (weight * rise)) ** 2 / np.maximum(basis**2 @ weight, 1e-300))
+        best = first_best((basis @ (weight * rise)) ** 2 / np.maximum(basis**2 @ weight, 1e-300))
         fitted = basis[best] * max(basis[best] @ (weight * rise), 0.0) / max(basis[best] ** 2 @ weight, 1e-300)
         samples = np.vstack([rise, fitted + noise])
         return (samples * weight) @ basis.T, np.broadcast_to(basis**2 @ weight, (1 + num_replicates, len(basis)))
@@ -176,12 +181,16 @@ def _replicate_sums(basis, runs, rise, variance, num_replicates, seed):
 
 
 def _parabola_peak(eta: np.ndarray, profile: np.ndarray) -> float:
-    """Peak of a profile over uneven eta, by the parabola through the best point and its neighbours."""
-    best = int(np.argmax(profile))
+    """Peak of a profile over uneven eta, by the parabola through the best point and its neighbours; the first best point where they are level."""
+    best = int(first_best(profile))
     if best in (0, len(eta) - 1):
         return float(eta[best])
-    a, b, c = np.polyfit(eta[best - 1 : best + 2] - eta[best], profile[best - 1 : best + 2], 2)
-    return float(np.clip(eta[best] - b / (2 * a), eta[best - 1], eta[best + 1])) if a < 0 else float(eta[best])
+    (left, right), (down, up) = eta[[best - 1, best + 1]] - eta[best], profile[[best - 1, best + 1]] - profile[best]
+    if max(down, up) > 0 or min(down, up) > -LEVEL_PROFILE * abs(profile[best]):
+        return float(eta[best])
+    # Twice the curvature, and the slope at the best point, by divided differences.
+    bend, slope = (up / right - down / left) / (right - left), (down * right / left - up * left / right) / (right - left)
+    return float(np.clip(eta[best] - slope / (2 * bend), eta[best - 1], eta[best + 1])) if bend < 0 else float(eta[best])
 
 
 def _hinge_status(shape, theta, amplitude, loss, rise, variance, runs) -> str:
@@ -244,16 +253,17 @@ def compare_shapes(
     usable = [fit for fit in fits if fit.status == "ok"]
     if not usable:
         return ShapeComparison(pd.DataFrame(), "", np.nan, np.nan, np.nan, np.nan, "failed: no shape converged")
-    closest = min(usable, key=lambda fit: fit.deviance)
+    closest = min(usable, key=lambda fit: round(fit.deviance, CRITERION_DECIMALS))
     residual = _standardised(value, closest, num_items)
     inflation = 1.0
     if num_items is not None:
         inflation = max(1.0, np.sum(residual**2) / max(len(value) - SHAPES[closest.shape].num_params, 1))
     effective = max(len(value) / max(1.0, cluster_inflation(residual, runs)), min(len(np.unique(runs)), len(value)))
     table = pd.DataFrame([_criteria(fit, inflation, effective, len(value), num_items is None) for fit in fits])
+    table[["aicc", "bic"]] = table[["aicc", "bic"]].round(CRITERION_DECIMALS)
     table["delta_aicc"] = table["aicc"] - table["aicc"].min()
     table["delta_bic"] = table["bic"] - table["bic"].min()
-    table = table.sort_values("aicc", ignore_index=True)
+    table = table.sort_values("aicc", kind="stable", ignore_index=True)
     hinges, smooth = table[table["is_hinge"]], table[~table["is_hinge"]]
     constant = table.loc[table["shape"] == "constant", "aicc"]
     flat = len(constant) and float(constant.iloc[0]) - table["aicc"].min() < 10

@@ -35,6 +35,10 @@ RESTORE = "restore it with git or `dvc repro`"
 # Kinds whose every row is drawn or counted: a number that is missing there is damage, not a result ("statistic" and the like say why they have none).
 MEASURED = ("checkpoint", "size", "item", "curve", "simulation", "cost", "task", "set", "run", "published")
 NUMBERS = ("tokens_seen", "compute_flops", "loss_nats", "value", "low", "high", "num_items")
+# Digits of the numbers in a results.csv, the one place where they are decided: those that hold on every CPU. A measured number is read off the
+# raw tables; one that comes out of a fit or of resampling is the same to about ten digits, and nobody needs more than five of it.
+MEASURED_DIGITS, FITTED_DIGITS = 6, 5
+MEASURED_KINDS = ("checkpoint", "item", "size", "task", "run", "set", "published")
 
 
 def load_scores(path: Path) -> pd.DataFrame:
@@ -121,7 +125,8 @@ def published_rows(table: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 
 def write_results(path: Path, parts: list[pd.DataFrame | list[dict]]) -> pd.DataFrame:
-    """Join the parts, put the columns in order and write them; equal results give equal bytes. Returns the table."""
+    """Join the parts, put the columns in order, round their numbers and write them: equal results give equal bytes, on every CPU. Returns the
+    table as it was written; figures and verdicts read that one too."""
     frames = [pd.DataFrame(part) for part in parts if len(part)]
     columns = list(RESULT_COLUMNS) + [column for frame in frames for column in frame.columns if column not in RESULT_COLUMNS]
     columns = list(dict.fromkeys(columns))
@@ -129,7 +134,11 @@ def write_results(path: Path, parts: list[pd.DataFrame | list[dict]]) -> pd.Data
     for column in NUMBERS:
         table[column] = pd.to_numeric(table[column])
     check_measured(path, table)
-    text = table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    digits = np.where(table.kind.isin(MEASURED_KINDS), MEASURED_DIGITS, FITTED_DIGITS)
+    for column in columns:
+        if column in NUMBERS or _is_numeric(table[column]):
+            table[column] = rounded(pd.to_numeric(table[column]), digits, keeps_counts=column not in NUMBERS)
+    text = table.to_csv(index=False, float_format=f"%.{MEASURED_DIGITS}g", lineterminator="\n")
     atomic_write(path, text.encode())  # a good table survives whatever stops this
     return table
 
@@ -143,6 +152,24 @@ def check_measured(path: Path, table: pd.DataFrame) -> None:
         row = table[lost].iloc[0]
         raise ValueError(f"{path}: {int(lost.sum())} rows hold no finite value or loss (line {lines}{' ...' if lost.sum() > 3 else ''}; the first: kind "
                          f"{row.kind}, task {row.task}, run {row.run}); measure those runs again and run the measure step of {path.parent.name}")
+
+
+def _is_numeric(column: pd.Series) -> bool:
+    """Whether a column of mixed rows holds numbers, and nothing else but gaps."""
+    present = column.dropna()
+    return len(present) > 0 and present.map(lambda cell: isinstance(cell, (int, float, np.number)) and not isinstance(cell, bool)).all()
+
+
+def rounded(column: pd.Series, digits: np.ndarray, keeps_counts: bool = True) -> pd.Series:
+    """A numeric column with each float at its number of significant digits [n] and without negative zeros; whole numbers stay whole and complete
+    where keeps_counts."""
+    if pd.api.types.is_integer_dtype(column):
+        return column
+    values = column.to_numpy(float)
+    known = values[~np.isnan(values)]
+    if keeps_counts and np.isfinite(known).all() and (known == np.round(known)).all() and np.all(np.abs(known) < 2**53):
+        return column.astype("Int64")
+    return pd.Series([float(f"{value:.{num}g}") + 0.0 for value, num in zip(values, digits, strict=True)], index=column.index)
 
 
 def read_results(path: Path) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import pandas as pd
 from analysis.growth import chance_span, jump_share
 from analysis.intervals import Estimate, failed
 from analysis.onset import onset_by_run
-from analysis.threshold import HingeFit, ShapeComparison, compare_shapes, fit_hinge
+from analysis.threshold import CRITERION_DECIMALS, HingeFit, ShapeComparison, compare_shapes, fit_hinge
 from experiments.score_table import chance_of, fit_rows, statistic_row
 from tasks import TASKS
 
@@ -110,7 +110,8 @@ def closest_hinge(comparison: ShapeComparison) -> str:
     hinges = table[table.is_hinge & np.isfinite(table.deviance)] if len(table) else table
     if hinges.empty:
         return "hinge_linear"
-    return str(hinges["shape"].iloc[int(np.argmin(hinges.deviance / comparison.variance_inflation + 2 * hinges.num_params))])
+    criterion = (hinges.deviance / comparison.variance_inflation + 2 * hinges.num_params).round(CRITERION_DECIMALS)
+    return str(hinges["shape"].iloc[int(np.argmin(criterion))])
 
 
 def hinge_curve(fit: HingeFit, rows: pd.DataFrame, task: str, metric: str) -> pd.DataFrame:

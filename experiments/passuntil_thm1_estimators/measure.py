@@ -32,6 +32,10 @@ SEED = 0
 NO_SEEDS = pd.DataFrame({"seed": []})  # no trained run enters
 # Outcomes so rare change no sum in its sixth digit.
 NEGLIGIBLE = 1e-14
+# A mean this small beside the mean of the absolute terms is what the outcomes left out and the rounding of the sum leave of 0.
+CANCELLED = 1e-9
+# A peak found by comparing values is known to the square root of their rounding error.
+PEAK_RESOLUTION = 1e-7
 
 
 @dataclass(frozen=True)
@@ -103,17 +107,17 @@ def cell_rows(p: float, law: Outcomes, draws: Outcomes) -> list[dict]:
     """Rows of one design at one pass rate: relative bias and relative error of each estimator, coverage of each interval; simulated (value, low, high)
     and exact."""
     about = {"kind": "simulation", "task": "all", "num_items": NUM_REPLICATES, "status": "ok", "pass_rate": p, "num_target": law.num_target, "cap": CAP,
-             "mean_attempts": float(f"{law.weight @ law.attempts:.6g}"), "expected_passes": min(law.num_target or np.inf, p * law.attempts.max())}
+             "mean_attempts": float(np.sum(law.weight * law.attempts)), "expected_passes": min(law.num_target or np.inf, p * law.attempts.max())}
     rows = []
 
     def add(metric: str, drawn: np.ndarray, expected: np.ndarray, root: bool = False) -> None:
-        truth, deviation = float(law.weight @ expected), float(np.sqrt(law.weight @ (expected - law.weight @ expected) ** 2))
+        truth = mean_or_zero(law.weight, expected)
+        deviation = float(np.sqrt(np.sum(law.weight * (expected - truth) ** 2)))
         mean, half = float(drawn.mean()), 1.96 * deviation / np.sqrt(NUM_REPLICATES)
         ends = np.array([mean, mean - half, mean + half, truth])
         value, low, high, exact = np.sqrt(np.maximum(ends, 0)) if root else ends
         z = (mean - truth) / (half / 1.96) if half > 0 else 0.0
-        # Six digits, as in the other columns: the last ones of a long sum differ between machines.
-        rows.append(about | {"metric": metric, "value": value, "low": low, "high": high, "exact": float(f"{exact:.6g}"), "z": float(f"{z:.4g}")})
+        rows.append(about | {"metric": metric, "value": value, "low": low, "high": high, "exact": float(exact), "z": float(z)})
 
     found, known = estimates(draws), estimates(law)
     for name in known:
@@ -123,6 +127,12 @@ def cell_rows(p: float, law: Outcomes, draws: Outcomes) -> list[dict]:
     for name in known_inside:
         add(f"coverage_{name}", inside[name].astype(float), known_inside[name].astype(float))
     return rows
+
+
+def mean_or_zero(weight: np.ndarray, terms: np.ndarray) -> float:
+    """Weighted sum of terms [n]; 0 where they cancel to CANCELLED of their absolute sum, for what is left then is not in the terms."""
+    total = float(np.sum(weight * terms))
+    return total if abs(total) > CANCELLED * float(np.sum(weight * np.abs(terms))) else 0.0
 
 
 def f_error(p: float, num_target: int) -> float:
@@ -142,7 +152,8 @@ def likelihood_distance() -> float:
 def _distance_to_peak(target: int, attempts: int) -> float:
     peak = optimize.minimize_scalar(lambda log_p: -stats.nbinom.logpmf(attempts - target, target, np.exp(log_p)), bounds=(-16, -1e-3), method="bounded",
                                     options={"xatol": 1e-9})
-    return float(abs(np.exp(peak.x) * attempts / target - 1))
+    distance = float(abs(np.exp(peak.x) * attempts / target - 1))
+    return distance if distance > PEAK_RESOLUTION else 0.0
 
 
 def measure(_: pd.DataFrame, paths: Paths) -> list:
@@ -169,7 +180,7 @@ def statistics(cells: pd.DataFrame) -> list[dict]:
         return float(values.loc[values.abs().idxmax()])
 
     numbers = {
-        "likelihood_distance": float(f"{likelihood_distance():.1g}"),
+        "likelihood_distance": likelihood_distance(),
         "ratio_bias": worst(cell(stopped, "bias_ratio", SMALL_TARGETS)),
         "unbiased_bias": worst(cell(stopped, "bias_unbiased")),
         "f_error_small_target": max(f_error(p, target) for p in RATES if p <= 0.01 for target in SMALL_TARGETS),
