@@ -76,9 +76,9 @@ def test_formats(tmp_path, suffix):
 
 
 @pytest.mark.parametrize("name, content, message", [
-    ("t.xlsx", b"x", "not a .csv"), ("t.csv", b"", "cannot be read"), ("t.csv.gz", gzip.compress(b"a,b\n1,2\n" * 500)[:40], "cannot be read"),
+    ("t.xlsx", b"x", "not a .csv"), ("t.csv", b"", "cannot be read"), ("t.csv.gz", gzip.compress(b"a,b\n1,2\n" * 500, mtime=0)[:40], "cannot be read"),
     ("t.parquet", b"PAR1", "cannot be read"), ("t.jsonl", b"{", "cannot be read"), ("t.csv", b'a,b\n1,"2', "cannot be read"),
-    ("t.csv", b"\xff\xfe\x00a", "cannot be read")])
+    ("t.csv", b"\xff\xfe\x00a", "cannot be read")], ids=["xlsx", "empty", "gzip", "parquet", "jsonl", "quote", "utf16"])
 def test_damaged_files_are_one_line(tmp_path, name, content, message):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ValueError, match=message) as caught:
