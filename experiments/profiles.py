@@ -233,7 +233,7 @@ def run_command(main: Callable[[argparse.Namespace], int | None], parser: argpar
             arguments.profile = default_profile()
         sys.exit(main(arguments) or 0)
     except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(2)
     except OSError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)

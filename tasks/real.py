@@ -217,10 +217,17 @@ def load_hub(name: str, num_items: int | None = None) -> Loaded:
         raise ValueError("the package datasets is absent; install it with `pip install datasets`") from error
 
     def rows(split: str) -> list[Row]:
-        configs = [source.config] if source.config else datasets.get_dataset_config_names(source.hub)
-        return [read_row(name, {"subject": config} | dict(raw), f"{source.hub} {config} {split}")
-                for config in configs for raw in datasets.load_dataset(source.hub, config, split=split)
-                if name != "GSM8K-Chinese" or raw["split"] == "test"]  # its one split on the hub holds both, told apart by a column
+        found = []
+        try:
+            configs = [source.config] if source.config else datasets.get_dataset_config_names(source.hub)
+            raws = [(config, dict(raw)) for config in configs for raw in datasets.load_dataset(source.hub, config, split=split)]
+        except (OSError, ValueError, RuntimeError) as error:  # no network, no such set: the package raises subclasses of these
+            reason = " ".join(str(error).split())
+            raise ValueError(f"{source.hub}, split {split}: not loaded ({reason}); fetch it from {source.published} and use load_files") from error
+        for number, (config, raw) in enumerate(raws):
+            if name != "GSM8K-Chinese" or raw.get("split") == "test":  # its one split on the hub holds both, told apart by a column
+                found.append(read_row(name, {"subject": config} | raw, f"{source.hub} {config} {split}, row {number}"))
+        return found
 
     shots = list(CHINESE_WORKED) if name == "GSM8K-Chinese" else rows(source.shot_split) if source.shot_split else []
     return make_loaded(name, rows(source.split), shots, num_items)

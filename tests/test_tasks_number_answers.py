@@ -89,6 +89,7 @@ def test_every_published_answer(published):
     for name, form in WRITTEN.items():
         assert [answer for number, answer in numbers if not same_number(extract_number(form.format(number)), answer)] == [], name
     for name, form in SPOILT.items():
-        assert [answer for number, answer in numbers if number and same_number(extract_number(form.format(number)), answer)] == [], name
+        texts = [(form.format(abs(number) if name == "version" else number), answer) for number, answer in numbers if number]
+        assert [answer for text, answer in texts if same_number(extract_number(text), answer)] == [], name
     for change in (lambda n: -n, lambda n: n + 1, lambda n: n - 1):
         assert [answer for number, answer in numbers if number and same_number(extract_number(f"#### {change(number)}"), answer)] == []
