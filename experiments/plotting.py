@@ -72,7 +72,8 @@ def grid(figure: Figure, num_rows: int, num_columns: int, **keywords) -> np.ndar
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a PNG whose bytes depend on the picture alone: no date, no software name. An older file stays until the new one is whole."""
+    """Write a PNG whose bytes depend on the picture alone: no date, no software name. An older file stays until the new
+    one is whole."""
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=DPI, metadata={"Software": None})
     write_whole(path, picture.getvalue())

@@ -55,7 +55,8 @@ def _params() -> dict:
 
 def _require_profile(field: str, name: object) -> None:
     if name not in profile_names():
-        raise ProfileError(f"params.yaml: field {field} is {name!r}, no such profile; choose one of {', '.join(profile_names())}")
+        known = ", ".join(profile_names())
+        raise ProfileError(f"params.yaml: field {field} is {name!r}, no such profile; choose one of {known}")
 
 
 def read_yaml(path: Path) -> dict:
@@ -221,12 +222,13 @@ def _series_plan(profile: Profile) -> dict:
 
 
 def add_profile_option(parser: argparse.ArgumentParser) -> None:
-    """The option --profile; what it is by default is read by `run_command`, so that a damaged params.yaml is one line too."""
+    """The option --profile; `run_command` reads what it is by default, so that a damaged params.yaml is one line too."""
     parser.add_argument("--profile", default=OF_PARAMS, help="name of a file in profiles/ (default: %(default)s)")
 
 
 def run_command(main: Callable[[argparse.Namespace], int | None], parser: argparse.ArgumentParser) -> None:
-    """Run a command line: a ValueError (bad input, exit code 2) or an OSError (disk, exit code 1) becomes one line on stderr, nothing else is caught."""
+    """Run a command line: a ValueError (bad input, exit code 2) or an OSError (disk, exit code 1) becomes one line on stderr,
+    nothing else is caught."""
     try:
         arguments = parser.parse_args()
         if getattr(arguments, "profile", None) == OF_PARAMS:

@@ -104,7 +104,8 @@ def checker(task_name: str, item: Item) -> Checker:
         raise ValueError(f"item {item.item_id} is of task {item.task!r}, not of {task_name!r}; read the items of that task")
     if isinstance(item.answer, int) != (task_name in _EXAMS):
         wanted = "the index of a choice" if task_name in _EXAMS else "a text"
-        raise ValueError(f"task {task_name}, item {item.item_id}: field answer is {item.answer!r}, not {wanted}; rebuild it with `python -m corpus`")
+        raise ValueError(f"task {task_name}, item {item.item_id}: field answer is {item.answer!r}, not {wanted}; "
+                         "rebuild it with `python -m corpus`")
     if task_name in _EXAMS:
         return ExactChecker((item.requests[item.answer][1],))
     if task_name in _MATHS:

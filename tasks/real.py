@@ -157,7 +157,7 @@ class Loaded:
     accepted: tuple[tuple[str, ...], ...]
 
     def exact_match(self, predictions: Iterable[str]) -> list[float]:
-        """1.0 where a prediction (text that Task.extract gave) is the same as any accepted answer, as the benchmark compares; one per item."""
+        """1.0 where a prediction (text that Task.extract gave) is an accepted answer, as the benchmark compares; one per item."""
         return [float(self.task.is_right(item, said)) for item, said in zip(self.items, predictions, strict=True)]
 
 
@@ -178,8 +178,10 @@ def make_loaded(name: str, rows: list[Row], shots: list[Row], num_items: int | N
             raise ValueError(f"{name}: {len(shown)} shots of subject {row.subject!r}, {task.num_shots} are due; get the published split of shots")
         opening = form.header(row) + "".join(_shot(form, shot) for shot in shown)
         requests = tuple((opening + context, continuation) for context, continuation in form.requests(row))
-        is_open = task.answer_form == "open"
-        items.append(AliasedItem(name, item_id, requests, row.answer, row.accepted) if is_open else Item(name, item_id, requests, row.answer))
+        if task.answer_form == "open":
+            items.append(AliasedItem(name, item_id, requests, row.answer, row.accepted))
+        else:
+            items.append(Item(name, item_id, requests, row.answer))
     return Loaded(task, tuple(items), tuple(row.accepted for row in rows[:num_items]))
 
 
@@ -220,12 +222,15 @@ def load_hub(name: str, num_items: int | None = None) -> Loaded:
         found = []
         try:
             configs = [source.config] if source.config else datasets.get_dataset_config_names(source.hub)
-            raws = [(config, dict(raw)) for config in configs for raw in datasets.load_dataset(source.hub, config, split=split)]
-        except (OSError, ValueError, RuntimeError) as error:  # no network, no such set: the package raises subclasses of these
+            sets = ((config, datasets.load_dataset(source.hub, config, split=split)) for config in configs)
+            raws = [(config, dict(raw)) for config, asked in sets for raw in asked]
+        except (OSError, ValueError, RuntimeError) as error:  # no network, no such set: subclasses of these
             reason = " ".join(str(error).split())
-            raise ValueError(f"{source.hub}, split {split}: not loaded ({reason}); fetch it from {source.published} and use load_files") from error
+            remedy = f"fetch it from {source.published} and use load_files"
+            raise ValueError(f"{source.hub}, split {split}: not loaded ({reason}); {remedy}") from error
         for number, (config, raw) in enumerate(raws):
-            if name != "GSM8K-Chinese" or raw.get("split") == "test":  # its one split on the hub holds both, told apart by a column
+            # The one split of GSM8K-Chinese on the hub holds both, distinguished by a column.
+            if name != "GSM8K-Chinese" or raw.get("split") == "test":
                 found.append(read_row(name, {"subject": config} | raw, f"{source.hub} {config} {split}, row {number}"))
         return found
 

@@ -83,11 +83,18 @@ def test_generations_are_those_of_greedy_decoding(model, tokenizer, items, name)
 def test_every_accepted_text_is_right(model, tokenizer, items):
     """A real benchmark's aliases, compared as the benchmark compares; what leaves nothing when normalised stays wrong."""
     task = dataclasses.replace(FORMS["TriviaQA"].task, stop=TASKS["recall"].stop, max_new_tokens=4)
-    asked = [AliasedItem("TriviaQA", item.item_id, item.requests, item.answer, (item.answer,)) for item in items["recall"]]
+    asked = [
+        AliasedItem("TriviaQA", item.item_id, item.requests, item.answer, (item.answer,)) for item in items["recall"]
+    ]
     said = score_items(model, tokenizer, asked, task).prediction.tolist()
     assert any(text.strip() for text in said)
-    aliased = [dataclasses.replace(item, accepted=("something else", f"The \u300a{text.upper()}\u300b!")) for item, text in zip(asked, said)]
-    assert score_items(model, tokenizer, aliased, task).correct.tolist() == [float(text.strip(" .") != "") for text in said]
+    aliased = [
+        dataclasses.replace(item, accepted=("something else", f"The \u300a{text.upper()}\u300b!"))
+        for item, text in zip(asked, said)
+    ]
+    assert score_items(model, tokenizer, aliased, task).correct.tolist() == [
+        float(text.strip(" .") != "") for text in said
+    ]
     wrong = [dataclasses.replace(item, accepted=("...", "", "something else")) for item in asked]
     assert score_items(model, tokenizer, wrong, task).correct.sum() == 0.0
 
@@ -96,7 +103,14 @@ def test_every_accepted_text_is_right(model, tokenizer, items):
 def test_our_own_tasks_compare_as_before(items, name):
     """Every answer against every other: the outcome is that of equal texts, which the committed scores were made with."""
     task, texts = TASKS[name], [item.answer for item in items[name]]
-    said = [*texts, *(f" {text}" for text in texts), *(f"{text}." for text in texts), *(text.upper() for text in texts), "", "..."]
+    said = [
+        *texts,
+        *(f" {text}" for text in texts),
+        *(f"{text}." for text in texts),
+        *(text.upper() for text in texts),
+        "",
+        "...",
+    ]
     for item in items[name]:
         expected = [text.strip() == item.answer.strip() for text in said]
         assert [task.is_right(item, text) for text in said] == expected

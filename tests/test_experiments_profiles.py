@@ -139,11 +139,22 @@ def test_user_errors_exit_with_2_and_one_line(capsys, monkeypatch):
     assert capsys.readouterr().err == "error: profiles/x.yaml: field y is z; mend it\n"
 
 
-@pytest.mark.parametrize("text,message", [
-    ("profile: nosuch\n", "params.yaml: field profile is 'nosuch', no such profile; choose one of cpu, full"), ("headline: {}\n", "field profile is None"),
-    ("profile: [cpu]\n", "field profile is ..cpu"), ("profile: 5\n", "field profile is 5"), ("", "params.yaml: holds no fields"), ("profile: [\n", "params.yaml: not readable as yaml"),
-    ("- cpu\n", "params.yaml: holds no fields"), ("profile: cpu\nprofile: full\n", "field profile stands twice"), ("<<<<<<< HEAD\nprofile: cpu\n", "not readable as yaml"),
-    ("\udcff", "params.yaml: not readable as UTF-8"), ("profile: ../cpu\n", "field profile is '../cpu'")])
+@pytest.mark.parametrize(
+    "text,message",
+    [
+        ("profile: nosuch\n", "params.yaml: field profile is 'nosuch', no such profile; choose one of cpu, full"),
+        ("headline: {}\n", "field profile is None"),
+        ("profile: [cpu]\n", "field profile is ..cpu"),
+        ("profile: 5\n", "field profile is 5"),
+        ("", "params.yaml: holds no fields"),
+        ("profile: [\n", "params.yaml: not readable as yaml"),
+        ("- cpu\n", "params.yaml: holds no fields"),
+        ("profile: cpu\nprofile: full\n", "field profile stands twice"),
+        ("<<<<<<< HEAD\nprofile: cpu\n", "not readable as yaml"),
+        ("\udcff", "params.yaml: not readable as UTF-8"),
+        ("profile: ../cpu\n", "field profile is '../cpu'"),
+    ],
+)
 def test_a_broken_params_file_is_one_line(root, capsys, monkeypatch, text, message):
     (root / "params.yaml").write_text(text, errors="surrogateescape")
     with pytest.raises(ProfileError, match=message):
@@ -173,7 +184,9 @@ def test_a_broken_headline_is_one_line(root, headline):
         profiles.headline_papers("cpu")
 
 
-@pytest.mark.parametrize("text", ["", "[", "- a", "name: [smoke", "1: 2", "name: smoke\nname: smoke", "\udcff", "[" * 3000])
+@pytest.mark.parametrize(
+    "text", ["", "[", "- a", "name: [smoke", "1: 2", "name: smoke\nname: smoke", "\udcff", "[" * 3000]
+)
 def test_a_broken_profile_is_one_line(root, text):
     (root / "profiles" / "smoke.yaml").write_text(text, errors="surrogateescape")
     with pytest.raises(ProfileError, match="^profiles/smoke.yaml: ") as caught:

@@ -138,5 +138,7 @@ def test_a_word_in_a_column_of_numbers_is_named_with_its_line(tmp_path, scores):
     path = tmp_path / "results.csv"
     score_table.write_results(path, [score_table.size_rows(scores)])
     pd.read_csv(path).assign(num_items="many").to_csv(path, index=False)
-    with pytest.raises(ValueError, match=r"results.csv, line 2: column num_items is 'many', no number; run the measure step"):
+    with pytest.raises(
+        ValueError, match=r"results.csv, line 2: column num_items is 'many', no number; run the measure step"
+    ):
         score_table.read_results(path)

@@ -119,13 +119,23 @@ def _one_row(text: str, value: str) -> str:
 
 
 SPOILT = {
-    "checkpoints without values": lambda text: _without("checkpoint", ("value",), text), "without losses": lambda text: _without("checkpoint", ("loss_nats",), text),
-    "sizes without values": lambda text: _without("size", ("value",), text), "one nan": lambda text: _one_row(text, "nan"), "one blank": lambda text: _one_row(text, ""),
-    "one inf": lambda text: _one_row(text, "inf"), "one word": lambda text: _one_row(text, "high"), "cut in a row": lambda text: text[: len(text) // 2].rpartition("\n")[0] + "\nchec",
-    "cut at the end": lambda text: text[:-1], "empty": lambda text: "", "head only": lambda text: text.partition("\n")[0] + "\n",
-    "conflict": lambda text: text + "<<<<<<< HEAD\n", "no column": lambda text: text.replace("loss_nats", "loss", 1), "binary": lambda text: "\0" * 100,
+    "checkpoints without values": lambda text: _without("checkpoint", ("value",), text),
+    "without losses": lambda text: _without("checkpoint", ("loss_nats",), text),
+    "sizes without values": lambda text: _without("size", ("value",), text),
+    "one nan": lambda text: _one_row(text, "nan"),
+    "one blank": lambda text: _one_row(text, ""),
+    "one inf": lambda text: _one_row(text, "inf"),
+    "one word": lambda text: _one_row(text, "high"),
+    "cut in a row": lambda text: text[: len(text) // 2].rpartition("\n")[0] + "\nchec",
+    "cut at the end": lambda text: text[:-1],
+    "empty": lambda text: "",
+    "head only": lambda text: text.partition("\n")[0] + "\n",
+    "conflict": lambda text: text + "<<<<<<< HEAD\n",
+    "no column": lambda text: text.replace("loss_nats", "loss", 1),
+    "binary": lambda text: "\0" * 100,
     "no checkpoints": lambda text: "\n".join(line for line in text.split("\n") if not line.startswith("checkpoint")),
-    "no statistics": lambda text: "\n".join(line for line in text.split("\n") if not line.startswith("statistic"))}
+    "no statistics": lambda text: "\n".join(line for line in text.split("\n") if not line.startswith("statistic")),
+}
 
 
 @pytest.mark.parametrize("damage", SPOILT)
@@ -139,7 +149,11 @@ def test_a_damaged_table_draws_nothing_over_a_good_figure(drawn, damage):
     finally:
         paths.results_csv(stem).write_text(text)
     message = str(caught.value)
-    assert message.startswith(str(paths.results_csv(stem))) and f"measure step of {stem}" in message and "\n" not in message
+    assert (
+        message.startswith(str(paths.results_csv(stem)))
+        and f"measure step of {stem}" in message
+        and "\n" not in message
+    )
     assert paths.figure(stem).read_bytes() == figure
 
 

@@ -139,8 +139,12 @@ def test_errors_are_one_line_with_file_and_publisher(name, damage, message, fold
     assert "\n" not in str(caught.value)
 
 
-GOOD = {"uicl_dates_bigbench": ROWS["uicl_regenerated.jsonl"][UICL_SUBTASKS.index("dates")], "HumanEval": PROGRAM,
-        "emoji_movie_bigbench": ROWS["emoji_movie.task.json"]["examples"][1], "date_understanding_bigbench": ROWS["date_understanding.bbh.json"]["examples"][1]}
+GOOD = {
+    "uicl_dates_bigbench": ROWS["uicl_regenerated.jsonl"][UICL_SUBTASKS.index("dates")],
+    "HumanEval": PROGRAM,
+    "emoji_movie_bigbench": ROWS["emoji_movie.task.json"]["examples"][1],
+    "date_understanding_bigbench": ROWS["date_understanding.bbh.json"]["examples"][1],
+}
 
 
 @pytest.mark.parametrize("name,field", [(name, field) for name, row in GOOD.items() for field in row])
@@ -148,12 +152,18 @@ GOOD = {"uicl_dates_bigbench": ROWS["uicl_regenerated.jsonl"][UICL_SUBTASKS.inde
 def test_fields_that_are_absent_empty_or_of_another_type_are_named(name, field, value, tmp_path):
     if (field, value) in (("id", 5), ("shots", ["a", "b"])):
         return
-    row = {other: given for other, given in GOOD[name].items() if other != field} | ({} if value == "absent" else {field: value})
+    row = {other: given for other, given in GOOD[name].items() if other != field} | (
+        {} if value == "absent" else {field: value}
+    )
     path = tmp_path / FILES[name][0]
     _write(path, {"examples": [GOOD[name], row]} if path.suffix == ".json" else [GOOD[name], row])
     with pytest.raises(ValueError, match=f"row 1: not a published row .field '{field}' ") as caught:
         load_passes(name, path, runner=lambda *job: True)
-    assert str(caught.value).startswith(str(path)) and "\n" not in str(caught.value) and FILES[name][1] in str(caught.value)
+    assert (
+        str(caught.value).startswith(str(path))
+        and "\n" not in str(caught.value)
+        and FILES[name][1] in str(caught.value)
+    )
 
 
 @pytest.mark.parametrize("row", [None, 5, "text", [], [1]])
@@ -170,18 +180,38 @@ def test_rows_that_are_no_objects_are_named(name, row, tmp_path):
 def test_options_that_are_not_there_are_named(target, tmp_path):
     path = tmp_path / "dates.json"
     _write(path, {"examples": [GOOD["date_understanding_bigbench"] | {"target": target}]})
-    with pytest.raises(ValueError, match="row 0: not a published row .field 'target' is .* none of the options .A., .B."):
+    with pytest.raises(
+        ValueError, match="row 0: not a published row .field 'target' is .* none of the options .A., .B."
+    ):
         load_passes("date_understanding_bigbench", path)
 
 
-@pytest.mark.parametrize("content", [b"", b"\n", b"[", b"[" * 100_000, b'{"examples": 5}', b'{"examples": {"a": 1}}', b"[]", b"\xff\xfe", "\u00e9".encode("latin-1"), b"<html>"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\n",
+        b"[",
+        b"[" * 100_000,
+        b'{"examples": 5}',
+        b'{"examples": {"a": 1}}',
+        b"[]",
+        b"\xff\xfe",
+        "\u00e9".encode("latin-1"),
+        b"<html>",
+    ],
+)
 @pytest.mark.parametrize("name", GOOD)
 def test_damaged_files_are_one_line(name, content, tmp_path):
     path = tmp_path / FILES[name][0]
     path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
     with pytest.raises(ValueError) as caught:
         load_passes(name, path, runner=lambda *job: True)
-    assert str(caught.value).startswith(str(path)) and FILES[name][1] in str(caught.value) and "\n" not in str(caught.value)
+    assert (
+        str(caught.value).startswith(str(path))
+        and FILES[name][1] in str(caught.value)
+        and "\n" not in str(caught.value)
+    )
 
 
 @pytest.mark.parametrize("mark", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e"], ids=ascii)
