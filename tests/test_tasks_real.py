@@ -134,7 +134,8 @@ def test_damaged_files_say_so_in_one_line(folder, name, content):
 DAMAGE = {
     "gzip": lambda data: gzip.compress(data)[:-9], "half": lambda data: data[: len(data) // 2 + 3], "latin": lambda data: data + "\u00e9".encode("latin-1"),
     "utf-16": lambda data: data.decode().encode("utf-16"), "deep": lambda data: b"[" * 100_000, "conflict": lambda data: b"<<<<<<< HEAD\n" + data,
-    "quote": lambda data: data + b'"unclosed', "blank": lambda data: b"\n\n", "number": lambda data: b"5\n", "page": lambda data: b"<!DOCTYPE html>\n<html></html>\n"}
+    "quote": lambda data: data + b'"unclosed', "blank": lambda data: b"\n\n", "number": lambda data: b"5\n",
+    "page": lambda data: b"<!DOCTYPE html>\n<html></html>\n"}
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
@@ -196,6 +197,20 @@ def test_hub_splits_are_those_of_the_table(name, monkeypatch):
     loaded, source = load_hub(name), SOURCES[name]
     assert len(loaded.items) == 8
     assert asked == [(source.hub, source.config or "law", split) for split in (source.shot_split, source.split) if split]
+
+
+@pytest.mark.parametrize("error", [ConnectionError("no\nnetwork"), FileNotFoundError("no such set"), ValueError("no config"), RuntimeError("no script")])
+def test_a_hub_that_fails_is_one_line(monkeypatch, error):
+    module = types.ModuleType("datasets")
+
+    def fail(*_, **__):
+        raise error
+
+    module.load_dataset = fail
+    monkeypatch.setitem(sys.modules, "datasets", module)
+    with pytest.raises(ValueError, match="cais/mmlu, split dev: not loaded .*; fetch it from https.* and use load_files") as caught:
+        load_hub("MMLU")
+    assert "\n" not in str(caught.value)
 
 
 def test_hub_without_the_package_says_how_to_get_it(monkeypatch):

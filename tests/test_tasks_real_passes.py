@@ -125,7 +125,8 @@ def test_text_behind_the_completion_does_not_count(sandbox, folder):
     ("emoji_movie_bigbench", b"{", "emoji_movie.task.json: not readable .*benchmark_tasks/emoji_movie"),
     ("emoji_movie_bigbench", b"{}", "emoji_movie.task.json: not readable .*KeyError: 'examples'"),
     ("date_understanding_bigbench", b"", "date_understanding.bbh.json: no such file; fetch it .*BIG-Bench-Hard"),
-    ("date_understanding_bigbench", b'{"examples": [{"input": "Day?", "target": "(B)"}]}', "bbh.json: row 0: not a published row .field 'target' is '.B.', none of"),
+    ("date_understanding_bigbench", b'{"examples": [{"input": "Day?", "target": "(B)"}]}',
+     "bbh.json: row 0: not a published row .field 'target' is '.B.', none of"),
     ("uicl_dates_bigbench", b'{"subtask": "dates", "id": 1, "shots": [["a", "b"]], "target": "c"}', "row 0: not a published row .*'input'"),
     ("uicl_dates_bigbench", b"{\n", "uicl_regenerated.jsonl, line 1: no json"),
     ("uicl_dates_bigbench", b'{"subtask": "identity"}', "0 items are there")])

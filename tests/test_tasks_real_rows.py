@@ -20,7 +20,8 @@ def test_labels_that_name_no_choice_are_refused(name, value):
     field, row = LABELS[name][0], PAIRS[name][0] | {"query": "q"}
     if name == "CLUEWSC" and value is True:
         return  # the class itself, not its number
-    with pytest.raises(ValueError, match=f"^here: not a row of {name} .field {field} is .*; take a split with labels, or get the published file again$") as caught:
+    remedy = "take a split with labels, or get the published file again"
+    with pytest.raises(ValueError, match=f"^here: not a row of {name} .field {field} is .*; {remedy}$") as caught:
         read_row(name, row | ({"choices": ["a", "b"]} if name == "HellaSwag" else {}) | {field: value}, "here")
     assert caught.value.args[0].count("\n") == 0
 
