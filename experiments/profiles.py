@@ -56,7 +56,8 @@ def _params() -> dict:
 
 def _require_profile(field: str, name: object) -> None:
     if name not in profile_names():
-        raise ProfileError(f"params.yaml: field {field} is {name!r}, no such profile; choose one of {', '.join(profile_names())}")
+        known = ", ".join(profile_names())
+        raise ProfileError(f"params.yaml: field {field} is {name!r}, no such profile; choose one of {known}")
 
 
 def read_yaml(path: Path) -> dict:
@@ -227,7 +228,7 @@ def _series_plan(profile: Profile) -> dict:
 
 
 def add_profile_option(parser: argparse.ArgumentParser) -> None:
-    """The option --profile; what it is by default is read by `run_command`, so that a damaged params.yaml is one line too."""
+    """The option --profile; `run_command` reads what it is by default, so that a damaged params.yaml is one line too."""
     parser.add_argument("--profile", default=OF_PARAMS, help="name of a file in profiles/ (default: %(default)s)")
 
 
@@ -239,7 +240,7 @@ def run_command(main: Callable[[argparse.Namespace], int | None], parser: argpar
             arguments.profile = default_profile()
         sys.exit(main(arguments) or 0)
     except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(2)
     except OSError as error:
         print(f"error: {explain(error)}", file=sys.stderr)

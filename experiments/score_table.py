@@ -32,7 +32,8 @@ SCORE_COLUMNS = (
 RESULT_COLUMNS = (
     "kind", "task", "metric", "run", "series", "size", "seed", "tokens_seen", "compute_flops", "loss_nats", "value", "low", "high", "num_items", "status")
 RESTORE = "restore it with git or `dvc repro`"
-# Kinds whose every row is drawn or counted: a number that is missing there is damage, not a result ("statistic" and the like say why they have none).
+# Kinds whose every row is drawn or counted: a number that is missing there is damage, not a result ("statistic" and the
+# like say why they have none).
 MEASURED = ("checkpoint", "size", "item", "curve", "simulation", "cost", "task", "set", "run", "published")
 NUMBERS = ("tokens_seen", "compute_flops", "loss_nats", "value", "low", "high", "num_items")
 # Digits of the numbers in a results.csv, the one place where they are decided: those that hold on every CPU. A measured number is read off the
@@ -144,14 +145,19 @@ def write_results(path: Path, parts: list[pd.DataFrame | list[dict]]) -> pd.Data
 
 
 def check_measured(path: Path, table: pd.DataFrame) -> None:
-    """ValueError naming the first rows of MEASURED without a finite value (or of checkpoints, without a loss): they would leave a figure empty."""
-    lost = table.kind.isin(MEASURED) & ~np.isfinite(table.value) | (table.kind == "checkpoint") & ~np.isfinite(table.loss_nats)
+    """ValueError naming the first rows of MEASURED without a finite value (or of checkpoints, without a loss): they would
+    leave a figure empty."""
+    lost = table.kind.isin(MEASURED) & ~np.isfinite(table.value) | (table.kind == "checkpoint") & ~np.isfinite(
+        table.loss_nats
+    )
     lost |= (table.kind == "fit") & ~np.isfinite(table.value) & ~np.isfinite(table.loss_nats)
     if lost.any():
         lines = ", ".join(str(line + 2) for line in np.flatnonzero(lost)[:3])
         row = table[lost].iloc[0]
-        raise ValueError(f"{path}: {int(lost.sum())} rows hold no finite value or loss (line {lines}{' ...' if lost.sum() > 3 else ''}; the first: kind "
-                         f"{row.kind}, task {row.task}, run {row.run}); measure those runs again and run the measure step of {path.parent.name}")
+        raise ValueError(
+            f"{path}: {int(lost.sum())} rows hold no finite value or loss (line {lines}{' ...' if lost.sum() > 3 else ''}; the first: kind "
+            f"{row.kind}, task {row.task}, run {row.run}); measure those runs again and run the measure step of {path.parent.name}"
+        )
 
 
 def _is_numeric(column: pd.Series) -> bool:
@@ -183,7 +189,9 @@ def read_results(path: Path) -> pd.DataFrame:
     for column in NUMBERS:
         wrong = pd.to_numeric(table[column], errors="coerce").isna() & table[column].notna()
         if wrong.any():
-            raise ValueError(f"{path}, line {int(np.argmax(wrong)) + 2}: column {column} is {table[column][wrong].iloc[0]!r}, no number; {remedy}")
+            raise ValueError(
+                f"{path}, line {int(np.argmax(wrong)) + 2}: column {column} is {table[column][wrong].iloc[0]!r}, no number; {remedy}"
+            )
         table[column] = pd.to_numeric(table[column])
     check_measured(path, table)
     texts = [column for column in table.columns if table[column].dtype == object or str(table[column].dtype).startswith("str")]

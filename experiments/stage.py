@@ -42,7 +42,9 @@ def plot_stage(paths: Paths, stem: str, draw: Draw, table: Table | None = None) 
             figure, text = draw(results), table(results) if table else None
         except (LookupError, ValueError, TypeError, ArithmeticError, AttributeError) as error:
             reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
-            raise ValueError(f"{source}: does not hold what its figure draws ({reason}); run the measure step of {stem} again") from error
+            raise ValueError(
+                f"{source}: does not hold what its figure draws ({reason}); run the measure step of {stem} again"
+            ) from error
         save(figure, figure_path)
     if text is None:
         return [figure_path]

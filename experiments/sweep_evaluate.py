@@ -19,6 +19,7 @@ from corpus.files import atomic_write
 from experiments.profiles import ROOT, Paths
 from experiments.sweep_data import Data
 from experiments.sweep_train import Ladder, use_one_device
+from experiments.table_files import read_parquet
 
 CODE_ROOMS = ("kernels", "models", "tasks", "evaluation")  # what stands between a checkpoint and its scores
 
@@ -126,7 +127,7 @@ def write_table(path: Path, table: pd.DataFrame, stamp: dict[str, str]) -> None:
 def join_scores(ladder: Ladder, evaluation: str) -> list[str]:
     """Write scores.parquet, the rows of all planned runs in the order of the plan; returns the runs that have none yet."""
     scored = scored_runs(ladder, evaluation)
-    tables = [pd.read_parquet(score_path(ladder.paths, name)) for name in ladder.runs if name in scored]
+    tables = [read_parquet(score_path(ladder.paths, name), "restore it from git or delete it") for name in ladder.runs if name in scored]
     if tables:
         write_table(ladder.paths.scores, pd.concat(tables, ignore_index=True), {"evaluation_hash": evaluation})
     return [name for name in ladder.runs if name not in scored]

@@ -15,7 +15,7 @@ from tasks.text_files import csv_rows, parse_json, read_text
 
 
 def read_csv(path: Path, remedy: str, **options) -> pd.DataFrame:
-    """A csv table with `pandas.read_csv`'s options. ValueError where the file is absent, empty, cut off or damaged, or has no rows."""
+    """A csv table with the options of pandas. ValueError where the file is absent, cut off or damaged, or has no rows."""
     text = read_text(path, remedy)
     if not text.endswith("\n"):
         raise ValueError(f"{path}: cut off in its last line; {remedy}")
@@ -30,7 +30,7 @@ def read_csv(path: Path, remedy: str, **options) -> pd.DataFrame:
 
 
 def read_parquet(path: Path, remedy: str, columns: list[str] | None = None) -> pd.DataFrame:
-    """A parquet table. ValueError where the file is absent, a folder, truncated or foreign, or lacks a column of `columns`."""
+    """A parquet table. ValueError where the file is absent, a folder, truncated or foreign, or lacks a column."""
     if path.is_dir():
         raise ValueError(f"{path}: is a folder, not a table; {remedy}")
     try:
@@ -43,11 +43,14 @@ def read_parquet(path: Path, remedy: str, columns: list[str] | None = None) -> p
 
 
 def read_yaml(path: Path, shown: str, remedy: str) -> dict:
-    """A yaml file with a mapping at its top; `shown` names it in messages. ValueError for anything else, a field that stands twice included."""
+    """A yaml file with a mapping at its top; `shown` names it in messages. ValueError for anything else, and for a field
+    that stands twice."""
     try:
         content = yaml.load(read_text(path, remedy, "fields"), Loader=_OnceLoader)
     except (yaml.YAMLError, RecursionError) as error:
-        raise ValueError(f"{shown}: not readable as yaml: {' '.join(str(error).split()) or 'nested too deeply'}") from None
+        raise ValueError(
+            f"{shown}: not readable as yaml: {' '.join(str(error).split()) or 'nested too deeply'}"
+        ) from None
     except ValueError as error:
         raise ValueError(str(error).replace(str(path), shown)) from None
     if not isinstance(content, dict):

@@ -22,7 +22,8 @@ from models.gpt import GPT
 
 FORMAT = "gpt-checkpoint-1"
 REMEDY = "delete the file and rerun the training"
-FIELDS = {"run": str, "config": dict, "tokens_seen": int, "step": int, "tokenizer_fingerprint": str, "train_loss_nats": float, "weight_hash": str}
+FIELDS = {"run": str, "config": dict, "tokens_seen": int, "step": int, "tokenizer_fingerprint": str,
+          "train_loss_nats": float, "weight_hash": str}
 
 
 def atomic_write(path: Path, content: bytes) -> None:
@@ -72,15 +73,20 @@ def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
 
 
 def header_field(path: Path, header: dict[str, str], field: str, kind: type) -> object:
-    """One field of a header: text, number, or for a dict the JSON object in it. ValueError naming file and field where it is absent or ill-typed."""
+    """One field of a header: text, number, or for a dict the JSON object in it. ValueError naming file and field where it
+    is absent or ill-typed."""
     if field not in header:
         raise ValueError(f"{path}: header field {field} is missing; {REMEDY}")
     try:
         value = json.loads(header[field]) if kind is dict else kind(header[field])
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: header field {field} is {header[field][:40]!r}, not a {kind.__name__}; {REMEDY}") from error
+        raise ValueError(
+            f"{path}: header field {field} is {header[field][:40]!r}, not a {kind.__name__}; {REMEDY}"
+        ) from error
     if kind is dict and not isinstance(value, dict) or kind is int and value < 0 or kind is str and not value:
-        raise ValueError(f"{path}: header field {field} is {header[field][:40]!r}, not a valid {kind.__name__}; {REMEDY}")
+        raise ValueError(
+            f"{path}: header field {field} is {header[field][:40]!r}, not a valid {kind.__name__}; {REMEDY}"
+        )
     return value
 
 
@@ -118,8 +124,8 @@ def save_checkpoint(path: Path, model: GPT, tokens_seen: int, step: int, fingerp
 def load(path: str | Path, expected_fingerprint: str | None = None) -> tuple[GPT, dict]:
     """The model of a checkpoint in eval mode and its header (config dict, tokens_seen, step, tokenizer_fingerprint, train_loss_nats, weight_hash, run).
 
-    ValueError with one line when the file is truncated or foreign, when a header field is missing or does not fit, when the weights are not those
-    that the header's hash names, or when it belongs to another tokenizer."""
+    ValueError with one line when the file is truncated or foreign, when a header field is missing or does not fit, when
+    the weights are not those that the header's hash names, or when it belongs to another tokenizer."""
     path = Path(path)
     tensors, header = read_tensors(path)
     if header.get("format") != FORMAT:
@@ -157,11 +163,14 @@ def _empty_model(path: Path, fields: dict, tensors: dict[str, torch.Tensor]) -> 
             return GPT(config)
     except (RuntimeError, MemoryError) as error:  # its position tables, whose length no tensor shows
         length = config.max_sequence_length
-        raise ValueError(f"{path}: header field config: max_sequence_length {length} takes more memory than there is; {REMEDY}") from error
+        raise ValueError(
+            f"{path}: header field config: max_sequence_length {length} takes more memory than there is; {REMEDY}"
+        ) from error
 
 
 def _shapes(config: GPTConfig) -> dict[str, torch.Tensor]:
-    """The weights of a shape on a device without memory: a damaged header may ask for a model of any size. Empty for an absurd one."""
+    """The weights of a shape on a device without memory, since a damaged header may ask for a model of any size; empty for
+    an absurd one."""
     try:
         with torch.random.fork_rng(devices=[]), torch.device("meta"):
             return GPT(config).state_dict()

@@ -50,7 +50,9 @@ class GPTConfig:
             _require(isinstance(value, int) and not isinstance(value, bool) and value >= 1, "GPTConfig", f"{name} must be an integer >= 1, got {value!r}")
         for name in ("rope_theta", "norm_eps"):
             value = getattr(self, name)
-            is_positive = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and value > 0
+            is_positive = (
+                isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and value > 0
+            )
             _require(is_positive, "GPTConfig", f"{name} must be a positive number, got {value!r}")
         _require(self.arch == "llama", "GPTConfig", f"arch must be 'llama', got {self.arch!r}")
         _require(

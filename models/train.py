@@ -212,14 +212,14 @@ def _identity(model_config: GPTConfig, train_config: TrainConfig, fingerprint: s
 
 def _save_state(path: Path, optimizer: FlatAdamW, counters: _Counters, identity: dict) -> None:
     tensors = optimizer.state_tensors()
-    metadata = {"format": STATE_FORMAT, "identity": json.dumps(identity, sort_keys=True), "counters": json.dumps(vars(counters)),
-                "tensor_hash": checkpoint.tensor_hash(tensors)}
+    metadata = {"format": STATE_FORMAT, "identity": json.dumps(identity, sort_keys=True),
+                "counters": json.dumps(vars(counters)), "tensor_hash": checkpoint.tensor_hash(tensors)}
     checkpoint.write_tensors(path, tensors, metadata)
 
 
 def _read_state(path: Path) -> tuple[dict[str, torch.Tensor], dict, dict]:
-    """Tensors, identity and counters of a state. ValueError in one line where it is damaged, lacks a field or changed on disk: a run never
-    starts again from nothing because its state cannot be read."""
+    """Tensors, identity and counters of a state. ValueError in one line where it is damaged, lacks a field or changed on
+    disk: a run never starts again from nothing because its state cannot be read."""
     tensors, header = checkpoint.read_tensors(path)
     if header.get("format") != STATE_FORMAT:
         raise ValueError(f"{path}: no training state of this project; delete it and rerun")
@@ -228,10 +228,12 @@ def _read_state(path: Path) -> tuple[dict[str, torch.Tensor], dict, dict]:
         if absent := sorted(set(wanted) ^ set(found)):
             raise ValueError(f"{path}: header field {part}: {absent[0]} is missing or unknown; delete the file to start afresh")
     for name, value in vars(_Counters()).items():
-        if not isinstance(counters[name], (int, float) if isinstance(value, float) else type(value)) or isinstance(counters[name], bool):
+        kinds = (int, float) if isinstance(value, float) else type(value)
+        if not isinstance(counters[name], kinds) or isinstance(counters[name], bool):
             raise ValueError(f"{path}: header field counters: {name} is {counters[name]!r}; delete the file to start afresh")
     if checkpoint.header_field(path, header, "tensor_hash", str) != checkpoint.tensor_hash(tensors):
-        raise ValueError(f"{path}: header field tensor_hash is not that of the tensors: the file changed on disk; restore it or delete it to start afresh")
+        raise ValueError(f"{path}: header field tensor_hash is not that of the tensors: the file changed on disk; "
+                         "restore it or delete it to start afresh")
     return tensors, identity, counters
 
 

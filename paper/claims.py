@@ -76,7 +76,9 @@ def _claim(file: str, entry: dict, groups: dict[str, list[str]]) -> Claim:
         raise ValueError(f"{name}: field tasks: no task group {entry['tasks']}; choose one of {', '.join(groups)}")
     for field in sorted((FIELDS | {"paper_value"}) & set(entry) - {"tasks", "criterion"}):
         if not isinstance(entry[field], str) or field != "paper_value" and not entry[field].strip():
-            raise ValueError(f"{name}: field {field} is {entry[field]!r}, no text; write one, in quotes where it looks like a number")
+            raise ValueError(
+                f"{name}: field {field} is {entry[field]!r}, no text; write one, in quotes where it looks like a number"
+            )
     if not isinstance(entry.get("on_most", False), bool):
         raise ValueError(f"{name}: field on_most is {entry['on_most']!r}; write true or false")
     tasks = groups[entry["tasks"]] if isinstance(entry["tasks"], str) else entry["tasks"]
@@ -101,7 +103,9 @@ def _criterion(name: str, entry: object) -> Criterion:
         raise ValueError(f"{name}: field criterion has {len(operators)} operators; give exactly one of {', '.join(OPERATORS)}")
     allowed = {"inside", "resolution"} if operators[0] == "inside" else {operators[0]}
     if wrong := set(map(str, entry)) ^ allowed:
-        raise ValueError(f"{name}: field criterion.{min(wrong)} is missing or unknown; {operators[0]} takes {', '.join(sorted(allowed))}")
+        raise ValueError(
+            f"{name}: field criterion.{min(wrong)} is missing or unknown; {operators[0]} takes {', '.join(sorted(allowed))}"
+        )
     number = entry["resolution" if operators[0] == "inside" else operators[0]]
     if not isinstance(number, (int, float)) or isinstance(number, bool) or not math.isfinite(number):
         raise ValueError(f"{name}: field criterion holds {number!r}; write a number")

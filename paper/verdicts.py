@@ -51,6 +51,10 @@ class Statistics:
 
     def __init__(self, path: Path):
         results = read_results(path)
+        twice = results[(results.kind == "statistic") & results.duplicated(["kind", "task", "metric"])]
+        if len(twice):
+            raise ValueError(f"{path}: statistic {twice.metric.iloc[0]} of task {twice.task.iloc[0]} stands twice; "
+                             f"run the measure step of {path.parent.name} again")
         self._path, self._rows = path, results[results.kind == "statistic"].set_index(["task", "metric"])
 
     def row(self, task: str, name: str) -> pd.Series:

@@ -63,7 +63,9 @@ class Task:
     continuation_pieces: int = 0  # choice form: the last so many pieces are scored, the rest is context (0: the whole choice)
     version: int = 1
     extract: Callable[[str], str] = field(default=str.strip, repr=False)
-    matches: Callable[[str, str], bool] = field(default=equal_texts, repr=False)  # (extracted answer, right answer) -> the same
+    matches: Callable[[str, str], bool] = field(
+        default=equal_texts, repr=False
+    )  # (extracted answer, right answer) -> the same
 
     def is_right(self, item: Item, said: str) -> bool:
         """True where an extracted answer to an open item is one of its right answers."""

@@ -86,7 +86,7 @@ class SolutionChecker:
 def _program_checker(item: Item) -> ProgramChecker:
     try:
         tests = tuple((tuple(given), tuple(wanted)) for given, wanted in json.loads(item.answer)["tests"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"task {item.task}, item {item.item_id}: field answer holds no tests ({error}); rebuild it with `python -m corpus`") from error
     return ProgramChecker(tests)
 
@@ -102,6 +102,10 @@ def checker(task_name: str, item: Item) -> Checker:
         raise ValueError(f"task {task_name!r} has no checker; choose one of {', '.join(_TASKS)}")
     if item.task != task_name:
         raise ValueError(f"item {item.item_id} is of task {item.task!r}, not of {task_name!r}; read the items of that task")
+    if isinstance(item.answer, int) != (task_name in _EXAMS):
+        wanted = "the index of a choice" if task_name in _EXAMS else "a text"
+        raise ValueError(f"task {task_name}, item {item.item_id}: field answer is {item.answer!r}, not {wanted}; "
+                         "rebuild it with `python -m corpus`")
     if task_name in _EXAMS:
         return ExactChecker((item.requests[item.answer][1],))
     if task_name in _MATHS:

@@ -15,13 +15,16 @@ import re
 from tasks.number_text import Found, Number, find_numbers, plain
 
 MAX_LINE = 200  # characters behind a mark in which its number is looked for
-_MARK = re.compile(r"""
+_MARK = re.compile(
+    r"""
     \banswer(?:\s(?:to|of|for)\s[^.\n]{1,80}?)?\s*(?:(?:is|was|are|equals|would\sbe)\b\s*:?|[:=])
       (?:\s*(?:about|approximately|simply|just|exactly|therefore|thus)\b)?
   | \u7b54\u6848(?:\s*(?:[\u662f\u4e3a:=]|\u5e94\u4e3a|\u5e94\u8be5\u662f|\u7b49\u4e8e))+
       (?:\s*(?:\u5927\u7ea6|\u7ea6|\u5171|\u5c31\u662f))?
   | (?:^|(?<=[\s\u3002]))\u7b54\s?:
-    """, re.VERBOSE | re.IGNORECASE)
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
 # What may stand between a mark and its number: an unknown that is solved for, opening brackets.
 _OPENING = re.compile(r"(?:[A-Za-z]\w{0,20}\s*=)?(?:\\f?boxed\s*\{|[\s:=\u2248~({\[$])*")
 _OPERATION = re.compile(r"\s*[+*\u00d7\u00f7/x-]\s*[($]?\s*[\d.(]")
@@ -114,4 +117,3 @@ def _written(number: Number) -> str:
 def is_number(text: str) -> bool:
     """True for a text that is one number, as the answer column of a benchmark holds it."""
     return _only_number(plain(text)) is not None
-

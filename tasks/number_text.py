@@ -31,28 +31,48 @@ class Found(NamedTuple):
 
 _CURRENCY_SIGNS = "$\u00a2\u00a3\u00a4\u00a5\u09f3\u0e3f\u20a0-\u20c0"
 _CURRENCY_CODE = re.compile(
-    r"\b(?:US|HK|NT|CA|AU|C|A|S)\$|\b(?:USD|EUR|GBP|CNY|RMB|JPY|INR|HKD|CAD|AUD|Rs\.?)(?=\s?[-+.]?\d)", re.IGNORECASE)
+    r"\b(?:US|HK|NT|CA|AU|C|A|S)\$|\b(?:USD|EUR|GBP|CNY|RMB|JPY|INR|HKD|CAD|AUD|Rs\.?)(?=\s?[-+.]?\d)", re.IGNORECASE
+)
 _DIGITS = r"(?:\d{1,3}(?:,\d{3})+(?!,?\d)|\d{1,2}(?:,\d{2})+,\d{3}(?!,?\d)|\d{1,3}(?:[ ']\d{3})+(?![ ']?\d)|\d+)"
 _DECIMAL = rf"(?:{_DIGITS}(?:\.\d+)?|\.\d+)"
-_BODY = re.compile(rf"""
+_BODY = re.compile(
+    rf"""
     (?P<whole>\d+)\s(?P<above>\d+)\s?/\s?(?P<below>\d+)
   | (?P<over>{_DECIMAL})\s?/\s?(?P<under>{_DECIMAL})
   | (?P<mantissa>{_DECIMAL})
     (?: [eE](?P<exponent>[-+]?\d+) | (?P<times>\s?[\u00d7x*]\s?10)?\^[({{]?(?P<power>[-+]?\d+)[)}}]? )?
-    """, re.VERBOSE)
-_HEAD = re.compile(rf"""
+    """,
+    re.VERBOSE,
+)
+_HEAD = re.compile(
+    rf"""
     (?:(?P<word>(?<![A-Za-z])(?:minus|negative)\s|\u8d1f\s?) | (?P<mark>[-+])(?P<gap>[ ]?))?
     (?P<currency>[{_CURRENCY_SIGNS}]\s?)? (?P<inner>[-+])? (?P<hundredths>\u767e\u5206\u4e4b\s?)?$
-    """, re.VERBOSE | re.IGNORECASE)
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
 _HEAD_LENGTH = 24
-_SCALES = {"hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12, "k": 3,
-           "\u767e": 2, "\u5343": 3, "\u4e07": 4, "\u4ebf": 8}
+_SCALES = {
+    "hundred": 2,
+    "thousand": 3,
+    "million": 6,
+    "billion": 9,
+    "trillion": 12,
+    "k": 3,
+    "\u767e": 2,
+    "\u5343": 3,
+    "\u4e07": 4,
+    "\u4ebf": 8,
+}
 # The Chinese word of thousand begins units too: kilogram, -metre, -watt, -calorie, -volt, -hertz, -joule, -pascal.
-_SCALE = re.compile(r"""
+_SCALE = re.compile(
+    r"""
     (?:\s?(?:hundred|thousand|million|billion|trillion)\b)+
   | k(?![A-Za-z])
   | \s?(?:[\u4e07\u4ebf] | \u767e(?!\u5206) | \u5343(?![\u514b\u7c73\u74e6\u5361\u4f0f\u8d6b\u7126\u5e15]))+
-    """, re.VERBOSE | re.IGNORECASE)
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
 _PERCENT = re.compile(r"\s?(?:%|per\s?cent\b)", re.IGNORECASE)
 _NAME_BEFORE = re.compile(r"[A-Za-z_^]$|[A-Za-z]-$")
 _PART_BEFORE = re.compile(rf"\d[.,:/'^-]$|[\u00b1{NO_NUMBER}]\s?$")
@@ -124,9 +144,11 @@ def _decimal(digits: str) -> Fraction:
 
 
 _MARKS = str.maketrans(
-    dict.fromkeys("\u2010\u2011\u2012\u2013\u2212\u207b", "-") | dict.fromkeys("\u00a0\u2007\u2009\u202f\u3000", " ")
+    dict.fromkeys("\u2010\u2011\u2012\u2013\u2212\u207b", "-")
+    | dict.fromkeys("\u00a0\u2007\u2009\u202f\u3000", " ")
     | dict.fromkeys("\u221a\u03c0\u221e", NO_NUMBER)
-    | {"\u2044": "/", "\u2215": "/", "\u22c5": "\u00d7", "`": "", "\u2019": "'"})
+    | {"\u2044": "/", "\u2215": "/", "\u22c5": "\u00d7", "`": "", "\u2019": "'"}
+)
 _RAISED = re.compile("([\u00b2\u00b3\u00b9\u2070-\u2079\u207b]+)")
 _SMALL_FRACTION = re.compile("(?<=[0-9])(?=[\u00bc-\u00be\u2150-\u215e])")  # one character that holds 1/2
 _FRACTION = re.compile(r"(\d)?\s?\\[dtc]?frac\s?(?:\{\s?([\d.,]+)\s?\}|(\d))\s?(?:\{\s?([\d.,]+)\s?\}|(\d))")
@@ -140,7 +162,8 @@ _WRITING = (
 )
 _UNWRAPPED = (
     (re.compile(r"\\(?:textbf|textit|emph|mathbf|mathrm|mathit|bm|boldsymbol|underline)\s?\{([^{}]*)\}"), r"\1"),
-    (re.compile(r"\\(?:text|textrm|mbox|operatorname)\s?\{([^{}]*)\}"), r" \1 "))
+    (re.compile(r"\\(?:text|textrm|mbox|operatorname)\s?\{([^{}]*)\}"), r" \1 "),
+)
 MAX_NESTING = 5
 _POWER_MARK = re.compile(r"(?<=\d)\*\*(?=[({]?[-+]?\d+(?!\d|\*\*))")
 _STARS = re.compile(r"\*{2,}|(?<![\w)*\s])\*(?=\S)|(?<=[^\s*])\*(?![\w(*\s])|(?:^|(?<=\s))\*(?=\S[^*\n]{0,80}\*)")

@@ -157,7 +157,7 @@ class Loaded:
     accepted: tuple[tuple[str, ...], ...]
 
     def exact_match(self, predictions: Iterable[str]) -> list[float]:
-        """1.0 where a prediction (text that Task.extract gave) is the same as any accepted answer, as the benchmark compares; one per item."""
+        """1.0 where a prediction (text that Task.extract gave) is an accepted answer, as the benchmark compares; one per item."""
         return [float(self.task.is_right(item, said)) for item, said in zip(self.items, predictions, strict=True)]
 
 
@@ -178,8 +178,10 @@ def make_loaded(name: str, rows: list[Row], shots: list[Row], num_items: int | N
             raise ValueError(f"{name}: {len(shown)} shots of subject {row.subject!r}, {task.num_shots} are due; get the published split of shots")
         opening = form.header(row) + "".join(_shot(form, shot) for shot in shown)
         requests = tuple((opening + context, continuation) for context, continuation in form.requests(row))
-        is_open = task.answer_form == "open"
-        items.append(AliasedItem(name, item_id, requests, row.answer, row.accepted) if is_open else Item(name, item_id, requests, row.answer))
+        if task.answer_form == "open":
+            items.append(AliasedItem(name, item_id, requests, row.answer, row.accepted))
+        else:
+            items.append(Item(name, item_id, requests, row.answer))
     return Loaded(task, tuple(items), tuple(row.accepted for row in rows[:num_items]))
 
 
@@ -217,10 +219,20 @@ def load_hub(name: str, num_items: int | None = None) -> Loaded:
         raise ValueError("the package datasets is absent; install it with `pip install datasets`") from error
 
     def rows(split: str) -> list[Row]:
-        configs = [source.config] if source.config else datasets.get_dataset_config_names(source.hub)
-        return [read_row(name, {"subject": config} | dict(raw), f"{source.hub} {config} {split}")
-                for config in configs for raw in datasets.load_dataset(source.hub, config, split=split)
-                if name != "GSM8K-Chinese" or raw["split"] == "test"]  # its one split on the hub holds both, told apart by a column
+        found = []
+        try:
+            configs = [source.config] if source.config else datasets.get_dataset_config_names(source.hub)
+            sets = ((config, datasets.load_dataset(source.hub, config, split=split)) for config in configs)
+            raws = [(config, dict(raw)) for config, asked in sets for raw in asked]
+        except (OSError, ValueError, RuntimeError) as error:  # no network, no such set: subclasses of these
+            reason = " ".join(str(error).split())
+            remedy = f"fetch it from {source.published} and use load_files"
+            raise ValueError(f"{source.hub}, split {split}: not loaded ({reason}); {remedy}") from error
+        for number, (config, raw) in enumerate(raws):
+            # The one split of GSM8K-Chinese on the hub holds both, distinguished by a column.
+            if name != "GSM8K-Chinese" or raw.get("split") == "test":
+                found.append(read_row(name, {"subject": config} | raw, f"{source.hub} {config} {split}, row {number}"))
+        return found
 
     shots = list(CHINESE_WORKED) if name == "GSM8K-Chinese" else rows(source.shot_split) if source.shot_split else []
     return make_loaded(name, rows(source.split), shots, num_items)

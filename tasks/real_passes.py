@@ -54,7 +54,7 @@ class LoadedPasses:
 
 @dataclass(frozen=True)
 class TitleChecker:
-    """Passes a title in any case and Unicode form, behind one blank or none, with or without a sentence end behind it."""
+    """Passes a title in any case and Unicode form, behind one blank or none, with or without a sentence end."""
 
     title: str
 
@@ -72,7 +72,7 @@ class TitleChecker:
 
 
 def _decomposed(text: str) -> str:
-    """Lower case with accents behind their letters: unlike composed text, a beginning of a text gives a beginning of its form."""
+    """Lower case with accents behind their letters, so that a beginning of a text gives a beginning of its form."""
     return unicodedata.normalize("NFKD", text).casefold()
 
 
@@ -134,7 +134,9 @@ def _text(row: dict, field: str) -> str:
 
 
 def _humaneval(row: dict, runner: Runner) -> tuple[tuple[str, str], str, Checker]:
-    prompt, tests, entry_point, solution = (_text(row, name) for name in ("prompt", "test", "entry_point", "canonical_solution"))
+    prompt, tests, entry_point, solution = (
+        _text(row, name) for name in ("prompt", "test", "entry_point", "canonical_solution")
+    )
     if not entry_point.isidentifier():
         raise ValueError(f"field 'entry_point' is {entry_point!r}, not a name")
     answer = json.dumps({"tests": tests, "entry_point": entry_point})
@@ -185,8 +187,13 @@ def _shown_pairs(row: dict) -> tuple[int, str, str]:
     question, target, pairs = _text(row, "input"), _text(row, "target"), row.get("shots")
     if type(row.get("id")) is not int:
         raise ValueError(f"field 'id' is {row.get('id')!r}, not a whole number")
-    if not isinstance(pairs, list) or not pairs or not all(
-            isinstance(pair, list) and len(pair) == 2 and all(isinstance(text, str) for text in pair) for pair in pairs):
+    if (
+        not isinstance(pairs, list)
+        or not pairs
+        or not all(
+            isinstance(pair, list) and len(pair) == 2 and all(isinstance(text, str) for text in pair) for pair in pairs
+        )
+    ):
         raise ValueError("field 'shots' is no list of pairs of texts")
     shots = "".join(f"{_question(given, 'Input: ', 'Output:')} {wanted}\n" for given, wanted in pairs[:NUM_UICL_SHOTS])
     return row["id"], shots + _question(question, "Input: ", "Output:"), target
@@ -201,7 +208,9 @@ def _rows(path: Path) -> list[dict]:
         try:
             rows = parse_json(text)["examples"]
         except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{path}: not readable as the published file ({type(error).__name__}: {error}); {remedy}") from error
+            raise ValueError(
+                f"{path}: not readable as the published file ({type(error).__name__}: {error}); {remedy}"
+            ) from error
         if not isinstance(rows, list):
             raise ValueError(f"{path}: not readable as the published file (field examples is no list); {remedy}")
         return rows

@@ -43,10 +43,17 @@ CHINESE_WORKED = (
 def label(row: dict, field: str, lowest: int, num_choices: int) -> int:
     """The index, from 0, that a label column holds: a whole number from `lowest` on, or the text of one.
 
-    ValueError naming the field where it is empty, no whole number (1.9, true, nan), or none of the choices (unlabelled test splits hold "" or -1)."""
+    ValueError naming the field where it is empty, no whole number (1.9, true, nan), or none of
+    the choices (unlabelled test splits hold "" or -1)."""
     value = row[field]
     whole = int(value) if type(value) is float and value.is_integer() else value
-    text = str(whole) if type(whole) is int else unicodedata.normalize("NFKC", whole).strip() if isinstance(whole, str) else ""
+    text = (
+        str(whole)
+        if type(whole) is int
+        else unicodedata.normalize("NFKC", whole).strip()
+        if isinstance(whole, str)
+        else ""
+    )
     if not re.fullmatch("[0-9]{1,3}", text) or not 0 <= int(text) - lowest < num_choices:
         raise ValueError(f"field {field} is {value!r}, not a whole number from {lowest} to {lowest + num_choices - 1}")
     return int(text) - lowest
@@ -77,9 +84,17 @@ def _without_quotes(text: str) -> str:
 
 def triviaqa(row: dict) -> Row:
     """Hub: answer.value and its aliases; files: golden_answers."""
-    field, accepted = ("golden_answers", row["golden_answers"]) if "golden_answers" in row else (
-        "answer", [row["answer"]["value"], *row["answer"]["aliases"]])
-    if not (isinstance(accepted, list) and accepted and all(isinstance(text, str) for text in accepted) and accepted[0].strip() not in ("", "<unk>")):
+    field, accepted = (
+        ("golden_answers", row["golden_answers"])
+        if "golden_answers" in row
+        else ("answer", [row["answer"]["value"], *row["answer"]["aliases"]])
+    )
+    if not (
+        isinstance(accepted, list)
+        and accepted
+        and all(isinstance(text, str) for text in accepted)
+        and accepted[0].strip() not in ("", "<unk>")
+    ):
         raise ValueError(f"field {field} holds no answer")  # the hub's test split has the answer <unk>
     return Row(_without_quotes(row["question"]), answer=accepted[0], accepted=tuple(dict.fromkeys(accepted)))
 
@@ -156,7 +171,11 @@ def clozet(row: dict) -> Row:
 
 def cluewsc(row: dict) -> Row:
     """A text, a pronoun and a noun; whether they mean the same. Hub: the class names are ("true", "false"), so 0 is true; files: the names."""
-    named = str(row["label"]).lower() if isinstance(row["label"], (str, bool)) else ("true", "false")[label(row, "label", 0, 2)]
+    named = (
+        str(row["label"]).lower()
+        if isinstance(row["label"], (str, bool))
+        else ("true", "false")[label(row, "label", 0, 2)]
+    )
     if named not in ("true", "false"):
         raise ValueError(f"field label is {row['label']!r}, not true or false")
     question = f"其中“{row['target']['span2_text']}”指的是“{row['target']['span1_text']}”吗？"
@@ -190,7 +209,9 @@ def read_row(benchmark: str, raw: dict, source: str) -> Row:
     except KeyError as error:
         raise ValueError(f"{source}: field {error} is absent; get the published {benchmark} again") from error
     except (ValueError, TypeError, AttributeError, IndexError) as error:
-        raise ValueError(f"{source}: not a row of {benchmark} ({error}); take a split with labels, or {REMEDY}") from error
+        raise ValueError(
+            f"{source}: not a row of {benchmark} ({error}); take a split with labels, or {REMEDY}"
+        ) from error
 
 
 def _check(row: Row) -> None:
@@ -199,7 +220,10 @@ def _check(row: Row) -> None:
         raise ValueError("field question is empty or no text")
     if not (isinstance(row.passage, str) and isinstance(row.subject, str)):
         raise ValueError("field passage or subject is no text")
-    if row.choices and (not 2 <= len(row.choices) <= len(LETTERS) or not all(isinstance(choice, str) and choice.strip() for choice in row.choices)):
+    if row.choices and (
+        not 2 <= len(row.choices) <= len(LETTERS)
+        or not all(isinstance(choice, str) and choice.strip() for choice in row.choices)
+    ):
         raise ValueError(f"a choice is empty or no text, or there are not 2 to {len(LETTERS)} of them")
 
 

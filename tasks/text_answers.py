@@ -17,12 +17,15 @@ _BLANKS = dict.fromkeys("\u00a8\u00af\u00b4\u00b8\u2122\u2120\u00ae\u00a9", " ")
 _DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2212\ufe63\uff0d", "-") | {"\u266f": "#"} | _BLANKS)
 # NFKC writes ten to the second power as 102.
 _RAISED = re.compile("(?<=[0-9])(?=[\u00b2\u00b3\u00b9\u2070-\u2079\u00bc-\u00be\u2150-\u215e])")
-_SIGNS = re.compile(r"""
+_SIGNS = re.compile(
+    r"""
     (?<=\w)[+\#]+(?!\w)          # C++, C#, A+
   | (?<![\w.])\.(?=[^\W\d_])     # .NET
   | (?<=\d)\.(?=\d)              # 3.5
   | (?<![^\s($\u00a3\u20ac\u00a5])-(?=[$\u00a3\u20ac\u00a5]?\.?\d)  # -5, -$5
-    """, re.VERBOSE)
+    """,
+    re.VERBOSE,
+)
 _CHINESE = "\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
 _BLANK_BESIDE_CHINESE = re.compile(f"(?<=[{_CHINESE}]) | (?=[{_CHINESE}])")
 

@@ -130,6 +130,13 @@ DAMAGE = {
 }
 
 
+def test_an_absent_file_and_a_folder_are_one_line(tmp_path):
+    with pytest.raises(ValueError, match="no such file; build it with `python -m corpus`"):
+        TokenFile(tmp_path / "train_0.bin")
+    with pytest.raises(ValueError, match="is a folder, not a token file"):
+        TokenFile(tmp_path)
+
+
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_damaged_files_say_so_in_one_line(token_file, tmp_path, damage):
     change, complaint = DAMAGE[damage]

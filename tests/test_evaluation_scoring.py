@@ -9,14 +9,15 @@ import small_corpus
 import torch
 
 from corpus.tokenizer import BOS_ID
-from evaluation import forward, score_packed
+from evaluation import forward, metrics, score_packed
 from evaluation.packed import PackedGPT
 from evaluation.scoring import prepare, score_items, validation_losses
 from models import sampling
 from models.config import GPTConfig
 from models.gpt import GPT
 from tasks import TASKS
-from tasks.base import Item
+from tasks.base import AliasedItem, Item
+from tasks.real import FORMS
 
 NUM_ITEMS = 24
 OPEN_TASKS = [name for name, task in TASKS.items() if task.answer_form == "open"]
@@ -77,6 +78,43 @@ def test_generations_are_those_of_greedy_decoding(model, tokenizer, items, name)
     assert table.generated.tolist() == expected
     assert table.prediction.tolist() == [task.extract(text) for text in expected]
     assert table.correct.tolist() == [float(task.extract(text) == item.answer) for text, item in zip(expected, items[name])]
+
+
+def test_every_accepted_text_is_right(model, tokenizer, items):
+    """A real benchmark's aliases, compared as the benchmark compares; what leaves nothing when normalised stays wrong."""
+    task = dataclasses.replace(FORMS["TriviaQA"].task, stop=TASKS["recall"].stop, max_new_tokens=4)
+    asked = [
+        AliasedItem("TriviaQA", item.item_id, item.requests, item.answer, (item.answer,)) for item in items["recall"]
+    ]
+    said = score_items(model, tokenizer, asked, task).prediction.tolist()
+    assert any(text.strip() for text in said)
+    aliased = [
+        dataclasses.replace(item, accepted=("something else", f"The \u300a{text.upper()}\u300b!"))
+        for item, text in zip(asked, said)
+    ]
+    assert score_items(model, tokenizer, aliased, task).correct.tolist() == [
+        float(text.strip(" .") != "") for text in said
+    ]
+    wrong = [dataclasses.replace(item, accepted=("...", "", "something else")) for item in asked]
+    assert score_items(model, tokenizer, wrong, task).correct.sum() == 0.0
+
+
+@pytest.mark.parametrize("name", OPEN_TASKS)
+def test_our_own_tasks_compare_as_before(items, name):
+    """Every answer against every other: the outcome is that of equal texts, which the committed scores were made with."""
+    task, texts = TASKS[name], [item.answer for item in items[name]]
+    said = [
+        *texts,
+        *(f" {text}" for text in texts),
+        *(f"{text}." for text in texts),
+        *(text.upper() for text in texts),
+        "",
+        "...",
+    ]
+    for item in items[name]:
+        expected = [text.strip() == item.answer.strip() for text in said]
+        assert [task.is_right(item, text) for text in said] == expected
+        assert metrics.exact_match(said, [item.answer] * len(said)).astype(bool).tolist() == expected
 
 
 def test_rows_that_stop_early_do_not_disturb_the_others(model, tokenizer, items):

@@ -138,3 +138,69 @@ def test_user_errors_exit_with_2_and_one_line(capsys, monkeypatch):
         run_command(main, argparse.ArgumentParser())
     assert caught.value.code == 2
     assert capsys.readouterr().err == "error: profiles/x.yaml: field y is z; mend it\n"
+
+
+@pytest.mark.parametrize(
+    "text,message",
+    [
+        ("profile: nosuch\n", "params.yaml: field profile is 'nosuch', no such profile; choose one of cpu, full"),
+        ("headline: {}\n", "field profile is None"),
+        ("profile: [cpu]\n", "field profile is ..cpu"),
+        ("profile: 5\n", "field profile is 5"),
+        ("", "params.yaml: holds no fields"),
+        ("profile: [\n", "params.yaml: not readable as yaml"),
+        ("- cpu\n", "params.yaml: holds no fields"),
+        ("profile: cpu\nprofile: full\n", "field profile stands twice"),
+        ("<<<<<<< HEAD\nprofile: cpu\n", "not readable as yaml"),
+        ("\udcff", "params.yaml: not readable as UTF-8"),
+        ("profile: ../cpu\n", "field profile is '../cpu'"),
+    ],
+)
+def test_a_broken_params_file_is_one_line(root, capsys, monkeypatch, text, message):
+    (root / "params.yaml").write_text(text, errors="surrogateescape")
+    with pytest.raises(ProfileError, match=message):
+        profiles.default_profile()
+    monkeypatch.setattr("sys.argv", ["x"])
+    parser = argparse.ArgumentParser()
+    profiles.add_profile_option(parser)
+    with pytest.raises(SystemExit) as caught:
+        run_command(lambda arguments: print(arguments.profile), parser)
+    line = capsys.readouterr().err
+    assert caught.value.code == 2 and line.startswith("error: params.yaml: ") and line.count("\n") == 1
+
+
+def test_the_default_profile_is_that_of_params(capsys, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["x"])
+    parser = argparse.ArgumentParser()
+    profiles.add_profile_option(parser)
+    with pytest.raises(SystemExit) as caught:
+        run_command(lambda arguments: print(arguments.profile), parser)
+    assert caught.value.code == 0 and capsys.readouterr().out == f"{profiles.default_profile()}\n"
+
+
+@pytest.mark.parametrize("headline", ["headline: {L: nosuch}", "headline: full", "headline: [L]", ""])
+def test_a_broken_headline_is_one_line(root, headline):
+    (root / "params.yaml").write_text(f"profile: cpu\n{headline}\n")
+    with pytest.raises(ProfileError, match="^params.yaml: field headline"):
+        profiles.headline_papers("cpu")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[", "- a", "name: [smoke", "1: 2", "name: smoke\nname: smoke", "\udcff", "[" * 3000]
+)
+def test_a_broken_profile_is_one_line(root, text):
+    (root / "profiles" / "smoke.yaml").write_text(text, errors="surrogateescape")
+    with pytest.raises(ProfileError, match="^profiles/smoke.yaml: ") as caught:
+        load_profile("smoke")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_full_disk_or_a_forbidden_file_is_one_line(capsys, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["x"])
+
+    def main(_):
+        raise PermissionError(13, "Permission denied", "results.csv")
+
+    with pytest.raises(SystemExit) as caught:
+        run_command(main, argparse.ArgumentParser())
+    assert caught.value.code == 1 and capsys.readouterr().err == "error: [Errno 13] Permission denied: 'results.csv'\n"

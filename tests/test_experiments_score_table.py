@@ -6,6 +6,7 @@ import pytest
 
 from analysis.intervals import Estimate, failed
 from experiments import score_table
+from experiments.profiles import ROOT
 from tasks import TASKS
 from tests.planted_scores import Plant, runs_table, scores_table
 
@@ -110,3 +111,34 @@ def test_results_round_trip_with_equal_bytes(tmp_path, scores):
 def test_absent_results_name_the_folder(tmp_path):
     with pytest.raises(ValueError, match="run the measure step of loss_x"):
         score_table.read_results(tmp_path / "loss_x" / "results.csv")
+
+
+COMMITTED = sorted(path.parent.name for path in (ROOT / "experiments").glob("*/results.csv"))
+
+
+@pytest.mark.parametrize("stem", COMMITTED)
+def test_committed_tables_are_read_and_refused_without_their_numbers(tmp_path, stem):
+    source = ROOT / "experiments" / stem / "results.csv"
+    assert len(score_table.read_results(source)) > 0
+    path = tmp_path / stem / "results.csv"
+    path.parent.mkdir()
+    table = pd.read_csv(source, dtype={"seed": str})
+    table.assign(value=np.nan, loss_nats=np.nan).to_csv(path, index=False, lineterminator="\n")
+    with pytest.raises(ValueError, match=f"rows hold no finite value or loss .line .* run the measure step of {stem}"):
+        score_table.read_results(path)
+    text = source.read_text()
+    for length in (1, len(text) // 3, len(text) - 1):
+        path.write_text(text[:length])
+        with pytest.raises(ValueError, match=f"results.csv: .*; run the measure step of {stem} again") as caught:
+            score_table.read_results(path)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_word_in_a_column_of_numbers_is_named_with_its_line(tmp_path, scores):
+    path = tmp_path / "results.csv"
+    score_table.write_results(path, [score_table.size_rows(scores)])
+    pd.read_csv(path).assign(num_items="many").to_csv(path, index=False)
+    with pytest.raises(
+        ValueError, match=r"results.csv, line 2: column num_items is 'many', no number; run the measure step"
+    ):
+        score_table.read_results(path)

@@ -204,3 +204,32 @@ def test_a_foreign_table_of_runs_is_refused(ladder):
     ladder.paths.runs_table.write_text("a,b\n1,2\n")
     with pytest.raises(ValueError, match="columns are not those of a table of runs"):
         read_runs_table(ladder.paths.runs_table)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: "",
+        lambda text: text[:-1],
+        lambda text: text[: len(text) // 2],
+        lambda text: text + "<<<<<<< HEAD\n",
+        lambda text: "\udcff" + text,
+        lambda text: text + '"',
+        lambda text: text.partition("\n")[2],
+    ],
+)
+def test_a_damaged_table_of_runs_is_refused(tmp_path, damage):
+    """Taken for an empty one, it would be written anew without the rows of runs that other machines trained."""
+    path = tmp_path / "runs.csv"
+    path.write_text(
+        damage(
+            "\n".join(
+                [",".join(COLUMNS), *(",".join(f"{run}{place}" for place in range(len(COLUMNS))) for run in "ab")]
+            )
+            + "\n"
+        ),
+        errors="surrogateescape",
+    )
+    with pytest.raises(ValueError, match="restore the file from git or delete it") as caught:
+        read_runs_table(path)
+    assert str(caught.value).startswith(str(path)) and "\n" not in str(caught.value)

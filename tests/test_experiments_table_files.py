@@ -12,7 +12,9 @@ TABLE = "run,value\nr1,1.5\nr2,2.5\n"
 def one_line(call, path, message):
     with pytest.raises(ValueError, match=message) as caught:
         call()
-    assert str(caught.value).startswith(str(path)) and "\n" not in str(caught.value) and "restore it" in str(caught.value)
+    assert (
+        str(caught.value).startswith(str(path)) and "\n" not in str(caught.value) and "restore it" in str(caught.value)
+    )
 
 
 def test_what_is_whole_is_read(tmp_path):
@@ -37,8 +39,15 @@ def test_a_csv_cut_anywhere_is_refused_or_whole_to_a_row(tmp_path, length):
 
 
 CSV = {
-    "conflict": "run,value\n<<<<<<< HEAD\nr1,1\n=======\nr1,2\n>>>>>>> b\n", "short": "run,value\nr1\n", "quote": 'run,value\n"r1,1\n', "bytes": "run,value\nr1,\udcff\n",
-    "long": "run,value\nr1,1,2\n", "twice": "run,run\nr1,1\n", "empty": "", "head": "run,value\n"}
+    "conflict": "run,value\n<<<<<<< HEAD\nr1,1\n=======\nr1,2\n>>>>>>> b\n",
+    "short": "run,value\nr1\n",
+    "quote": 'run,value\n"r1,1\n',
+    "bytes": "run,value\nr1,\udcff\n",
+    "long": "run,value\nr1,1,2\n",
+    "twice": "run,run\nr1,1\n",
+    "empty": "",
+    "head": "run,value\n",
+}
 
 
 @pytest.mark.parametrize("kind", CSV)
@@ -53,7 +62,12 @@ def test_damaged_parquet(tmp_path, kind):
     path = tmp_path / "a.parquet"
     pd.DataFrame({"value": range(1000)}).to_parquet(path)
     whole = path.read_bytes()
-    content = {"empty": b"", "text": b"run,value\n", "cut": whole[:-9], "middle": whole[:4] + b"\0" * 40 + whole[44:]}.get(kind)
+    content = {
+        "empty": b"",
+        "text": b"run,value\n",
+        "cut": whole[:-9],
+        "middle": whole[:4] + b"\0" * 40 + whole[44:],
+    }.get(kind)
     path.unlink()
     if kind == "folder":
         path.mkdir()
@@ -62,7 +76,22 @@ def test_damaged_parquet(tmp_path, kind):
     one_line(lambda: read_parquet(path, "restore it"), path, "not readable as parquet|not found|is a folder")
 
 
-@pytest.mark.parametrize("text", ["", "a: [", "- a", "a", "a: 1\na: 2", "a: {b: 1, b: 2}", "a: \x01", "[" * 5000, "a: *b", "a: !!python/object:os.system {}", "<<<<<<< HEAD\na: 1\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "a: [",
+        "- a",
+        "a",
+        "a: 1\na: 2",
+        "a: {b: 1, b: 2}",
+        "a: \x01",
+        "[" * 5000,
+        "a: *b",
+        "a: !!python/object:os.system {}",
+        "<<<<<<< HEAD\na: 1\n",
+    ],
+)
 def test_damaged_yaml(tmp_path, text):
     path = tmp_path / "a.yaml"
     path.write_text(text)

@@ -41,7 +41,6 @@ TESTED_TOGETHER = {
     "tasks/knowledge.py": "test_tasks_base.py",
     "tasks/language.py": "test_tasks_base.py",
     "tasks/maths.py": "test_tasks_base.py",
-    "tasks/real_rows.py": "test_tasks_real.py",
 }
 FOLDER_FILES = {"README.md", "measure.py", "plot.py"}
 

@@ -110,25 +110,70 @@ def test_a_header_that_lacks_a_field(saved, field):
     _one_line(path, f"header field {field} is missing; delete the file and rerun")
 
 
-@pytest.mark.parametrize("field,value", [
-    ("tokens_seen", "many"), ("tokens_seen", "-1"), ("tokens_seen", "1.5"), ("step", ""), ("train_loss_nats", "low"), ("train_loss_nats", ""), ("config", "{"),
-    ("config", "[]"), ("config", "null"), ("config", "[" * 100_000), ("run", ""), ("tokenizer_fingerprint", ""), ("weight_hash", ""), ("weight_hash", "0" * 64)])
+@pytest.mark.parametrize(
+    "field,value",
+    [
+        ("tokens_seen", "many"),
+        ("tokens_seen", "-1"),
+        ("tokens_seen", "1.5"),
+        ("step", ""),
+        ("train_loss_nats", "low"),
+        ("train_loss_nats", ""),
+        ("config", "{"),
+        ("config", "[]"),
+        ("config", "null"),
+        ("config", "[" * 100_000),
+        ("run", ""),
+        ("tokenizer_fingerprint", ""),
+        ("weight_hash", ""),
+        ("weight_hash", "0" * 64),
+    ],
+)
 def test_a_header_field_of_another_type(saved, field, value):
     _, path = saved
     _rewritten(path, **{field: value})
     _one_line(path, f"header field {field} is ")
 
 
-@pytest.mark.parametrize("changes", [
-    {"d_model": "32"}, {"d_model": 32.0}, {"d_model": True}, {"num_layers": -1}, {"num_heads": 3}, {"rope_theta": "big"}, {"rope_theta": None}, {"rope_theta": 0},
-    {"norm_eps": "small"}, {"norm_eps": -1e-5}, {"norm_eps": True}, {"arch": "mamba"}, {"arch": 5}, {"colour": "red"}, {"vocab_size": None}, {"rope_theta": float("inf")}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"d_model": "32"},
+        {"d_model": 32.0},
+        {"d_model": True},
+        {"num_layers": -1},
+        {"num_heads": 3},
+        {"rope_theta": "big"},
+        {"rope_theta": None},
+        {"rope_theta": 0},
+        {"norm_eps": "small"},
+        {"norm_eps": -1e-5},
+        {"norm_eps": True},
+        {"arch": "mamba"},
+        {"arch": 5},
+        {"colour": "red"},
+        {"vocab_size": None},
+        {"rope_theta": float("inf")},
+    ],
+)
 def test_a_config_that_does_not_fit(saved, changes):
     _, path = saved
     _rewritten(path, config=json.dumps(SHAPE.to_dict() | changes))
     _one_line(path, "header field config does not fit .GPTConfig: .*; delete the file and rerun")
 
 
-@pytest.mark.parametrize("changes", [{"d_model": 64}, {"vocab_size": 51}, {"num_layers": 1}, {"num_layers": 10**9}, {"d_ff": 41}, {"d_model": 2**40}, {"num_kv_heads": 4}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"d_model": 64},
+        {"vocab_size": 51},
+        {"num_layers": 1},
+        {"num_layers": 10**9},
+        {"d_ff": 41},
+        {"d_model": 2**40},
+        {"num_kv_heads": 4},
+    ],
+)
 def test_a_config_of_other_weights(saved, changes):
     """Found before anything of that size is built."""
     _, path = saved
@@ -142,20 +187,35 @@ def test_a_length_that_fits_no_memory(saved):
     _one_line(path, f"max_sequence_length {2**50} takes more memory than there is")
 
 
-@pytest.mark.parametrize("change,message", [
-    (lambda tensors: tensors.pop("norm.weight"), "tensor norm.weight does not fit"), (lambda tensors: tensors.update(extra=torch.zeros(1)), "tensor extra does not fit"),
-    (lambda tensors: tensors.update({"norm.weight": torch.zeros(32, dtype=torch.float16)}), "tensor norm.weight is of type torch.float16, not float32"),
-    (lambda tensors: tensors.update({"norm.weight": torch.zeros(32, dtype=torch.int64)}), "of type torch.int64"),
-    (lambda tensors: tensors.update({"norm.weight": torch.zeros(1, 32)}), "tensor norm.weight does not fit"),
-    (lambda tensors: tensors.update({"norm.weight": torch.full((32,), float("nan"))}), "the file changed on disk"),
-    (lambda tensors: tensors.update({"head.weight": tensors["embedding.weight"].clone(), "embedding.weight": tensors["head.weight"].clone()}), "changed on disk")])
+@pytest.mark.parametrize(
+    "change,message",
+    [
+        (lambda tensors: tensors.pop("norm.weight"), "tensor norm.weight does not fit"),
+        (lambda tensors: tensors.update(extra=torch.zeros(1)), "tensor extra does not fit"),
+        (
+            lambda tensors: tensors.update({"norm.weight": torch.zeros(32, dtype=torch.float16)}),
+            "tensor norm.weight is of type torch.float16, not float32",
+        ),
+        (lambda tensors: tensors.update({"norm.weight": torch.zeros(32, dtype=torch.int64)}), "of type torch.int64"),
+        (lambda tensors: tensors.update({"norm.weight": torch.zeros(1, 32)}), "tensor norm.weight does not fit"),
+        (lambda tensors: tensors.update({"norm.weight": torch.full((32,), float("nan"))}), "the file changed on disk"),
+        (
+            lambda tensors: tensors.update(
+                {"head.weight": tensors["embedding.weight"].clone(), "embedding.weight": tensors["head.weight"].clone()}
+            ),
+            "changed on disk",
+        ),
+    ],
+)
 def test_tensors_of_another_kind(saved, change, message):
     _, path = saved
     _rewritten(path, change)
     _one_line(path, message)
 
 
-@pytest.mark.parametrize("content", [b"", b"\0" * 8, b"PK\x03\x04", b"\xff" * 100, b"{}" * 50, b"\x08\0\0\0\0\0\0\0{}      ", b"<html>" * 20])
+@pytest.mark.parametrize(
+    "content", [b"", b"\0" * 8, b"PK\x03\x04", b"\xff" * 100, b"{}" * 50, b"\x08\0\0\0\0\0\0\0{}      ", b"<html>" * 20]
+)
 def test_what_is_no_checkpoint_at_all(tmp_path, content):
     path = tmp_path / "c.safetensors"
     path.write_bytes(content)

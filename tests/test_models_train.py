@@ -233,16 +233,27 @@ def _flip(tensors, header):
 def _counters(**changes):
     def change(tensors, header):
         header["counters"] = json.dumps(json.loads(header["counters"]) | changes)
+
     return change
 
 
-@pytest.mark.parametrize("damage,message", [
-    (_flip, "header field tensor_hash is not that of the tensors: the file changed on disk"), (lambda tensors, header: header.pop("tensor_hash"), "header field tensor_hash is missing"),
-    (lambda tensors, header: header.pop("identity"), "header field identity is missing"), (lambda tensors, header: header.pop("counters"), "header field counters is missing"),
-    (lambda tensors, header: header.pop("format"), "no training state of this project"), (lambda tensors, header: header.update(identity="[]"), "header field identity is "),
-    (lambda tensors, header: header.update(identity="{}"), "header field identity: model_config is missing"), (_counters(step="1"), "header field counters: step is '1'"),
-    (_counters(loss_sum=None), "header field counters: loss_sum is None"), (_counters(other=1), "header field counters: other is missing or unknown"),
-    (lambda tensors, header: tensors.pop("flat"), "changed on disk"), (lambda tensors, header: header.update(counters="{"), "header field counters is ")])
+@pytest.mark.parametrize(
+    "damage,message",
+    [
+        (_flip, "header field tensor_hash is not that of the tensors: the file changed on disk"),
+        (lambda tensors, header: header.pop("tensor_hash"), "header field tensor_hash is missing"),
+        (lambda tensors, header: header.pop("identity"), "header field identity is missing"),
+        (lambda tensors, header: header.pop("counters"), "header field counters is missing"),
+        (lambda tensors, header: header.pop("format"), "no training state of this project"),
+        (lambda tensors, header: header.update(identity="[]"), "header field identity is "),
+        (lambda tensors, header: header.update(identity="{}"), "header field identity: model_config is missing"),
+        (_counters(step="1"), "header field counters: step is '1'"),
+        (_counters(loss_sum=None), "header field counters: loss_sum is None"),
+        (_counters(other=1), "header field counters: other is missing or unknown"),
+        (lambda tensors, header: tensors.pop("flat"), "changed on disk"),
+        (lambda tensors, header: header.update(counters="{"), "header field counters is "),
+    ],
+)
 def test_a_damaged_state_is_refused_and_kept(tmp_path, damage, message):
     """Never a silent start from nothing: the file stays, and the line says what to do."""
     state = _stopped(tmp_path)

@@ -70,3 +70,38 @@ def test_claims_of_paper_p_can_fail():
     criteria = {claim.id: claim.criterion for claim in load_claims() if claim.paper == "P"}
     assert criteria["task_law_held_out"] == Criterion("within", 0.25) and criteria["prediction_instance"] == Criterion("within", 20.0)
     assert criteria["pass_resolution"] == Criterion("at_least", 1.0) and criteria["decoding_most_pass"] == Criterion("at_least", 0.5)
+
+
+@pytest.mark.parametrize("text", [
+    "", "version: [", "- a", "version: 1", "task_groups: 5\nclaims: []", "task_groups: {}\nclaims: 5",
+    "task_groups: {}\nclaims: []", "task_groups: {a: b}\nclaims: [{}]", "task_groups: {}\nclaims: [5]",
+    "task_groups: {}\nclaims: [{}]", "<<<<<<< HEAD\nversion: 1\n", "version: 1\nversion: 2\n", "a: \x00", "[" * 3000,
+    "a: &b [*b]", "\udcff"])
+def test_a_broken_file_is_one_line(tmp_path, text):
+    path = tmp_path / "claims.yaml"
+    path.write_text(text, errors="surrogateescape")
+    with pytest.raises(ValueError, match="^claims.yaml: ") as caught:
+        load_claims(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_absent_file_and_a_folder_are_one_line(tmp_path):
+    for path in (tmp_path / "claims.yaml", tmp_path):
+        with pytest.raises(ValueError, match="no such file|is a folder") as caught:
+            load_claims(path)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("changes", "field"), [
+    ({"criterion": 5}, "criterion"), ({"criterion": []}, "criterion"),
+    ({"criterion": {"at_most": "low"}}, "criterion"), ({"criterion": {"at_most": float("nan")}}, "criterion"),
+    ({"criterion": {"at_most": True}}, "criterion"), ({"criterion": {"at_most": 1, "unit": 2}}, "criterion.unit"),
+    ({"criterion": {"inside": "x"}}, "criterion.resolution"),
+    ({"criterion": {"inside": 5, "resolution": 1}}, "criterion.inside"), ({"tasks": 5}, "tasks"),
+    ({"tasks": []}, "tasks"), ({"tasks": [5]}, "tasks"), ({"id": 5}, "id"), ({"statistic": ["a"]}, "statistic"),
+    ({"claim": " "}, "claim"), ({"folder": {}}, "folder"), ({"on_most": "yes"}, "on_most"),
+    ({"paper_value": 0.9}, "paper_value")])
+def test_ill_typed_fields_are_named(tmp_path, changes, field):
+    with pytest.raises(ValueError, match=f"^claims.yaml: claim .*: field {field}") as caught:
+        load_claims(damaged(tmp_path, **changes))
+    assert "\n" not in str(caught.value)

@@ -109,3 +109,10 @@ def test_user_errors_are_one_line():
     for broken in ("", "5", "[]", json.dumps({"tests": 3}), json.dumps({"tests": [[1]]})):
         with pytest.raises(ValueError, match=r"task program_synthesis, item 0: field answer holds no tests .*rebuild it"):
             checker("program_synthesis", replace(item, answer=broken))
+
+
+@pytest.mark.parametrize("task,answer", [("exam", "A"), ("exam_zh", ""), ("maths", 3), ("emoji_movie", 0)])
+def test_an_answer_of_the_other_form_is_one_line(task, answer):
+    item = Item(task, 7, (("a", " b"),), answer)
+    with pytest.raises(ValueError, match=f"task {task}, item 7: field answer is {answer!r}, not .*; rebuild it with `python -m corpus`"):
+        checker(task, item)

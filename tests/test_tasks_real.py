@@ -4,60 +4,24 @@ The rows here are ours, in the published formats. With EMERGENCE_REAL_DATA namin
 tasks.real.FILES, the published files themselves are read as well."""
 
 import gzip
-import json
 import os
 import sys
 import types
 
 import pytest
+from benchmark_rows import PAIRS, write_rows
 
 from tasks import PAPER_TASKS, TASKS
 from tasks.base import AliasedItem, load_items, save_items
 from tasks.real import FILES, FORMS, SOURCES, load_files, load_hub, make_loaded, normalise
-from tasks.real_rows import CHINESE_WORKED, LETTERS, Row, read_file, read_row
-
-SHEET = {"question": "Which one?", "A": "red", "B": "green", "C": "blue", "D": "grey", "answer": "C"}
-TARGET = {"span1_text": "小猫", "span2_text": "它", "span1_index": 0, "span2_index": 5}
-# Two sources of one question: (row of the hub, row of a file).
-PAIRS = {
-    "TriviaQA": ({"question": "Who?", "answer": {"value": "Mark Twain", "aliases": ["Twain"]}},
-                 {"question": '"Who?"', "golden_answers": ["Mark Twain", "Twain"]}),
-    "HellaSwag": ({"activity_label": "Tango", "ctx": "They", "endings": ["sit.", "dance."], "label": "1"},
-                  {"query": "Tango: They", "choices": ["sit.", "dance."], "gold": 1}),
-    "RACE": ({"article": "A text.", "question": "Which?", "options": ["a", "b", "c", "d"], "answer": "B"},) * 2,
-    "WinoGrande": ({"sentence": "The cup fell on Ann so _ cried.", "option1": "Ann", "option2": "it", "answer": "1"},) * 2,
-    "MMLU": ({"question": "Which one?", "choices": ["red", "green", "blue", "grey"], "answer": 2, "subject": "art"}, SHEET | {"subject": "art"}),
-    "GSM8K": ({"question": "How many?", "answer": "It is 2*600=<<2*600=1200>>1200.\n#### 1,200"},) * 2,
-    "NLPCC-KBQA": ({"question": "谁写的？", "answer": "鲁迅"},) * 2,
-    "ClozeT": ({"story": "猫来了。<mask>鸟飞了。", "plot0": "猫睡了。", "plot1": "猫跳了。", "label": "1"},) * 2,
-    "CLUEWSC": ({"text": "小猫饿了，它叫。", "target": TARGET, "label": 0}, {"text": "小猫饿了，它叫。", "target": TARGET, "label": "true"}),
-    "C3": ({"context": ["男：走吗？", "女：走。"], "question": "女的走吗？", "choice": ["走", "不走", "不知道"], "answer": "走"},) * 2,
-    "C-Eval": (SHEET | {"subject": "law"},) * 2,
-    "GSM8K-Chinese": ({"question_zh": "多少？", "answer_only": "1,200", "split": "test"}, {"question_zh": "多少？", "answer_only": "1,200"}),
-}
-
-
-def _write(folder, name: str, file: str, rows: list[dict]) -> None:
-    if ".jsonl" in file:
-        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    elif ".csv" in file:
-        text = ",".join(rows[0]) + "\n" + "".join(",".join(row.values()) + "\n" for row in rows)
-    elif ".tsv" in file:
-        text = "".join(f"{row['question_zh']}\t{row['answer_only']}\n" for row in rows)
-    elif ".txt" in file:
-        text = "".join(f"<question id={i}>\t{row['question']}\n<triple id={i}>\tx ||| y ||| z\n<answer id={i}>\t{row['answer']}\n====\n"
-                       for i, row in enumerate(rows, 1))
-    else:
-        text = json.dumps([[row["context"], [{key: row[key] for key in ("question", "choice", "answer")}], "1-1"] for row in rows])
-    data = text.encode()
-    (folder / file).write_bytes(gzip.compress(data) if file.endswith(".gz") else data)
+from tasks.real_rows import CHINESE_WORKED, LETTERS, Row, read_row
 
 
 @pytest.fixture
 def folder(tmp_path):
     for name, (asked, shots) in FILES.items():
         for file in filter(None, (*asked, shots)):
-            _write(tmp_path, name, file, [PAIRS[name][1]] * 8)
+            write_rows(tmp_path, name, file, [PAIRS[name][1]] * 8)
     return tmp_path
 
 
@@ -127,7 +91,8 @@ def test_shots_are_of_the_subject():
         make_loaded("MMLU", rows, [shot for shot in shots if shot.subject == "art"])
 
 
-@pytest.mark.parametrize("text, expected", [("... #### 1,200", "1200"), ("#### $18.", "18"), ("####-3.5", "-3.5"), ("it is 7", "7"), ("it is so", ""), ("#### 5\n\n#### 9", "5")])
+@pytest.mark.parametrize("text, expected", [("... #### 1,200", "1200"), ("#### $18.", "18"), ("####-3.5", "-3.5"),
+                                            ("it is 7", "7"), ("it is so", ""), ("#### 5\n\n#### 9", "5")])
 def test_number_behind_the_mark_is_the_answer(text, expected):
     assert FORMS["GSM8K"].task.extract(text) == expected
 
@@ -166,97 +131,11 @@ def test_damaged_files_say_so_in_one_line(folder, name, content):
     assert line.startswith(str(path)) and SOURCES[name].published in line and "\n" not in line
 
 
-LABELS = {"HellaSwag": ("gold", 0, 2), "WinoGrande": ("answer", 1, 2), "ClozeT": ("label", 0, 2), "MMLU": ("answer", 0, 4), "CLUEWSC": ("label", 0, 2)}
-NO_LABEL = ["", " ", None, -1, "-1", 9, "9", 1.9, "1.9", "1.0", True, [1], float("nan"), float("inf"), "one", "1 2", "0x1", "1_0", "\n", {"a": 1}]
-
-
-@pytest.mark.parametrize("value", NO_LABEL, ids=repr)
-@pytest.mark.parametrize("name", LABELS)
-def test_labels_that_name_no_choice_are_refused(name, value):
-    field, row = LABELS[name][0], PAIRS[name][0] | {"query": "q"}
-    if name == "CLUEWSC" and value is True:
-        return  # the class itself, not its number
-    with pytest.raises(ValueError, match=f"^here: not a row of {name} .field {field} is .*; take a split with labels, or get the published file again$") as caught:
-        read_row(name, row | ({"choices": ["a", "b"]} if name == "HellaSwag" else {}) | {field: value}, "here")
-    assert caught.value.args[0].count("\n") == 0
-
-
-@pytest.mark.parametrize("name", LABELS)
-def test_labels_that_name_a_choice(name):
-    field, lowest, num_choices = LABELS[name]
-    row = PAIRS[name][0] | ({"query": "q", "choices": ["a", "b"]} if name == "HellaSwag" else {})
-    for place in range(num_choices):
-        value = lowest + place
-        for written in (value, str(value), f" {value} ", float(value), chr(0xff10 + value)):
-            assert read_row(name, row | {field: written}, "here").answer == place if name != "CLUEWSC" or not isinstance(written, str) else True
-
-
-def test_classes_of_cluewsc():
-    """The hub's class names are ("true", "false"): 0 is true, and so is the JSON value true."""
-    answers = {label: read_row("CLUEWSC", PAIRS["CLUEWSC"][0] | {"label": label}, "here").answer for label in (0, 1, "true", "False")}
-    assert list(answers.values()) == [0, 1, 0, 1]
-    assert [read_row("CLUEWSC", PAIRS["CLUEWSC"][0] | {"label": label}, "here").answer for label in (True, False)] == [0, 1]
-
-
-SHEETS = {"C-Eval": SHEET, "MMLU": SHEET | {"subject": "art"}, "RACE": PAIRS["RACE"][0]}
-NO_LETTER = ["", " ", None, "AB", "BC", "E", "(B)", "B.", "1", 1, 2.0, "A,B", "ABCD", "\u0410", "\u03b1", ["A"], "AA", "A B", "None", "nan"]
-
-
-@pytest.mark.parametrize("value", NO_LETTER, ids=repr)
-@pytest.mark.parametrize("name", SHEETS)
-def test_letters_that_name_no_choice_are_refused(name, value):
-    with pytest.raises(ValueError, match=f"^here: not a row of {name} .field answer is .*, not one letter of A to D.; take a split with labels"):
-        read_row(name, SHEETS[name] | {"answer": value}, "here")
-
-
-@pytest.mark.parametrize("name", SHEETS)
-def test_letters_in_either_case_and_width(name):
-    answers = [read_row(name, SHEETS[name] | {"answer": value}, "here").answer for value in ("B", "b", " B ", "B\r", "\uff22", "\uff42")]
-    assert answers == [1] * 6
-
-
-@pytest.mark.parametrize("name,changes", [
-    ("TriviaQA", {"golden_answers": []}), ("TriviaQA", {"golden_answers": "Twain"}), ("TriviaQA", {"golden_answers": [None]}), ("TriviaQA", {"golden_answers": [" "]}),
-    ("TriviaQA", {"golden_answers": ["<unk>"]}), ("TriviaQA", {"question": None}), ("TriviaQA", {"question": " "}), ("NLPCC-KBQA", {"answer": ""}),
-    ("NLPCC-KBQA", {"answer": None}), ("GSM8K", {"answer": ""}), ("GSM8K", {"answer": "#### "}), ("GSM8K", {"answer": "#### five"}), ("GSM8K", {"answer": "#### 1 or 2"}),
-    ("GSM8K", {"answer": 5}), ("GSM8K-Chinese", {"answer_only": ""}), ("GSM8K-Chinese", {"answer_only": None}), ("GSM8K-Chinese", {"answer_only": "12:30"}),
-    ("RACE", {"options": "abcd"}), ("RACE", {"options": ["a", "b", "", "d"]}), ("RACE", {"options": ["a", None, "c", "d"]}), ("RACE", {"options": list("abcde")}),
-    ("RACE", {"article": None}), ("C3", {"answer": ""}), ("C3", {"choice": ["\u8d70", "\u8d70"]}), ("C3", {"context": "text"}), ("C3", {"choice": "\u8d70"}),
-    ("C-Eval", {"B": ""}), ("C-Eval", {"B": None}), ("MMLU", {"D": " "}), ("WinoGrande", {"option2": ""}), ("HellaSwag", {"choices": ["only"]}),
-    ("ClozeT", {"plot0": None}), ("CLUEWSC", {"target": "it"}), ("CLUEWSC", {"text": None})])
-def test_empty_and_ill_typed_fields_are_refused(name, changes):
-    with pytest.raises(ValueError, match=f"^here: not a row of {name} ") as caught:
-        read_row(name, PAIRS[name][1] | changes, "here")
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize("raw", [None, 5, "text", [], ["question"], True])
-@pytest.mark.parametrize("name", FORMS)
-def test_what_is_no_object_is_no_row(name, raw):
-    with pytest.raises(ValueError, match=f"^here: not a row of {name} .no fields"):
-        read_row(name, raw, "here")
-
-
-SEPARATORS = ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e"]
-
-
-@pytest.mark.parametrize("mark", SEPARATORS, ids=ascii)
-@pytest.mark.parametrize("name", ["TriviaQA", "HellaSwag", "RACE", "WinoGrande", "GSM8K", "CLUEWSC", "C3", "GSM8K-Chinese", "NLPCC-KBQA"])
-def test_other_separators_end_no_line(tmp_path, name, mark):
-    field = next(field for field in ("question", "query", "sentence", "question_zh", "text") if field in PAIRS[name][1])
-    row = PAIRS[name][1] | {field: f"a{mark}b _ c"}
-    file = FILES[name][0][0]
-    _write(tmp_path, name, file, [row] * 2)
-    rows = read_file(name, tmp_path / file)
-    assert len(rows) == 2 and any(mark in text for text in (rows[0].question, rows[0].passage)) or name == "HellaSwag" and len(rows) == 2
-    (tmp_path / file).write_bytes((tmp_path / file).read_bytes().replace(b"\n", b"\r\n")) if not file.endswith(".gz") else None
-    assert read_file(name, tmp_path / file) == rows
-
-
 DAMAGE = {
     "gzip": lambda data: gzip.compress(data)[:-9], "half": lambda data: data[: len(data) // 2 + 3], "latin": lambda data: data + "\u00e9".encode("latin-1"),
     "utf-16": lambda data: data.decode().encode("utf-16"), "deep": lambda data: b"[" * 100_000, "conflict": lambda data: b"<<<<<<< HEAD\n" + data,
-    "quote": lambda data: data + b'"unclosed', "blank": lambda data: b"\n\n", "number": lambda data: b"5\n", "page": lambda data: b"<!DOCTYPE html>\n<html></html>\n"}
+    "quote": lambda data: data + b'"unclosed', "blank": lambda data: b"\n\n", "number": lambda data: b"5\n",
+    "page": lambda data: b"<!DOCTYPE html>\n<html></html>\n"}
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
@@ -280,21 +159,6 @@ def test_a_folder_in_place_of_a_file(folder):
     path.mkdir()
     with pytest.raises(ValueError, match="is a folder, not a file"):
         load_files("MMLU", folder)
-
-
-@pytest.mark.parametrize("text,message", [
-    ("<question id=1>\tq\n", "question 1 has no answer"), ("<answer id=1>\tq\n", "question 1 has no answer, or answer 1 no question"),
-    ("<question id=1>\tq\n<question id=1>\tr\n<answer id=1>\ta\n", "question 1 stands twice")])
-def test_blocks_that_do_not_fit(tmp_path, text, message):
-    (tmp_path / "kb.txt").write_text(text)
-    with pytest.raises(ValueError, match=message):
-        read_file("NLPCC-KBQA", tmp_path / "kb.txt")
-
-
-def test_long_fields_and_line_breaks_in_quotes(tmp_path):
-    (tmp_path / "a.csv").write_bytes(b'\xef\xbb\xbfquestion,A,B,C,D,answer,subject\r\n"' + b"x" * 140_000 + b'\n?",a,b,"c\n2",d,b,art\r\n')
-    (row,) = read_file("MMLU", tmp_path / "a.csv")
-    assert len(row.question) == 140_002 and row.choices[2] == "c\n2" and row.answer == 1
 
 
 def test_every_alias_is_known_to_the_item_and_comes_back_from_disk(folder, tmp_path):
@@ -333,6 +197,20 @@ def test_hub_splits_are_those_of_the_table(name, monkeypatch):
     loaded, source = load_hub(name), SOURCES[name]
     assert len(loaded.items) == 8
     assert asked == [(source.hub, source.config or "law", split) for split in (source.shot_split, source.split) if split]
+
+
+@pytest.mark.parametrize("error", [ConnectionError("no\nnetwork"), FileNotFoundError("no such set"), ValueError("no config"), RuntimeError("no script")])
+def test_a_hub_that_fails_is_one_line(monkeypatch, error):
+    module = types.ModuleType("datasets")
+
+    def fail(*_, **__):
+        raise error
+
+    module.load_dataset = fail
+    monkeypatch.setitem(sys.modules, "datasets", module)
+    with pytest.raises(ValueError, match="cais/mmlu, split dev: not loaded .*; fetch it from https.* and use load_files") as caught:
+        load_hub("MMLU")
+    assert "\n" not in str(caught.value)
 
 
 def test_hub_without_the_package_says_how_to_get_it(monkeypatch):

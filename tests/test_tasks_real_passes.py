@@ -125,7 +125,8 @@ def test_text_behind_the_completion_does_not_count(sandbox, folder):
     ("emoji_movie_bigbench", b"{", "emoji_movie.task.json: not readable .*benchmark_tasks/emoji_movie"),
     ("emoji_movie_bigbench", b"{}", "emoji_movie.task.json: not readable .*KeyError: 'examples'"),
     ("date_understanding_bigbench", b"", "date_understanding.bbh.json: no such file; fetch it .*BIG-Bench-Hard"),
-    ("date_understanding_bigbench", b'{"examples": [{"input": "Day?", "target": "(B)"}]}', "row 0: not a published row .KeyError: '.B.'"),
+    ("date_understanding_bigbench", b'{"examples": [{"input": "Day?", "target": "(B)"}]}',
+     "bbh.json: row 0: not a published row .field 'target' is '.B.', none of"),
     ("uicl_dates_bigbench", b'{"subtask": "dates", "id": 1, "shots": [["a", "b"]], "target": "c"}', "row 0: not a published row .*'input'"),
     ("uicl_dates_bigbench", b"{\n", "uicl_regenerated.jsonl, line 1: no json"),
     ("uicl_dates_bigbench", b'{"subtask": "identity"}', "0 items are there")])
@@ -137,6 +138,98 @@ def test_errors_are_one_line_with_file_and_publisher(name, damage, message, fold
     with pytest.raises(ValueError, match=message) as caught:
         load_passes(name, source)
     assert "\n" not in str(caught.value)
+
+
+GOOD = {
+    "uicl_dates_bigbench": ROWS["uicl_regenerated.jsonl"][UICL_SUBTASKS.index("dates")],
+    "HumanEval": PROGRAM,
+    "emoji_movie_bigbench": ROWS["emoji_movie.task.json"]["examples"][1],
+    "date_understanding_bigbench": ROWS["date_understanding.bbh.json"]["examples"][1],
+}
+
+
+@pytest.mark.parametrize("name,field", [(name, field) for name, row in GOOD.items() for field in row])
+@pytest.mark.parametrize("value", ["absent", None, "", " ", 5, ["a"], {"a": "b"}], ids=repr)
+def test_fields_that_are_absent_empty_or_of_another_type_are_named(name, field, value, tmp_path):
+    if (field, value) in (("id", 5), ("shots", ["a", "b"])):
+        return
+    row = {other: given for other, given in GOOD[name].items() if other != field} | (
+        {} if value == "absent" else {field: value}
+    )
+    path = tmp_path / FILES[name][0]
+    _write(path, {"examples": [GOOD[name], row]} if path.suffix == ".json" else [GOOD[name], row])
+    with pytest.raises(ValueError, match=f"row 1: not a published row .field '{field}' ") as caught:
+        load_passes(name, path, runner=lambda *job: True)
+    assert (
+        str(caught.value).startswith(str(path))
+        and "\n" not in str(caught.value)
+        and FILES[name][1] in str(caught.value)
+    )
+
+
+@pytest.mark.parametrize("row", [None, 5, "text", [], [1]])
+@pytest.mark.parametrize("name", GOOD)
+def test_rows_that_are_no_objects_are_named(name, row, tmp_path):
+    path = tmp_path / FILES[name][0]
+    _write(path, {"examples": [GOOD[name], row]} if path.suffix == ".json" else [GOOD[name], row])
+    with pytest.raises(ValueError, match="row 1: not a published row") as caught:
+        load_passes(name, path, runner=lambda *job: True)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("target", ["(C)", "B", "(b)", "(A) (B)", "01/02/2001", "AB"])
+def test_options_that_are_not_there_are_named(target, tmp_path):
+    path = tmp_path / "dates.json"
+    _write(path, {"examples": [GOOD["date_understanding_bigbench"] | {"target": target}]})
+    with pytest.raises(
+        ValueError, match="row 0: not a published row .field 'target' is .* none of the options .A., .B."
+    ):
+        load_passes("date_understanding_bigbench", path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\n",
+        b"[",
+        b"[" * 100_000,
+        b'{"examples": 5}',
+        b'{"examples": {"a": 1}}',
+        b"[]",
+        b"\xff\xfe",
+        "\u00e9".encode("latin-1"),
+        b"<html>",
+    ],
+)
+@pytest.mark.parametrize("name", GOOD)
+def test_damaged_files_are_one_line(name, content, tmp_path):
+    path = tmp_path / FILES[name][0]
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+    with pytest.raises(ValueError) as caught:
+        load_passes(name, path, runner=lambda *job: True)
+    assert (
+        str(caught.value).startswith(str(path))
+        and FILES[name][1] in str(caught.value)
+        and "\n" not in str(caught.value)
+    )
+
+
+@pytest.mark.parametrize("mark", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e"], ids=ascii)
+def test_other_separators_end_no_line(mark, tmp_path):
+    rows = [row | {"input": f"e{mark}f"} for row in ROWS["uicl_regenerated.jsonl"]]
+    path = tmp_path / "uicl.jsonl"
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\r\n" for row in rows), encoding="utf-8", newline="")
+    (item,) = load_passes("uicl_dates_bigbench", path).items
+    assert item.requests[0][0].endswith(f"e{mark}f\nOutput:")
+
+
+@pytest.mark.parametrize("text", [" Ame\u0301lie", " AM\u00c9LIE.", "\uff21m\u00e9lie", " ame\u0301lie!"])
+def test_titles_in_every_unicode_form(text):
+    for title in ("am\u00e9lie", "ame\u0301lie"):
+        judge = TitleChecker(title)
+        assert judge.passes(text) and all(judge.viable(text[:length]) for length in range(len(text) + 1))
+        assert not judge.passes(" amelie") and not judge.passes("") and not judge.passes(" ...")
 
 
 def test_num_items(folder):
