@@ -10,8 +10,9 @@ capability, and a seccomp allow-list refuses all calls but those of plain comput
 where the system gives them. No process outlives the sandbox or the process that made it, however that ends.
 
 The same program gets the same verdict on a busy machine and from another server: its time is processor time, and only time in which it neither computes
-nor waits for a processor counts as sleep (evaluation/sandbox_watch.py); hashes, module random and, where the system allows it, addresses are the same
-in every attempt. Still drawn anew: clocks, process ids, os.urandom and what draws from it (secrets, uuid4, random.SystemRandom, random.Random() unseeded).
+nor waits for a processor counts as sleep (evaluation/sandbox_watch.py); hashes of text, module random, the time zone and, where the system allows it, the
+addresses of what was there before the program are the same in every attempt. Still drawn anew: clocks, process ids, addresses of a program's own objects
+(they depend on the attempts before), os.urandom and what draws from it (secrets, uuid4, random.SystemRandom, an unseeded random.Random()).
 
 What this cannot do: a function must take and return plain data (evaluation/sandbox_values.py: None, numbers, text, bytes, containers, dates, fractions,
 iterators that end; subclasses become their base), so a right program that returns an object of its own fails, and modules outside

@@ -11,7 +11,7 @@ import pytest
 from evaluation import sandbox_filter
 from evaluation.sandbox import Limits, Sandbox, SandboxError, run_all
 from tests.sandbox_attacks import ESCAPES, EXHAUSTIONS, FORGERIES
-from tests.sandbox_processes import alive, descendants, wait_until
+from tests.sandbox_processes import alive, descendants, processes, wait_until
 
 RIGHT = "def f(x):\n    return x[::-1]\n"
 RIGHT_TESTS = "def check(candidate):\n    assert candidate([1, 2]) == [2, 1]\n    assert candidate('ab') == 'ba'\n    assert f((1,)) == (1,)\n"
@@ -81,12 +81,12 @@ def test_nothing_is_left_for_the_next_attempt(sandbox):
 def test_no_process_is_left():
     """While one sleeps; more in test_evaluation_sandbox_processes.py."""
     with Sandbox(LIMITS) as sandbox:
-        started, server = descendants(os.getpid()), sandbox._process.pid
+        server = sandbox._process.pid
+        started = {(server, processes()[server][2])} | descendants(server)
         assert sandbox.run("import time\ntime.sleep(100)\n", RIGHT_TESTS, "f").reason == "timeout: asleep for 3 s"
-        assert descendants(os.getpid()) == started
-    assert server in {pid for pid, _ in started}
+        assert {entry for entry in started if entry[0] != server} == descendants(server)
     assert server not in alive(started)
-    assert wait_until(lambda: not descendants(os.getpid()) & started)
+    assert wait_until(lambda: not alive(started))
 
 
 def test_ctrl_c_does_not_leave_its_answer_to_the_next_attempt(sandbox):
