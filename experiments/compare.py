@@ -2,44 +2,39 @@
 
     python -m experiments.compare [--profile P] [--with-profile Q] [--against REV] [--strict] [--json]
 
-Committed is what git holds (REV, default HEAD), so the comparison works after `dvc repro` has overwritten the files; fresh is what lies in the working
-tree. With --with-profile the committed side is that of another profile, for example one with other seeds: claims are compared where both have them.
-Weights are compared by their hashes, run by run, where both sides trained the same recipe.
+Committed is what git holds (REV, default HEAD), so the comparison works after `dvc repro` has overwritten the files;
+fresh is what lies in the working tree. With --with-profile the committed side is that of another profile, for example
+one with other seeds: claims are compared where both have them. Weights are compared by their hashes, run by run, where
+both sides trained the same recipe.
 """
 
 import argparse
-import csv
-import io
 import json
-import math
 import re
-import subprocess
 from collections import Counter
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from experiments.committed import NothingCommitted, committed, read_runs, read_verdicts
 from experiments.profiles import Paths, default_profile, load_profile, run_command
-from experiments.sweep_report import STYLES, VERDICT_FIELDS
+from experiments.sweep_report import STYLES
 
 DECIDED = {"replicated", "not replicated"}
 SAME, FLIPPED, ONE_SIDED, OTHERWISE = "same", "flipped", "decided on one side", "undecided in another way"
-# Columns of the tables of runs that say on what a run was trained, and a word for each; a column that one of the tables lacks is passed over.
+# Columns of the tables of runs that say on what a run was trained, and a word for each; a column that one of the tables
+# lacks is passed over.
 CIRCUMSTANCES = {"device": "device", "precision": "precision", "kernel_path": "kernels", "torch": "torch"}
 CPU_COLUMN = re.compile("cpu|capability|instructions")  # of the names of other columns: what the processor can do
 FAILED_STRICT = 1
 
 
-class NothingCommitted(ValueError):
-    """There is nothing to compare with; one line."""
-
-
 @dataclass(frozen=True)
 class Comparison:
-    """A claim on both sides: verdicts, (value, low, high) with None for what could not be determined, and how the two agree."""
+    """A claim on both sides: verdicts, (value, low, high) with None for what could not be determined, and how the two
+    agree."""
 
     id: str
     claim: str
@@ -54,7 +49,8 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Weights:
-    """Runs that both sides trained by the same recipe: how many, those with other weights, and in what the circumstances differ."""
+    """Runs that both sides trained by the same recipe: how many, those with other weights, and in what the
+    circumstances differ."""
 
     num_runs: int = 0
     other: tuple[str, ...] = ()
@@ -68,7 +64,9 @@ class Weights:
         if not self.other:
             return f"weights the same bytes: yes ({self.num_runs} of {self.num_runs} runs){left}"
         cause = ", ".join(self.circumstances) or "on what the tables call the same device"
-        return f"weights the same bytes: no, {cause} ({self.num_runs - len(self.other)} of {self.num_runs} runs are){left}"
+        return (
+            f"weights the same bytes: no, {cause} ({self.num_runs - len(self.other)} of {self.num_runs} runs are){left}"
+        )
 
 
 @dataclass(frozen=True)
@@ -86,71 +84,24 @@ class Result:
         """One line."""
         counts = Counter(claim.agreement for claim in self.claims)
         parts = [f"{counts[SAME]} of {len(self.claims)} verdicts the same"]
-        parts += [f"{counts[kind]} {words}" for kind, words in ((FLIPPED, "flipped"), (ONE_SIDED, "inconclusive on one side"), (OTHERWISE, OTHERWISE))
-                  if counts[kind] or kind == FLIPPED]
+        parts += [
+            f"{counts[kind]} {words}"
+            for kind, words in ((FLIPPED, "flipped"), (ONE_SIDED, "inconclusive on one side"), (OTHERWISE, OTHERWISE))
+            if counts[kind] or kind == FLIPPED
+        ]
         num_equal = sum(claim.committed_numbers == claim.fresh_numbers for claim in self.claims)
         parts.append(f"all three numbers equal in {num_equal}")
-        parts += [f"{len(ids)} claims only {side}" for side, ids in (("committed", self.only_committed), ("fresh", self.only_fresh)) if ids]
+        parts += [
+            f"{len(ids)} claims only {side}"
+            for side, ids in (("committed", self.only_committed), ("fresh", self.only_fresh))
+            if ids
+        ]
         line = ", ".join(parts) + f"; {self.weights}"
-        return line + ("; the files are the committed ones: nothing was run or all of it came out the same" if self.is_untouched else "")
-
-
-def git(root: Path, *arguments: str) -> bytes:
-    """Output of a git command at `root`. NothingCommitted, in one line, where git is missing or refuses."""
-    try:
-        return subprocess.run(["git", *arguments], cwd=root, capture_output=True, check=True).stdout
-    except FileNotFoundError:
-        raise NothingCommitted("git is not installed; without it there are no committed results to compare with") from None
-    except subprocess.CalledProcessError as error:
-        said = next(iter(error.stderr.decode(errors="replace").splitlines()), "git failed")
-        raise NothingCommitted(f"no committed results to compare with: {said.removeprefix('fatal: ')}") from None
-
-
-def committed(root: Path, revision: str, path: Path) -> bytes | None:
-    """A file as git holds it at a revision; None where it holds none. ValueError for an unknown revision, NothingCommitted outside a checkout."""
-    git(root, "rev-parse", "--is-inside-work-tree")
-    try:
-        git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
-    except NothingCommitted:
-        raise ValueError(f"--against {revision}: git knows no such revision; give a commit, branch or tag") from None
-    name = path.relative_to(root).as_posix()
-    if not git(root, "ls-tree", "--name-only", revision, f"./{name}").strip():
-        return None
-    return git(root, "cat-file", "blob", f"{revision}:./{name}")
-
-
-def read_verdicts(data: bytes, shown: str, remedy: str) -> dict[str, dict]:
-    """Rows of a verdicts.json by claim id. ValueError, one line, for a damaged one."""
-    try:
-        rows = json.loads(data)
-        verdicts = {row["id"]: row for row in rows}
-        absent = [(row["id"], name) for row in rows for name in VERDICT_FIELDS if name not in row]
-        bad = [(row["id"], name) for row in rows for name in ("value", "low", "high") if not _is_number(row.get(name))]
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise ValueError(f"{shown}: damaged ({type(error).__name__}: {' '.join(str(error).split())}); {remedy}") from None
-    if absent or bad:
-        claim, name = (absent or bad)[0]
-        raise ValueError(f"{shown}: field {name} of {claim} is {'missing' if absent else 'no number'}; {remedy}")
-    if len(verdicts) < len(rows):
-        twice = Counter(row["id"] for row in rows).most_common(1)[0][0]
-        raise ValueError(f"{shown}: claim {twice} stands there twice; {remedy}")
-    return verdicts
-
-
-def _is_number(value: object) -> bool:
-    return value is None or isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def read_runs(data: bytes, shown: str, remedy: str) -> dict[str, dict]:
-    """Rows of a table of runs by run. ValueError, one line, for a damaged one."""
-    try:
-        rows = list(csv.DictReader(io.StringIO(data.decode("utf-8"))))
-    except (ValueError, csv.Error) as error:
-        raise ValueError(f"{shown}: damaged ({' '.join(str(error).split())}); {remedy}") from None
-    for number, row in enumerate(rows, 2):
-        if absent := [name for name in ("run", "recipe_hash", "weight_hash") if not row.get(name)]:
-            raise ValueError(f"{shown}, line {number}: field {absent[0]} is missing; {remedy}")
-    return {row["run"]: row for row in rows}
+        return line + (
+            "; the files are the committed ones: nothing was run or all of it came out the same"
+            if self.is_untouched
+            else ""
+        )
 
 
 def agreement(one: str, other: str) -> str:
@@ -161,7 +112,8 @@ def agreement(one: str, other: str) -> str:
 
 
 def intervals_meet(one: tuple, other: tuple) -> bool | None:
-    """Whether two (value, low, high) overlap; a number without interval is its own. None where either could not be determined."""
+    """Whether two (value, low, high) overlap; a number without interval is its own. None where either could not be
+    determined."""
     if one[0] is None or other[0] is None:
         return None
     (low, high), (other_low, other_high) = ([row[0] if end is None else end for end in row[1:]] for row in (one, other))
@@ -175,8 +127,18 @@ def compare_claims(before: dict[str, dict], after: dict[str, dict]) -> list[Comp
         if name in after:
             old, new = before[name], after[name]
             numbers = [tuple(row[end] for end in ("value", "low", "high")) for row in (old, new)]
-            found.append(Comparison(name, new["claim"], new["criterion"], old["verdict"], new["verdict"], *numbers, agreement(old["verdict"], new["verdict"]),
-                                    intervals_meet(*numbers)))
+            found.append(
+                Comparison(
+                    name,
+                    new["claim"],
+                    new["criterion"],
+                    old["verdict"],
+                    new["verdict"],
+                    *numbers,
+                    agreement(old["verdict"], new["verdict"]),
+                    intervals_meet(*numbers),
+                )
+            )
     return found
 
 
@@ -191,16 +153,28 @@ def compare_weights(before: dict[str, dict], after: dict[str, dict]) -> Weights:
             words = CIRCUMSTANCES.get(name) or ("CPU" if CPU_COLUMN.search(name) else "")
             if words and before[run][name] != after[run][name]:
                 pairs.add((words, before[run][name], after[run][name]))
-    return Weights(len(alike), tuple(other), len(shared) - len(alike), tuple(f"other {words} ({old}, now {new})" for words, old, new in sorted(pairs)))
+    return Weights(
+        len(alike),
+        tuple(other),
+        len(shared) - len(alike),
+        tuple(f"other {words} ({old}, now {new})" for words, old, new in sorted(pairs)),
+    )
 
 
 def compare(fresh: Paths, baseline: Paths, revision: str) -> Result:
-    """Everything that both sides have. NothingCommitted without a committed side, ValueError where a file is damaged or nothing was run."""
+    """Everything that both sides have. NothingCommitted without a committed side, ValueError where a file is damaged or
+    nothing was run."""
     remedy = f"run `make reproduce PROFILE={fresh.profile}`"
     root, shown = fresh.root, fresh.verdicts.relative_to(fresh.root).as_posix()
-    held, held_name = committed(root, revision, baseline.verdicts), f"{revision}:{baseline.verdicts.relative_to(root).as_posix()}"
+    held, held_name = (
+        committed(root, revision, baseline.verdicts),
+        f"{revision}:{baseline.verdicts.relative_to(root).as_posix()}",
+    )
     if held is None:
-        raise NothingCommitted(f"{held_name}: no verdicts of profile {baseline.profile} are committed; choose another side by --with-profile or --against")
+        raise NothingCommitted(
+            f"{held_name}: no verdicts of profile {baseline.profile} are committed; choose another side by "
+            "--with-profile or --against"
+        )
     if not fresh.verdicts.exists():
         raise ValueError(f"{shown}: no verdicts yet; {remedy}")
     before = read_verdicts(held, held_name, "choose another revision by --against")
@@ -214,12 +188,18 @@ def compare(fresh: Paths, baseline: Paths, revision: str) -> Result:
             if data is not None:
                 weights[side] |= read_runs(data, path.relative_to(root).as_posix(), remedy)
     of_baseline = "" if baseline.profile == fresh.profile else f" of profile {baseline.profile}"
-    return Result(f"profile {fresh.profile}: committed{of_baseline} ({revision}) against fresh (working tree)", compare_claims(before, after),
-                  [name for name in before if name not in after], [name for name in after if name not in before], compare_weights(**weights), is_untouched)
+    return Result(
+        f"profile {fresh.profile}: committed{of_baseline} ({revision}) against fresh (working tree)",
+        compare_claims(before, after),
+        [name for name in before if name not in after],
+        [name for name in after if name not in before],
+        compare_weights(**weights),
+        is_untouched,
+    )
 
 
 def shown_numbers(numbers: tuple[float | None, ...]) -> str:
-    """"value [low, high]", with - for what could not be determined."""
+    """ "value [low, high]", with - for what could not be determined."""
     value, low, high = ("-" if number is None else f"{number:.3g}" for number in numbers)
     return value if low == high == "-" else f"{value} [{low}, {high}]"
 
@@ -232,8 +212,17 @@ def _agrees(claim: Comparison) -> str:
 def print_result(result: Result, console: Console) -> None:
     """A table for people at a terminal, a line of tab-separated fields a claim for everything else."""
     heads = ("claim", "committed", "", "fresh", "", "agrees")
-    rows = [(claim.id, claim.committed, shown_numbers(claim.committed_numbers), claim.fresh, shown_numbers(claim.fresh_numbers), _agrees(claim))
-            for claim in result.claims]
+    rows = [
+        (
+            claim.id,
+            claim.committed,
+            shown_numbers(claim.committed_numbers),
+            claim.fresh,
+            shown_numbers(claim.fresh_numbers),
+            _agrees(claim),
+        )
+        for claim in result.claims
+    ]
     if not console.is_terminal:
         for row in [heads, *rows]:
             console.file.write("\t".join(row) + "\n")
@@ -244,7 +233,9 @@ def print_result(result: Result, console: Console) -> None:
         table.add_column(head, overflow="fold", no_wrap=head in ("committed", "fresh"))
     for name, old, old_numbers, new, new_numbers, agrees in rows:
         styled = (f"[{STYLES.get(verdict, 'default')}]{escape(verdict)}[/]" for verdict in (old, new))
-        table.add_row(escape(name), next(styled), escape(old_numbers), next(styled), escape(new_numbers), escape(agrees))
+        table.add_row(
+            escape(name), next(styled), escape(old_numbers), next(styled), escape(new_numbers), escape(agrees)
+        )
     console.print(table, highlight=False)
     console.print(escape(result.summary()), highlight=False, soft_wrap=True)
 
@@ -254,13 +245,24 @@ def main(arguments: argparse.Namespace) -> int:
     for name in {arguments.profile, arguments.with_profile or arguments.profile}:
         load_profile(name)
     try:
-        result = compare(Paths(arguments.profile), Paths(arguments.with_profile or arguments.profile), arguments.against)
+        result = compare(
+            Paths(arguments.profile), Paths(arguments.with_profile or arguments.profile), arguments.against
+        )
     except NothingCommitted as reason:
         print(json.dumps({"summary": f"not compared: {reason}"}) if arguments.json else f"not compared: {reason}")
         return FAILED_STRICT if arguments.strict else 0
     if arguments.json:
-        print(json.dumps({"sides": result.sides, "summary": result.summary(), "weights_are_the_same": bool(result.weights.num_runs) and not result.weights.other}
-                         | asdict(result), indent=1))
+        print(
+            json.dumps(
+                {
+                    "sides": result.sides,
+                    "summary": result.summary(),
+                    "weights_are_the_same": bool(result.weights.num_runs) and not result.weights.other,
+                }
+                | asdict(result),
+                indent=1,
+            )
+        )
     else:
         print_result(result, Console())
     return FAILED_STRICT if arguments.strict and any(claim.agreement == FLIPPED for claim in result.claims) else 0
@@ -270,7 +272,14 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--profile", default=default_profile(), help="whose fresh results (default: %(default)s)")
     parser.add_argument("--with-profile", help="whose committed results (default: those of --profile)")
-    parser.add_argument("--against", default="HEAD", metavar="REV", help="the revision that holds the committed results (default: %(default)s)")
-    parser.add_argument("--strict", action="store_true", help="exit code 1 where a verdict flips between replicated and not replicated")
+    parser.add_argument(
+        "--against",
+        default="HEAD",
+        metavar="REV",
+        help="the revision that holds the committed results (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--strict", action="store_true", help="exit code 1 where a verdict flips between replicated and not replicated"
+    )
     parser.add_argument("--json", action="store_true", help="one json object instead of a table")
     run_command(main, parser)
