@@ -232,7 +232,7 @@ def probed() -> dict[str, bool]:
         os.close(report)
 
 
-# limits, libc, filter; descriptors: nowhere, proc (or None), owner (or None); beat: when the last sign of life was given
+# limits, libc, filter; descriptors: nowhere, proc (or None), owner (or None); beat: time of the last sign of life
 SERVER: dict = {}
 
 
