@@ -6,7 +6,7 @@ PIPELINE = $(if $(filter $(DEFAULT),$(PROFILE)),dvc.yaml,profiles/$(PROFILE)/dvc
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: setup reproduce figures verify test bench gpu
+.PHONY: setup reproduce compare figures verify test bench gpu
 
 # EXTRAS="export gpu" adds optional dependencies of pyproject.toml.
 setup: .venv/installed
@@ -20,6 +20,11 @@ reproduce: setup
 	python -m experiments.pipeline data --profile $(PROFILE)
 	dvc repro $(PIPELINE)
 	python -m experiments.sweep report --profile $(PROFILE)
+	python -m experiments.compare --profile $(PROFILE)
+
+# What lies here against what git holds, claim by claim.
+compare: setup
+	python -m experiments.compare --profile $(PROFILE)
 
 figures: setup
 	python -m experiments.pipeline figures $(if $(filter file,$(origin PROFILE)),,--profile $(PROFILE))

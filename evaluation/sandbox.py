@@ -1,30 +1,37 @@
 """Runs programs that a model wrote against hidden tests, so that they reach nothing and cannot forge a pass.
 
     with Sandbox() as sandbox:
-        verdict = sandbox.run("def double(x):\n    return 2 * x\n", "def check(candidate):\n    assert candidate(4) == 8\n", "double")
+        tests = "def check(candidate):\n    assert candidate(4) == 8\n"
+        verdict = sandbox.run("def double(x):\n    return 2 * x\n", tests, "double")
 
-A warm server (evaluation/sandbox_child.py) forks two processes for each attempt and kills both at its end: the candidate holds the program, the judge
-the tests; plain data goes between them. The program may do with its own interpreter what it likes (frames, gc, sys.exit, atexit, monkeypatching): the
-tests, the expected values and the verdict were never in its process. Both are limited in memory, processor time, files and processes, have no
-capability, and a seccomp allow-list refuses all calls but those of plain computing; user, process and network namespaces and an empty root are added
-where the system gives them. No process outlives the sandbox or the process that made it, however that ends.
+A warm server (evaluation/sandbox_child.py) forks two processes for each attempt and kills both at its end: the
+candidate holds the program, the judge the tests; plain data goes between them. The program may do with its own
+interpreter what it likes (frames, gc, sys.exit, atexit, monkeypatching): the tests, the expected values and the verdict
+were never in its process. Both are limited in memory, processor time, files and processes, have no capability, and a
+seccomp allow-list refuses all calls but those of plain computing; user, process and network namespaces and an empty
+root are added where the system gives them. No process outlives the sandbox or the process that made it, however that
+ends.
 
-The same program gets the same verdict on a busy machine and from another server: its time is processor time, and only time in which it neither computes
-nor waits for a processor counts as sleep (evaluation/sandbox_watch.py); hashes, module random and, where the system allows it, addresses are the same
-in every attempt. Still drawn anew: clocks, process ids, os.urandom and what draws from it (secrets, uuid4, random.SystemRandom, random.Random() unseeded).
+The same program gets the same verdict on a busy machine and from another server: its time is processor time, and only
+time in which it neither computes nor waits for a processor counts as sleep (evaluation/sandbox_watch.py); hashes of
+text, module random, the time zone and, where the system allows it, the addresses of what was there before the program
+are the same in every attempt. Still drawn anew: clocks, process ids, addresses of a program's own objects (they depend
+on the attempts before), os.urandom and what draws from it (secrets, uuid4, random.SystemRandom, an unseeded
+random.Random()).
 
-What this cannot do: a function must take and return plain data (evaluation/sandbox_values.py: None, numbers, text, bytes, containers, dates, fractions,
-iterators that end; subclasses become their base), so a right program that returns an object of its own fails, and modules outside
-sandbox_child.MODULES cannot be imported. A pass says that the answers to the calls were right, nothing of how they were found. The kernel is trusted; a
-hole in it is a hole here. Linux only; on another system the first Sandbox() says so in one line.
+What this cannot do: a function must take and return plain data (evaluation/sandbox_values.py: None, numbers, text,
+bytes, containers, dates, fractions, iterators that end; subclasses become their base), so a right program that returns
+an object of its own fails, and modules outside sandbox_child.MODULES cannot be imported. A pass says that the answers
+to the calls were right, nothing of how they were found. The kernel is trusted; a hole in it is a hole here. Linux only;
+on another system the first Sandbox() says so in one line.
 """
 
 import contextlib
+import functools
 import importlib.util
 import json
 import os
 import queue
-import select
 import signal
 import subprocess
 import sys
@@ -36,10 +43,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 
 from evaluation import sandbox_filter
-from evaluation.sandbox_values import LENGTH, LENGTHS, MAX_VERDICT_BYTES, one_line
+from evaluation.sandbox_pipe import read_message, write_all
+from evaluation.sandbox_values import LENGTH, LENGTHS, one_line
 
 # Modules that stand in the server's program, in the order of their imports. Read as text: they need Linux.
-INSIDE = ("evaluation.sandbox_values", "evaluation.sandbox_proxy", "evaluation.sandbox_watch", "evaluation.sandbox_lock")
+INSIDE = (
+    "evaluation.sandbox_values",
+    "evaluation.sandbox_proxy",
+    "evaluation.sandbox_watch",
+    "evaluation.sandbox_lock",
+)
 SERVER = "evaluation.sandbox_child"
 # Without these nothing is run; the others ("namespaces", "empty root", "same addresses") are said in the verdict.
 REQUIRED = ("filter", "limits and session", "no capabilities")
@@ -50,13 +63,15 @@ MAX_TEXT_BYTES = 1 << 20
 
 
 class SandboxError(ValueError):
-    """The sandbox itself cannot run, died twice at one attempt or was closed during it; one line. No attempt was counted."""
+    """The sandbox itself cannot run, died twice at one attempt or was closed during it; one line. No attempt was
+    counted."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """cpu_seconds and memory_bytes: of each of the two processes of an attempt. wall_seconds: of the attempt, counted only while neither of them
-    computes or waits for a processor (sleep), so that a busy machine ends nothing. reply_bytes: of one answer."""
+    """cpu_seconds and memory_bytes: of each of the two processes of an attempt. wall_seconds: of the attempt, counted
+    only while neither of them computes or waits for a processor (sleep), so that a busy machine ends nothing.
+    reply_bytes: of one answer."""
 
     wall_seconds: float = 10.0
     cpu_seconds: float = 3
@@ -71,8 +86,8 @@ class Limits:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Outcome of one attempt. `reason` is one line of printable ASCII: "passed", "failed: ...", or "timeout: ..." where the program slept or computed too
-    long. `layers` says which protections held while it ran."""
+    """Outcome of one attempt. `reason` is one line of printable ASCII: "passed", "failed: ...", or "timeout: ..." where
+    the program slept or computed too long. `layers` says which protections held while it ran."""
 
     passed: bool
     reason: str
@@ -84,19 +99,16 @@ def _source(name: str) -> str:
     return importlib.util.find_spec(name).loader.get_source(name)
 
 
+@functools.cache
 def child_source() -> str:
     """The program of the server: several files in one text, as its interpreter finds no module of ours."""
     parts = ["import sys, types\n"]
     for name in INSIDE:
-        parts.append(f"sys.modules[{name!r}] = types.ModuleType({name!r})\nexec({_source(name)!r}, sys.modules[{name!r}].__dict__)\n")
+        parts.append(
+            f"sys.modules[{name!r}] = types.ModuleType({name!r})\n"
+            f"exec({_source(name)!r}, sys.modules[{name!r}].__dict__)\n"
+        )
     return "".join([*parts, _source(SERVER)])
-
-
-def _is_ready(descriptor: int, event: int, patience: float) -> bool:
-    """Whether a descriptor can be read or written, or has ended, within `patience` seconds; of any number, which select does not take."""
-    poll = select.poll()
-    poll.register(descriptor, event)
-    return bool(poll.poll(1000 * patience))
 
 
 def _kill(process: subprocess.Popen, owner: int) -> None:
@@ -110,8 +122,9 @@ def _kill(process: subprocess.Popen, owner: int) -> None:
 class Sandbox:
     """One server. Attempts run one after another, whichever thread asks; for several at once see run_all.
 
-    Leaving the with block, close(), garbage collection and the end of this process end all that the sandbox started. In a process forked from the one that
-    made it, it starts a server of its own. SandboxError where too few layers hold on this machine."""
+    Leaving the with block, close(), garbage collection and the end of this process end all that the sandbox started. In
+    a process forked from the one that made it, it starts a server of its own. SandboxError where too few layers hold on
+    this machine."""
 
     def __init__(self, limits: Limits | None = None):
         self.limits = limits or Limits()
@@ -167,11 +180,15 @@ class Sandbox:
                 except (EOFError, OSError, ValueError, TypeError) as error:
                     self._drop()
                     if self._num_closed > num_closed:
-                        raise SandboxError("the sandbox was closed during an attempt; nothing was counted for it") from error
+                        raise SandboxError(
+                            "the sandbox was closed during an attempt; nothing was counted for it"
+                        ) from error
                     self.num_restarts += 1
                     if is_last:
-                        raise SandboxError(f"the sandbox died twice at one attempt ({type(error).__name__}); nothing was counted for it, "
-                                           "free memory and go on") from error
+                        raise SandboxError(
+                            f"the sandbox died twice at one attempt ({type(error).__name__}); "
+                            "nothing was counted for it, free memory and go on"
+                        ) from error
                 except BaseException:  # Ctrl-C: the answer to this attempt must not become that to the next
                     self._drop()
                     raise
@@ -189,8 +206,16 @@ class Sandbox:
         settings = json.dumps({"limits": asdict(self.limits), "filter": code.hex()}).encode()
         # -P, -s and an environment of our own do what -I does, but let the hash seed be given.
         command = [sys.executable, "-P", "-s", "-S", "-B", "-X", "utf8", "-c", child_source()]
-        self._process = subprocess.Popen(command, bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=ENVIRONMENT,
-                                         cwd=os.sep, start_new_session=True)
+        self._process = subprocess.Popen(
+            command,
+            bufsize=0,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=ENVIRONMENT,
+            cwd=os.sep,
+            start_new_session=True,
+        )
         self._end = weakref.finalize(self, _kill, self._process, self._owner)
         os.set_blocking(self._process.stdin.fileno(), False)
         num_closed = self._num_closed
@@ -201,48 +226,31 @@ class Sandbox:
             self._drop()
             if self._num_closed > num_closed:
                 raise SandboxError("the sandbox was closed while it started") from error
-            raise SandboxError(f"the sandbox did not start ({type(error).__name__}); its interpreter {sys.executable} ended at once or is held up") from error
+            raise SandboxError(
+                f"the sandbox did not start ({type(error).__name__}); "
+                f"its interpreter {sys.executable} ended at once or is held up"
+            ) from error
         except BaseException:
             self._drop()
             raise
         missing = [name for name in REQUIRED if not self.layers.get(name)]
         if missing:
             self._drop()
-            raise SandboxError(f"the sandbox does not hold on this machine (missing: {', '.join(missing)}); no program is run, use a Linux with seccomp")
+            raise SandboxError(
+                f"the sandbox does not hold on this machine (missing: {', '.join(missing)}); no program is run, "
+                "use a Linux with seccomp"
+            )
 
     def _write(self, data: bytes, patience: float) -> None:
-        """EOFError where the server takes nothing for `patience` seconds."""
-        view, descriptor = memoryview(data), self._process.stdin.fileno()
-        while view:
-            if not _is_ready(descriptor, select.POLLOUT, patience):
-                raise EOFError("the server takes nothing")
-            view = view[os.write(descriptor, view):]
+        write_all(self._process.stdin.fileno(), data, patience)
 
     def _read(self, patience: float) -> object:
-        """The next message of the server but its signs of life (null). EOFError where it ended or gives no sign of life for `patience` seconds, ValueError
-        where a message is too long."""
-        message = None
-        while message is None:
-            (length,) = LENGTH.unpack(self._read_exact(LENGTH.size, patience))
-            if length > MAX_VERDICT_BYTES:
-                raise ValueError(f"message of {length} bytes")
-            message = json.loads(self._read_exact(length, patience))
-        return message
-
-    def _read_exact(self, num_bytes: int, patience: float) -> bytes:
-        parts, descriptor = b"", self._process.stdout.fileno()
-        while len(parts) < num_bytes:
-            if not _is_ready(descriptor, select.POLLIN, patience):
-                raise EOFError("the server is late")
-            part = os.read(descriptor, num_bytes - len(parts))
-            if not part:
-                raise EOFError("the server ended")
-            parts += part
-        return parts
+        return read_message(self._process.stdout.fileno(), patience)
 
 
 def run_all(jobs: Iterable[tuple[str, str, str]], num_workers: int, limits: Limits | None = None) -> list[Verdict]:
-    """Verdicts of (program, tests, entry_point) jobs in their order, `num_workers` at a time, each worker with a server of its own.
+    """Verdicts of (program, tests, entry_point) jobs in their order, `num_workers` at a time, each worker with a server
+    of its own.
 
     ValueError for num_workers below 1; SandboxError as Sandbox."""
     if num_workers < 1:

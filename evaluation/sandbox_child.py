@@ -1,10 +1,12 @@
-"""What runs inside the sandbox: a fork server, and for every attempt a candidate and a judge. Standard library only: started as `python -P -s -S -c`
-with this source and that of the modules named in evaluation.sandbox.INSIDE, which is all of the project that it can see. Linux only.
+"""What runs inside the sandbox: a fork server, and for every attempt a candidate and a judge. Standard library only:
+started as `python -P -s -S -c` with this source and that of the modules named in evaluation.sandbox.INSIDE, which is
+all of the project that it can see. Linux only.
 
-The candidate holds the model's program and answers calls with plain data. The judge holds the tests and calls the program through a pipe. The two are
-processes of their own: no test, no expected value and no verdict was ever in the memory of the candidate, and the pipe of the verdict is not open in it.
-The server forks both before their texts are read, so that nothing of one attempt is left for the next. It never runs a line of either text.
-Nobody outlives anybody: children die with the server, by the kernel's hand, and the server ends when the process that started it has ended.
+The candidate holds the model's program and answers calls with plain data. The judge holds the tests and calls the
+program through a pipe. The two are processes of their own: no test, no expected value and no verdict was ever in the
+memory of the candidate, and the pipe of the verdict is not open in it. The server forks both before their texts are
+read, so that nothing of one attempt is left for the next. It never runs a line of either text. Nobody outlives anybody:
+children die with the server, by the kernel's hand, and the server ends when the process that started it has ended.
 """
 
 import builtins
@@ -26,24 +28,39 @@ try:
 except ModuleNotFoundError:  # not Linux: sandbox_filter refuses to start there, in one line
     fcntl = None
 
-from evaluation.sandbox_lock import PR_SET_PDEATHSIG, FilterProgram, drop_capabilities, empty_root, fix_addresses, isolate, lock
+from evaluation.sandbox_lock import (
+    PR_SET_PDEATHSIG,
+    FilterProgram,
+    drop_capabilities,
+    empty_root,
+    fix_addresses,
+    isolate,
+    lock,
+)
 from evaluation.sandbox_proxy import Proxy, answer, describe
 from evaluation.sandbox_values import LENGTHS, MAX_NAME, MAX_VERDICT_BYTES, encode, one_line, read_exact, receive, send
 from evaluation.sandbox_watch import Watch, shown_pid
 
-# Loaded before the first fork, as nothing can be opened later. What is not here cannot be imported by a program. These are the modules that compute; the
-# filter holds whatever is loaded, but those that only reach out (socket, subprocess, asyncio) could do nothing here.
-MODULES = ("__future__ _strptime abc argparse array ast base64 binascii bisect builtins calendar cmath codecs collections collections.abc colorsys configparser "
-           "contextlib contextvars copy copyreg csv dataclasses datetime decimal difflib dis doctest enum errno fnmatch fractions functools "
-           "gc getopt gettext graphlib gzip hashlib heapq hmac html html.entities html.parser inspect io ipaddress itertools json keyword linecache "
-           "locale logging marshal math numbers operator optparse os.path pathlib pickle platform pprint queue quopri random re reprlib sched secrets "
-           "shlex signal statistics string stringprep struct symtable tempfile textwrap threading time timeit token tokenize tomllib traceback types "
-           "typing unicodedata unittest urllib.parse uuid warnings weakref xml.etree.ElementTree zipfile zlib").split()
+# Loaded before the first fork, as nothing can be opened later. What is not here cannot be imported by a program. These
+# are the modules that compute; the filter holds whatever is loaded, but those that only reach out (socket, subprocess,
+# asyncio) could do nothing here.
+MODULES = (
+    "__future__ _strptime abc argparse array ast base64 binascii bisect builtins calendar cmath codecs collections "
+    "collections.abc colorsys configparser contextlib contextvars copy copyreg csv dataclasses datetime decimal "
+    "difflib dis doctest enum errno fnmatch fractions functools gc getopt gettext graphlib gzip hashlib heapq hmac "
+    "html html.entities html.parser inspect io ipaddress itertools json keyword linecache locale logging marshal math "
+    "numbers operator optparse os.path pathlib pickle platform pprint queue quopri random re reprlib sched secrets "
+    "shlex signal statistics string stringprep struct symtable tempfile textwrap threading time timeit token tokenize "
+    "tomllib traceback types typing unicodedata unittest urllib.parse uuid warnings weakref xml.etree.ElementTree "
+    "zipfile zlib "
+).split()
 # Not in every Python: built without a library, or of some versions only.
 OPTIONAL_MODULES = "_pydatetime _pydecimal _pylong annotationlib bz2 lzma string.templatelib zoneinfo".split()
-ENCODINGS = ("ascii base64_codec big5 charmap cp1250 cp1251 cp1252 cp437 cp850 euc_jp euc_kr gb18030 gb2312 gbk hex_codec idna iso8859_1 iso8859_15 koi8_r "
-             "latin_1 mac_roman punycode quopri_codec raw_unicode_escape rot_13 shift_jis unicode_escape utf_16 utf_16_be utf_16_le utf_32 utf_32_be "
-             "utf_32_le utf_7 utf_8 utf_8_sig zlib_codec").split()
+ENCODINGS = (
+    "ascii base64_codec big5 charmap cp1250 cp1251 cp1252 cp437 cp850 euc_jp euc_kr gb18030 gb2312 gbk hex_codec idna "
+    "iso8859_1 iso8859_15 koi8_r latin_1 mac_roman punycode quopri_codec raw_unicode_escape rot_13 shift_jis "
+    "unicode_escape utf_16 utf_16_be utf_16_le utf_32 utf_32_be utf_32_le utf_7 utf_8 utf_8_sig zlib_codec "
+).split()
 RANDOM_SEED = 0  # of module random in every attempt
 LOOK_SECONDS, BEAT_SECONDS = 0.05, 1.0
 
@@ -58,7 +75,8 @@ def keep_only(*descriptors: int) -> None:
 
 
 def take_text(name: str, num_bytes: int, ready: int, *descriptors: int) -> tuple[str, dict, str]:
-    """(text, namespace to run it in, entry point) of this child, which is locked when this returns and holds only `descriptors`, from 3 on."""
+    """(text, namespace to run it in, entry point) of this child, which is locked when this returns and holds only
+    `descriptors`, from 3 on."""
     text, entry_point = json.loads(read_exact(0, num_bytes))
     shown = shown_pid(SERVER["proc"])
     keep_only(*descriptors, ready)
@@ -121,7 +139,8 @@ def forked(function, *arguments) -> int:
 
 
 def beat() -> None:
-    """Ends this process where the one that started the sandbox has ended; tells it about once a second that this one has not."""
+    """Ends this process where the one that started the sandbox has ended; tells it about once a second that this one
+    has not."""
     owner, now = SERVER["owner"], time.monotonic()
     if owner is not None and select.select([owner], [], [], 0)[0]:
         os._exit(0)  # what it started dies with it
@@ -140,11 +159,15 @@ def waited(descriptor: int, watch: Watch | None = None) -> str:
 
 
 def attempt(num_candidate: int, num_judge: int) -> list:
-    """[passed, reason] of the attempt whose two texts follow on standard input; both processes are gone when this returns."""
+    """[passed, reason] of the attempt whose two texts follow on standard input; both processes are gone when this
+    returns."""
     (calls, call), (reply, replies), (outcome, verdict) = (os.pipe() for _ in range(3))
     watch, is_ending = Watch(SERVER["limits"], SERVER["proc"]), False
     try:
-        for function, num_bytes, descriptors in ((run_candidate, num_candidate, (calls, replies)), (run_judge, num_judge, (call, reply, verdict))):
+        for function, num_bytes, descriptors in (
+            (run_candidate, num_candidate, (calls, replies)),
+            (run_judge, num_judge, (call, reply, verdict)),
+        ):
             is_ready, ready = os.pipe()
             child = forked(function, num_bytes, ready, *descriptors)
             os.close(ready)
@@ -170,15 +193,25 @@ def attempt(num_candidate: int, num_judge: int) -> list:
 
 
 def probe(report: int) -> None:
-    """Tries, locked as every program is, what a program may not do; reports what was tried and what was refused with EPERM."""
+    """Tries, locked as every program is, what a program may not do; reports what was tried and what was refused with
+    EPERM."""
     keep_only(report)
     libc, server, empty = SERVER["libc"], os.getppid(), (ctypes.c_char_p * 1)()
     page = ctypes.c_void_p(id(empty) & ~4095)
     lock(libc, SERVER["filter"], SERVER["limits"], 4)
-    tries = {"open": lambda: libc.open(b"/", 0), "socket": lambda: libc.socket(1, 1, 0), "fork": libc.fork, "kill": lambda: libc.kill(server, 0),
-             "exec": lambda: libc.execve(b"/", empty, empty), "ptrace": lambda: libc.ptrace(0, 0, None, None), "session": libc.setsid,
-             "limits": lambda: libc.getpriority(0, server), "executable memory": lambda: libc.mprotect(page, 4096, 7),
-             "merged memory": lambda: libc.madvise(page, 4096, 12), "process controls": lambda: libc.prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0)}
+    tries = {
+        "open": lambda: libc.open(b"/", 0),
+        "socket": lambda: libc.socket(1, 1, 0),
+        "fork": libc.fork,
+        "kill": lambda: libc.kill(server, 0),
+        "exec": lambda: libc.execve(b"/", empty, empty),
+        "ptrace": lambda: libc.ptrace(0, 0, None, None),
+        "session": libc.setsid,
+        "limits": lambda: libc.getpriority(0, server),
+        "executable memory": lambda: libc.mprotect(page, 4096, 7),
+        "merged memory": lambda: libc.madvise(page, 4096, 12),
+        "process controls": lambda: libc.prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0),
+    }
     refused = []
     for name, call in tries.items():
         ctypes.set_errno(0)
@@ -203,15 +236,25 @@ def probed() -> dict[str, bool]:
         os.close(report)
 
 
-SERVER: dict = {}  # limits, libc, filter; descriptors: nowhere, proc (or None), owner (or None); beat: when the last sign of life was given
+# limits, libc, filter; descriptors: nowhere, proc (or None), owner (or None); beat: time of the last sign of life
+SERVER: dict = {}
 
 
 def serve(settings: dict) -> None:
-    """Answers attempts until standard input or the owner ends. The first message names the layers and whether they hold here."""
+    """Answers attempts until standard input or the owner ends. The first message names the layers and whether they hold
+    here."""
     code, libc = bytes.fromhex(settings["filter"]), ctypes.CDLL(None, use_errno=True)
     held = ctypes.create_string_buffer(code, len(code))
-    SERVER.update(limits=settings["limits"], libc=libc, held=held, beat=time.monotonic(), proc=None, owner=None,
-                  filter=ctypes.byref(FilterProgram(len(code) // 8, ctypes.addressof(held))), nowhere=os.open(os.devnull, os.O_RDWR))
+    SERVER.update(
+        limits=settings["limits"],
+        libc=libc,
+        held=held,
+        beat=time.monotonic(),
+        proc=None,
+        owner=None,
+        filter=ctypes.byref(FilterProgram(len(code) // 8, ctypes.addressof(held))),
+        nowhere=os.open(os.devnull, os.O_RDWR),
+    )
     with contextlib.suppress(OSError):
         SERVER["proc"] = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY)
     with contextlib.suppress(OSError, AttributeError):  # where there is no such call the end of standard input must do

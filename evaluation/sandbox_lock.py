@@ -1,7 +1,8 @@
-"""What a process of the sandbox gives up before it runs other people's code: sight of the system, capabilities, memory, files, system calls.
+"""What a process of the sandbox gives up before it runs other people's code: sight of the system, capabilities, memory,
+files, system calls.
 
-Linux only, standard library only; libc is ctypes.CDLL(None, use_errno=True). Each function says whether its layer holds, as some systems (containers
-above all) refuse namespaces or another root to their programs.
+Linux only, standard library only; libc is ctypes.CDLL(None, use_errno=True). Each function says whether its layer
+holds, as some systems (containers above all) refuse namespaces or another root to their programs.
 """
 
 import ctypes
@@ -20,7 +21,9 @@ NEW_IPC, NEW_UTS, NEW_USER, NEW_PID, NEW_NET = 0x08000000, 0x04000000, 0x1000000
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_CAPBSET_READ, PR_CAPBSET_DROP, PR_SET_SECUREBITS = 1, 4, 22, 23, 24, 28  # linux/prctl.h
 PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, PR_CAP_AMBIENT_CLEAR_ALL = 38, 39, 47, 1, 4
 CAPABILITY_VERSION_3 = 0x20080522  # linux/capability.h
-SECURE_BITS = 0xEF  # user 0 is nobody special, changes of user give nothing, nothing becomes ambient; each locked. Not KEEP_CAPS
+SECURE_BITS = (
+    0xEF  # user 0 is nobody special, changes of user give nothing, nothing becomes ambient; each locked. Not KEEP_CAPS
+)
 ADDR_NO_RANDOMIZE, ASK = 0x0040000, 0xFFFFFFFF  # linux/personality.h
 
 
@@ -33,13 +36,17 @@ class FilterProgram(ctypes.Structure):
 class Capabilities(ctypes.Structure):
     """struct __user_cap_data_struct, twice: capabilities 0 to 31 and 32 to 63."""
 
-    _fields_ = [(f"{name}_{half}", ctypes.c_uint32) for half in range(2) for name in ("effective", "permitted", "inheritable")]
+    _fields_ = [
+        (f"{name}_{half}", ctypes.c_uint32) for half in range(2) for name in ("effective", "permitted", "inheritable")
+    ]
 
 
 def fix_addresses(libc: ctypes.CDLL) -> bool:
-    """Starts this program anew at addresses that are not drawn by lot, where the system allows it: the order of a set of objects depends on them.
+    """Starts this program anew at addresses that are not drawn by lot, where the system allows it: the order of a set
+    of objects depends on them.
 
-    Only builtin hashes are fixed by PYTHONHASHSEED. The personality is set as a whole: no bit of it may make readable memory executable."""
+    Only builtin hashes are fixed by PYTHONHASHSEED. The personality is set as a whole: no bit of it may make readable
+    memory executable."""
     if libc.personality(ASK) == ADDR_NO_RANDOMIZE:
         return True
     if libc.personality(ADDR_NO_RANDOMIZE) == -1 or libc.personality(ASK) != ADDR_NO_RANDOMIZE:
@@ -48,7 +55,8 @@ def fix_addresses(libc: ctypes.CDLL) -> bool:
 
 
 def isolate(libc: ctypes.CDLL) -> bool:
-    """Namespaces of its own, without network and without sight of other processes, where the system gives them; returns in their first process.
+    """Namespaces of its own, without network and without sight of other processes, where the system gives them; returns
+    in their first process.
 
     The process outside waits; the end of either process ends the other."""
     if libc.unshare(NEW_USER | NEW_PID | NEW_NET | NEW_IPC | NEW_UTS) != 0:
@@ -77,9 +85,11 @@ def empty_root() -> bool:
 
 
 def drop_capabilities(libc: ctypes.CDLL) -> bool:
-    """True once this process and all that it starts have no capability, effective, permitted, inheritable or ambient, and none that they could be given.
+    """True once this process and all that it starts have no capability, effective, permitted, inheritable or ambient,
+    and none that they could be given.
 
-    The bounding set can only be emptied by a process that has some; where it stays, no_new_privs of lock keeps an exec from drawing on it."""
+    The bounding set can only be emptied by a process that has some; where it stays, no_new_privs of lock keeps an exec
+    from drawing on it."""
     libc.prctl(PR_SET_SECUREBITS, SECURE_BITS, 0, 0, 0)
     numbers = [number for number in range(64) if libc.prctl(PR_CAPBSET_READ, number, 0, 0, 0) >= 0]
     for number in numbers:
@@ -93,12 +103,25 @@ def drop_capabilities(libc: ctypes.CDLL) -> bool:
 
 
 def lock(libc: ctypes.CDLL, filter_program: object, limits: dict, num_descriptors: int) -> None:
-    """Limits, then the filter: from here on this process can compute, talk on its descriptors, and end. It ends at once where it cannot be locked."""
+    """Limits, then the filter: from here on this process can compute, talk on its descriptors, and end. It ends at once
+    where it cannot be locked."""
     libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
-    # The watch (sandbox_watch.py) ends a process at its processor time; the system's own limit, in whole seconds, is for a watch that came too late.
+    # The watch (sandbox_watch.py) ends a process at its processor time; the system's own limit, in whole seconds, is
+    # for a watch that came too late.
     cpu_seconds = math.ceil(limits["cpu_seconds"]) + 1
-    for name, value in (("AS", limits["memory_bytes"]), ("CPU", cpu_seconds), ("FSIZE", 0), ("CORE", 0), ("NPROC", 0), ("MEMLOCK", 0),
-                        ("MSGQUEUE", 0), ("SIGPENDING", 0), ("NICE", 0), ("RTPRIO", 0), ("NOFILE", num_descriptors)):
+    for name, value in (
+        ("AS", limits["memory_bytes"]),
+        ("CPU", cpu_seconds),
+        ("FSIZE", 0),
+        ("CORE", 0),
+        ("NPROC", 0),
+        ("MEMLOCK", 0),
+        ("MSGQUEUE", 0),
+        ("SIGPENDING", 0),
+        ("NICE", 0),
+        ("RTPRIO", 0),
+        ("NOFILE", num_descriptors),
+    ):
         resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (value, value))
     if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) or libc.prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1:
         os._exit(3)

@@ -3,8 +3,9 @@
     processor time    of each process, as the kernel counts it
     time asleep       of the attempt: seconds in which none of its processes computed or waited for a processor
 
-A program that waits because twelve others compute is not asleep. Its state and its time in the queue are read from /proc; where /proc is not to be seen
-(no system that we know of), a process that uses no processor counts as asleep, and it may sleep BLIND_FACTOR times as long.
+A program that waits because twelve others compute is not asleep. Its state and its time in the queue are read from
+/proc; where /proc is not to be seen (no system that we know of), a process that uses no processor counts as asleep, and
+it may sleep BLIND_FACTOR times as long.
 """
 
 import contextlib
@@ -14,13 +15,16 @@ import time
 from dataclasses import dataclass
 
 BUSY_STATES = (b"R", b"D")  # running or in the queue; waiting for a disk (memory that was swapped out): proc(5), stat
-MAX_LOOK_SECONDS = 0.25  # a longer time between two looks says that this process itself was held up; no more is counted as sleep
+MAX_LOOK_SECONDS = (
+    0.25  # a longer time between two looks says that this process itself was held up; no more is counted as sleep
+)
 BLIND_FACTOR = 30
 PATIENCE_SECONDS = 2.0  # for a process that is about to end to have ended
 
 
 def shown_pid(proc: int | None) -> int:
-    """This process's number in the /proc whose folder is open as `proc` (of another namespace, perhaps); 0 where it is not to be seen."""
+    """This process's number in the /proc whose folder is open as `proc` (of another namespace, perhaps); 0 where it is
+    not to be seen."""
     try:
         return int(os.readlink("self", dir_fd=proc)) if proc is not None else 0
     except (OSError, ValueError):
@@ -48,7 +52,7 @@ class Watched:
             status = os.pread(self._files["stat"], 4096, 0)
         except (KeyError, OSError):
             return False
-        return status[status.rindex(b")") + 2:][:1] in BUSY_STATES
+        return status[status.rindex(b")") + 2 :][:1] in BUSY_STATES
 
     def cpu_seconds(self) -> float:
         """Processor time so far; 0 once it has ended."""
@@ -84,7 +88,8 @@ class Watched:
 
 @dataclass(frozen=True)
 class End:
-    """How a process ended: its processor time, its largest memory, the signal that ended it (0: none), and whether that was ours."""
+    """How a process ended: its processor time, its largest memory, the signal that ended it (0: none), and whether that
+    was ours."""
 
     cpu_seconds: float
     memory_bytes: int
@@ -122,9 +127,11 @@ class Watch:
         return f"timeout: more than {self._limits['cpu_seconds']:g} s of processor time"
 
     def end(self, is_ending: bool) -> str:
-        """Ends all processes; the verdict of their ends over whatever they said: more processor time than allowed, memory, a crash, or "".
+        """Ends all processes; the verdict of their ends over whatever they said: more processor time than allowed,
+        memory, a crash, or "".
 
-        ProcessLookupError where one was killed from outside and not for its memory: nothing can be said of the program."""
+        ProcessLookupError where one was killed from outside and not for its memory: nothing can be said of the
+        program."""
         ends = [watched.end(is_ending) for watched in self._watched]
         self._watched = []
         if any(end.cpu_seconds > self._limits["cpu_seconds"] for end in ends):

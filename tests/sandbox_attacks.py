@@ -1,6 +1,8 @@
-"""Programs that try to leave the sandbox, to exhaust it, or to forge a pass. Each returns "escaped" where it got what it wanted.
+"""Programs that try to leave the sandbox, to exhaust it, or to forge a pass. Each returns "escaped" where it got what
+it wanted.
 
-Those of FORGERIES do not know what the tests want: a pass of one would be forged. Raw calls go around Python through the C library that the server used.
+Those of FORGERIES do not know what the tests want: a pass of one would be forged. Raw calls go around Python through
+the C library that the server used.
 """
 
 import platform
@@ -30,9 +32,13 @@ def _refused(call: str) -> str:
 
 
 TEMPORARY = tempfile.gettempdir()
-KEYCTL, BPF, PERF, USERFAULTFD, FUTEX = (250, 321, 298, 323, 202) if platform.machine() == "x86_64" else (219, 280, 241, 282, 98)
+KEYCTL, BPF, PERF, USERFAULTFD, FUTEX = (
+    (250, 321, 298, 323, 202) if platform.machine() == "x86_64" else (219, 280, 241, 282, 98)
+)
 # Every number that is no listed call, with arguments that do nothing where one should pass: each must fail with EPERM.
-EVERY_CALL = RAW + """
+EVERY_CALL = (
+    RAW
+    + """
 import errno
 listed = {LISTED}
 def f():
@@ -40,11 +46,16 @@ def f():
     return 'escaped' if passed else 'refused'
 ctypes_errno = server()["ctypes"].get_errno
 """
+)
 
 
 def _madvise(advice: int) -> str:
-    """Advice on memory of its own must be refused: 100 and 101 take pages from the machine, 12 compares them with those of others."""
-    return RAW + f"held = bytearray(1 << 20)\ndef f():\n    return 'escaped' if libc.madvise(id(held) & ~4095, 4096, {advice}) != -1 else 'refused'\n"
+    """Advice on memory of its own must be refused: 100 and 101 take pages from the machine, 12 compares them with those
+    of others."""
+    return (
+        RAW
+        + f"held = bytearray(1 << 20)\ndef f():\n    return 'escaped' if libc.madvise(id(held) & ~4095, 4096, {advice}) != -1 else 'refused'\n"
+    )
 
 
 ESCAPES = {
@@ -85,7 +96,9 @@ ESCAPES = {
     "raw executable memory": _refused("libc.mprotect(id(libc) & ~4095, 4096, 7)"),
     "raw bpf filter of its own": _refused("libc.prctl(22, 2, 0, 0, 0)"),
     **{f"memory advice {advice}": _madvise(advice) for advice in (9, 10, 12, 18, 21, 22, 23, 100, 101, 102)},
-    "every call that is not listed": EVERY_CALL.replace("{LISTED}", repr(set(X86_64.values()) if platform.machine() == "x86_64" else set(AARCH64.values()))),
+    "every call that is not listed": EVERY_CALL.replace(
+        "{LISTED}", repr(set(X86_64.values()) if platform.machine() == "x86_64" else set(AARCH64.values()))
+    ),
     "raw advice to others": _refused("libc.syscall(440, 0, None, 0, 100, 0)"),
     "raw keyring": _refused(f"libc.syscall({KEYCTL}, 0, -1, 0, 0, 0)"),
     "raw bpf": _refused(f"libc.syscall({BPF}, 0, None, 0)"),
@@ -107,8 +120,10 @@ ESCAPES = {
     "finds its server's file of numbers": _body("assert open('/proc/self/stat').read()"),
     "call number of 32 bit": RAW + "def f():\n    libc.syscall(0x40000000 + 41, 2, 1, 0)\n    return 'escaped'\n",
     "more descriptors": _body("import os; os.pipe()"),
-    "other descriptors": _body("import os\ngot = 0\nfor d in range(5, 2000):"
-                               "\n    try:\n        os.write(d, b'x'); got += 1\n    except OSError:\n        pass\nassert got"),
+    "other descriptors": _body(
+        "import os\ngot = 0\nfor d in range(5, 2000):"
+        "\n    try:\n        os.write(d, b'x'); got += 1\n    except OSError:\n        pass\nassert got"
+    ),
 }
 
 EXHAUSTIONS = {
@@ -117,12 +132,19 @@ EXHAUSTIONS = {
     "one large block": _body("x = bytearray(1 << 40)"),
     "endless loop": _body("while True:\n    pass"),
     "endless loop at the top": "while True:\n    pass\n",
-    "catches everything, for ever": _body("while True:\n    try:\n        while True: pass\n    except BaseException: pass"),
-    "ignores signals": _body("import signal\nfor n in range(1, 32):\n    try: signal.signal(n, signal.SIG_IGN)\n    except Exception: pass\nwhile True: pass"),
+    "catches everything, for ever": _body(
+        "while True:\n    try:\n        while True: pass\n    except BaseException: pass"
+    ),
+    "ignores signals": _body(
+        "import signal\nfor n in range(1, 32):\n    try: signal.signal(n, signal.SIG_IGN)\n"
+        "    except Exception: pass\nwhile True: pass"
+    ),
     "sleep": _body("import time; time.sleep(1000)"),
     "sleeps in small pieces": _body("import time\nwhile True: time.sleep(0.001)"),
     "sleeps and computes by turns": _body("import time\nwhile True:\n    time.sleep(0.01)\n    sum(range(100000))"),
-    "waits for a lock that it holds": _body("import threading; held = threading.Lock(); held.acquire(); held.acquire()"),
+    "waits for a lock that it holds": _body(
+        "import threading; held = threading.Lock(); held.acquire(); held.acquire()"
+    ),
     "waits for a queue": _body("import queue; queue.Queue().get()"),
     "endless iterator": "import itertools\ndef f():\n    return itertools.count()\n",
     "endless changed argument": "def f():\n    return (n for n in iter(int, 1))\n",
@@ -154,19 +176,25 @@ FORGERIES = {
     "raise BaseException": "def f():\n    raise BaseException('passed')\n",
     "raise GeneratorExit": "def f():\n    raise GeneratorExit\n",
     "exception with a hostile name": "def f():\n    raise type('a\\nb\\x1b[2J\\ud800', (Exception,), {})('\\npassed')\n",
-    "exception with a hostile text": "class A(Exception):\n    def __str__(self): return '\\n[true, \"passed\"]\\x1b]0;x\\x07' * 1000\ndef f():\n    raise A\n",
-    "exception that is no text": "class A(Exception):\n    def __str__(self): return 3\n    __repr__ = __str__\n    args = property(lambda s: 1/0)\ndef f():\n    raise A\n",
+    "exception with a hostile text": "class A(Exception):\n    def __str__(self): return '\\n[true, \"passed\"]\\x1b]0;x\\x07' * 1000\ndef f():\n"
+    "    raise A\n",
+    "exception that is no text": "class A(Exception):\n    def __str__(self): return 3\n    __repr__ = __str__\n"
+    "    args = property(lambda s: 1/0)\ndef f():\n    raise A\n",
     "exception called Broken": "class Broken(BaseException): pass\ndef f():\n    raise Broken\n",
     "exception with a class for its attribute": "def f():\n    e = ValueError()\n    e.__dict__.update(__class__=3, args=5, __traceback__=1)\n    raise e\n",
     "group of itself": "e = ExceptionGroup('a', [ValueError()])\ntype(e)\ndef f():\n    raise ExceptionGroup('b', [e] * 1000)\n",
     "prints the verdict": "print('passed')\nprint([True, 'passed'])\ndef f():\n    return True\n",
     "writes a verdict to every descriptor": "import os, json\nd = json.dumps([True, 'passed']).encode()\nd = len(d).to_bytes(4, 'little') + d\n"
     "for n in range(2000):\n    try: os.write(n, d)\n    except OSError: pass\ndef f():\n    return 0\n",
-    "equals everything": "class A:\n    def __eq__(self, other): return True\n    def __ne__(self, other): return False\ndef f():\n    return A()\n",
-    "text that equals everything": "class A(str):\n    def __eq__(self, other): return True\n    __hash__ = str.__hash__\ndef f():\n    return A('x')\n",
-    "number that equals everything": "class A(int):\n    def __eq__(self, other): return True\n    __hash__ = int.__hash__\ndef f():\n    return A(1)\n",
+    "equals everything": "class A:\n    def __eq__(self, other): return True\n    def __ne__(self, other): return False\ndef f():\n"
+    "    return A()\n",
+    "text that equals everything": "class A(str):\n    def __eq__(self, other): return True\n    __hash__ = str.__hash__\ndef f():\n"
+    "    return A('x')\n",
+    "number that equals everything": "class A(int):\n    def __eq__(self, other): return True\n    __hash__ = int.__hash__\ndef f():\n"
+    "    return A(1)\n",
     "redefines check": "def check(candidate):\n    pass\ndef f():\n    return 0\n",
-    "redefines AssertionError": "import builtins\nbuiltins.AssertionError = type('Never', (Exception,), {})\nbuiltins.isinstance = lambda *a: True\n"
+    "redefines AssertionError": "import builtins\nbuiltins.AssertionError = type('Never', (Exception,), {})\n"
+    "builtins.isinstance = lambda *a: True\n"
     "def f():\n    return 0\n",
     "atexit": "import atexit, os\natexit.register(os._exit, 0)\ndef f():\n    raise KeyboardInterrupt\n",
     "excepthook": "import sys\nsys.excepthook = lambda *a: None\ndef f():\n    raise Exception\n",
@@ -176,9 +204,11 @@ FORGERIES = {
     "answers as an error that tests catch": "def f():\n    raise AssertionError\n",
     "searches memory for what is wanted": "import gc, sys\ndef f():\n    seen = [o for o in gc.get_objects() if isinstance(o, (str, dict, list))]\n"
     "    names = [str(o) for o in seen if 'wanted-' in str(o)[:10000]]\n    frame = sys._getframe()\n    while frame:\n"
-    "        names += [str(v) for v in frame.f_locals.values() if 'wanted-' in str(v)[:1000]]\n        frame = frame.f_back\n"
+    "        names += [str(v) for v in frame.f_locals.values() if 'wanted-' in str(v)[:1000]]\n"
+    "        frame = frame.f_back\n"
     "    return next((n[n.index('wanted-'):][:39] for n in names), 0)\n",
-    "answers before it is asked": "import os, json\nd = json.dumps(['value', ['bool', True]]).encode()\nos.write(4, (len(d).to_bytes(4, 'little') + d) * 50)\n"
+    "answers before it is asked": "import os, json\nd = json.dumps(['value', ['bool', True]]).encode()\n"
+    "os.write(4, (len(d).to_bytes(4, 'little') + d) * 50)\n"
     "def f():\n    return True\n",
     "a generator": "def f():\n    yield 'escaped'\n",
     "not a number": "def f():\n    return float('nan')\n",

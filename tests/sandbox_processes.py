@@ -1,4 +1,5 @@
-"""Starts Python programs that use the sandbox, where namespaces are given and where they are refused, and looks for processes that they leave."""
+"""Starts Python programs that use the sandbox, where namespaces are given and where they are refused, and looks for
+processes that they leave."""
 
 import os
 import select
@@ -21,15 +22,30 @@ class Program(ctypes.Structure):
 libc = ctypes.CDLL(None)
 assert not libc.prctl(38, 1, 0, 0, 0) and not libc.prctl(22, 2, ctypes.byref(Program(4, ctypes.addressof(held))), 0, 0)
 """
-# As a system with user.max_user_namespaces = 0 does: unshare fails with ENOSPC. The number is that of a namespace of our own.
-NO_NAMESPACES_LEFT = ["unshare", "--user", "--map-root-user", "sh", "-c", 'echo 0 > /proc/sys/user/max_user_namespaces && exec "$@"', "sh"]
+# As a system with user.max_user_namespaces = 0 does: unshare fails with ENOSPC. The number is that of a namespace of
+# our own.
+NO_NAMESPACES_LEFT = [
+    "unshare",
+    "--user",
+    "--map-root-user",
+    "sh",
+    "-c",
+    'echo 0 > /proc/sys/user/max_user_namespaces && exec "$@"',
+    "sh",
+]
 
 
 def start(source: str, refuses_namespaces: bool = False, before: list[str] | None = None) -> subprocess.Popen:
     """A Python process at the root of the project, in a session of its own; `before` stands in front of its command."""
     text = (REFUSE_NAMESPACES if refuses_namespaces else "") + source
-    return subprocess.Popen([*(before or []), sys.executable, "-c", text], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                            start_new_session=True)
+    return subprocess.Popen(
+        [*(before or []), sys.executable, "-c", text],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
 
 
 def processes() -> dict[int, tuple[int, str, str]]:

@@ -11,7 +11,7 @@ import pytest
 from evaluation import sandbox_filter
 from evaluation.sandbox import Limits, Sandbox, SandboxError, run_all
 from tests.sandbox_attacks import ESCAPES, EXHAUSTIONS, FORGERIES
-from tests.sandbox_processes import alive, descendants, wait_until
+from tests.sandbox_processes import alive, descendants, processes, wait_until
 
 RIGHT = "def f(x):\n    return x[::-1]\n"
 RIGHT_TESTS = "def check(candidate):\n    assert candidate([1, 2]) == [2, 1]\n    assert candidate('ab') == 'ba'\n    assert f((1,)) == (1,)\n"
@@ -26,7 +26,8 @@ ATTACKS += [(name, program, FORGERY_TESTS) for name, program in FORGERIES.items(
 
 @pytest.fixture(scope="module")
 def verdicts():
-    """Of all attacks, each between right programs on the same servers, so that a server that an attack damaged would show."""
+    """Of all attacks, each between right programs on the same servers, so that a server that an attack damaged would
+    show."""
     jobs = [job for _, program, tests in ATTACKS for job in ((program, tests, "f"), (RIGHT, RIGHT_TESTS, "f"))]
     return run_all(jobs, 4, LIMITS)
 
@@ -53,11 +54,23 @@ def test_attack_does_not_pass_and_harms_nobody(place, verdicts):
 
 def test_attacks_would_be_seen_to_succeed():
     """Their tests pass a program that has what it wants."""
-    assert all(verdict.passed for verdict in run_all([("def f():\n    return 'escaped'\n", ESCAPE_TESTS, "f"),
-                                                     (f"def f():\n    return {WANTED!r}\n", FORGERY_TESTS, "f")], 1, LIMITS))
+    assert all(
+        verdict.passed
+        for verdict in run_all(
+            [
+                ("def f():\n    return 'escaped'\n", ESCAPE_TESTS, "f"),
+                (f"def f():\n    return {WANTED!r}\n", FORGERY_TESTS, "f"),
+            ],
+            1,
+            LIMITS,
+        )
+    )
 
 
-@pytest.mark.parametrize("value", [None, True, 3, -(2**70), 1.5, float("inf"), "h\u00e9", b"\0", 1j, [1, (2,)], {"a": {1, 2}}, frozenset({1})])
+@pytest.mark.parametrize(
+    "value",
+    [None, True, 3, -(2**70), 1.5, float("inf"), "h\u00e9", b"\0", 1j, [1, (2,)], {"a": {1, 2}}, frozenset({1})],
+)
 def test_plain_data_goes_there_and_comes_back(value, sandbox):
     tests = f"inf = float('inf')\ndef check(candidate):\n    value = candidate({value!r})\n    assert value == {value!r} and type(value) is type({value!r})\n"
     verdict = sandbox.run("def f(x):\n    return x\n", tests, "f")
@@ -67,13 +80,20 @@ def test_plain_data_goes_there_and_comes_back(value, sandbox):
 
 def test_subclasses_and_named_arguments_and_exceptions_reach_the_tests(sandbox):
     program = "from collections import Counter\ndef f(text, fails=False):\n    if fails:\n        raise ValueError(text)\n    return Counter(text)\n"
-    tests = ("def check(candidate):\n    assert candidate('aab') == {'a': 2, 'b': 1}\n    try:\n        candidate(text='x', fails=True)\n"
-             "    except ValueError:\n        return\n    assert False\n")
+    tests = (
+        "def check(candidate):\n    assert candidate('aab') == {'a': 2, 'b': 1}\n    try:\n"
+        "        candidate(text='x', fails=True)\n"
+        "    except ValueError:\n        return\n    assert False\n"
+    )
     assert sandbox.passes(program, tests, "f")
 
 
 def test_nothing_is_left_for_the_next_attempt(sandbox):
-    assert sandbox.passes("import math\nmath.leftover = 1\ndef f():\n    return 1\n", "def check(candidate):\n    assert candidate() == 1\n", "f")
+    assert sandbox.passes(
+        "import math\nmath.leftover = 1\ndef f():\n    return 1\n",
+        "def check(candidate):\n    assert candidate() == 1\n",
+        "f",
+    )
     program = "import math\ndef f():\n    return hasattr(math, 'leftover')\n"
     assert sandbox.passes(program, "def check(candidate):\n    assert candidate() is False\n", "f")
 
@@ -81,12 +101,12 @@ def test_nothing_is_left_for_the_next_attempt(sandbox):
 def test_no_process_is_left():
     """While one sleeps; more in test_evaluation_sandbox_processes.py."""
     with Sandbox(LIMITS) as sandbox:
-        started, server = descendants(os.getpid()), sandbox._process.pid
+        server = sandbox._process.pid
+        started = {(server, processes()[server][2])} | descendants(server)
         assert sandbox.run("import time\ntime.sleep(100)\n", RIGHT_TESTS, "f").reason == "timeout: asleep for 3 s"
-        assert descendants(os.getpid()) == started
-    assert server in {pid for pid, _ in started}
+        assert {entry for entry in started if entry[0] != server} == descendants(server)
     assert server not in alive(started)
-    assert wait_until(lambda: not descendants(os.getpid()) & started)
+    assert wait_until(lambda: not alive(started))
 
 
 def test_ctrl_c_does_not_leave_its_answer_to_the_next_attempt(sandbox):
@@ -98,7 +118,10 @@ def test_ctrl_c_does_not_leave_its_answer_to_the_next_attempt(sandbox):
 
 
 def test_one_sandbox_serves_several_threads(sandbox):
-    jobs = [(f"def f():\n    return {number}\n", f"def check(candidate):\n    assert candidate() == {number}\n", "f") for number in range(8)]
+    jobs = [
+        (f"def f():\n    return {number}\n", f"def check(candidate):\n    assert candidate() == {number}\n", "f")
+        for number in range(8)
+    ]
     with ThreadPoolExecutor(4) as pool:
         assert all(pool.map(lambda job: sandbox.passes(*job), jobs))
 
@@ -140,6 +163,7 @@ def test_a_server_that_stands_still_is_replaced(monkeypatch):
 
 def test_a_server_that_dies_twice_gives_one_line(monkeypatch):
     with Sandbox(LIMITS) as sandbox:
+
         def dies(*_, read=sandbox._read):
             os.killpg(sandbox._process.pid, signal.SIGKILL)
             return read(PATIENCE_SECONDS)
@@ -147,7 +171,9 @@ def test_a_server_that_dies_twice_gives_one_line(monkeypatch):
         starting = sandbox._read
         replies = [dies, starting, dies]  # to the attempt, to the second start, to the attempt again
         monkeypatch.setattr(sandbox, "_read", lambda patience: replies.pop(0)(patience))
-        with pytest.raises(SandboxError, match="^the sandbox died twice at one attempt[^\n]*nothing was counted[^\n]*$"):
+        with pytest.raises(
+            SandboxError, match="^the sandbox died twice at one attempt[^\n]*nothing was counted[^\n]*$"
+        ):
             sandbox.run("while True:\n    pass\n", RIGHT_TESTS, "f")
         monkeypatch.undo()
         assert sandbox.passes(RIGHT, RIGHT_TESTS, "f")

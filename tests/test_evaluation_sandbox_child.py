@@ -43,7 +43,14 @@ def talk(*attempts: tuple[str, str], settings: dict | None = None) -> tuple[int,
 def test_server_says_its_layers_and_ends_with_its_input():
     status, (layers,) = talk()
     assert status == 0
-    assert set(layers) == {"same addresses", "namespaces", "empty root", "no capabilities", "filter", "limits and session"}
+    assert set(layers) == {
+        "same addresses",
+        "namespaces",
+        "empty root",
+        "no capabilities",
+        "filter",
+        "limits and session",
+    }
     assert layers["filter"] and layers["limits and session"] and layers["no capabilities"]
 
 
@@ -82,5 +89,7 @@ def test_a_long_attempt_gives_signs_of_life():
     settings = json.dumps({"limits": LIMITS, "filter": sandbox_filter.filter_program().hex()}).encode()
     texts = [json.dumps([text, "f"]).encode() for text in (program, "def check(candidate):\n    candidate()\n")]
     data = LENGTH.pack(len(settings)) + settings + LENGTHS.pack(*map(len, texts)) + b"".join(texts)
-    ended = subprocess.run([sys.executable, "-S", "-c", child_source()], input=data, capture_output=True, env={}, timeout=600)
+    ended = subprocess.run(
+        [sys.executable, "-S", "-c", child_source()], input=data, capture_output=True, env={}, timeout=600
+    )
     assert ended.stdout.count(LENGTH.pack(4) + b"null") >= 1

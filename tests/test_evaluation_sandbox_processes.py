@@ -1,4 +1,5 @@
-"""No process of the sandbox outlives it or the process that made it, however that ends: with namespaces, and where they are refused as in containers."""
+"""No process of the sandbox outlives it or the process that made it, however that ends: with namespaces, and where they
+are refused as in containers."""
 
 import signal
 import subprocess
@@ -15,7 +16,9 @@ sandbox = Sandbox(Limits(wall_seconds=36000, cpu_seconds=36000))
 print(sandbox.layers["namespaces"], flush=True)
 job = ("import time\\ndef f():\\n    time.sleep(36000)\\n", "def check(candidate):\\n    candidate()\\n", "f")
 """
-INTERRUPTED = SLEEPS + """
+INTERRUPTED = (
+    SLEEPS
+    + """
 try:
     with sandbox:
         sandbox.run(*job)
@@ -23,7 +26,10 @@ except KeyboardInterrupt:
     print("interrupted", flush=True)
     time.sleep(36000)
 """
-CLOSED = SLEEPS + """
+)
+CLOSED = (
+    SLEEPS
+    + """
 def work():
     try:
         sandbox.run(*job)
@@ -35,24 +41,41 @@ signal.sigwait({signal.SIGUSR1})
 sandbox.close()
 time.sleep(36000)
 """.replace("threading.Thread", "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})\nthreading.Thread")
-LEFT_OPEN = SLEEPS + """
+)
+LEFT_OPEN = (
+    SLEEPS
+    + """
 threading.Thread(target=sandbox.run, args=job, daemon=True).start()
 signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
 signal.sigwait({signal.SIGUSR1})
 """
-DROPPED = SLEEPS + """
+)
+DROPPED = (
+    SLEEPS
+    + """
 import gc
 del sandbox
 gc.collect()
 print("dropped", flush=True)
 time.sleep(36000)
 """
+)
 # A fork holds the pipes open: the end of the owner must be seen without their end.
-HELD_BY_A_FORK = SLEEPS.replace("job =", """
+HELD_BY_A_FORK = (
+    SLEEPS.replace(
+        "job =",
+        """
 if not os.fork():
     time.sleep(36000)
-job =""") + "sandbox.run(*job)\n"
-WAYS = {"with namespaces": {}, "namespaces refused": {"refuses_namespaces": True}, "no namespaces left": {"before": NO_NAMESPACES_LEFT}}
+job =""",
+    )
+    + "sandbox.run(*job)\n"
+)
+WAYS = {
+    "with namespaces": {},
+    "namespaces refused": {"refuses_namespaces": True},
+    "no namespaces left": {"before": NO_NAMESPACES_LEFT},
+}
 
 
 @pytest.fixture(params=WAYS)
@@ -66,7 +89,8 @@ def way(request):
 
 
 def sleeping(source: str, way: str, extra: int = 0) -> tuple[subprocess.Popen, set[tuple[int, str]]]:
-    """A process whose attempt sleeps, and what it has started: server (two processes with namespaces), candidate, judge and `extra` others."""
+    """A process whose attempt sleeps, and what it has started: server (two processes with namespaces), candidate, judge
+    and `extra` others."""
     process = start(source, **WAYS[way])
     is_apart = said(process)
     assert is_apart in ("True", "False"), process.stderr.read()
@@ -140,7 +164,10 @@ def test_a_sandbox_that_nobody_holds_any_more(way):
 
 def test_processes_left_would_be_found():
     """The search sees a process whose parents have died."""
-    process = start("import subprocess, time\nsubprocess.Popen(['sleep', '36000'], start_new_session=True)\nprint(flush=True)\ntime.sleep(36000)\n")
+    process = start(
+        "import subprocess, time\nsubprocess.Popen(['sleep', '36000'], start_new_session=True)\nprint(flush=True)\n"
+        "time.sleep(36000)\n"
+    )
     assert said(process) == ""
     assert wait_until(lambda: len(descendants(process.pid)) == 1)
     started = descendants(process.pid)

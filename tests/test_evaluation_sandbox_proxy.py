@@ -1,4 +1,5 @@
-"""The program's function as its tests see it: answers, exceptions by class and base, changed arguments; a hostile answer breaks the attempt alone."""
+"""The program's function as its tests see it: answers, exceptions by class and base, changed arguments; a hostile
+answer breaks the attempt alone."""
 
 import json
 import os
@@ -33,11 +34,31 @@ def came_back(error: BaseException, known: dict | None = None) -> BaseException:
     return rebuild(json.loads(json.dumps(describe(error))), known)
 
 
-@pytest.mark.parametrize("error", [ValueError("x"), KeyError("k"), KeyError(3), IndexError(), UnicodeDecodeError("utf-8", b"\xff", 0, 1, "why"), OSError(2, "none"),
-                                   UnicodeEncodeError("ascii", "\ud800", 0, 1, "why"), StopIteration(5), ZeroDivisionError("division by zero"),
-                                   AssertionError(), SystemExit(3), KeyboardInterrupt(), FileNotFoundError(2, "x"), RecursionError("deep"), ImportError("no"),
-                                   SyntaxError("bad", ("f", 1, 2, "text")), UnicodeTranslateError("x", 0, 1, "why"), NotImplementedError(), OverflowError(1, 2)],
-                         ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("x"),
+        KeyError("k"),
+        KeyError(3),
+        IndexError(),
+        UnicodeDecodeError("utf-8", b"\xff", 0, 1, "why"),
+        OSError(2, "none"),
+        UnicodeEncodeError("ascii", "\ud800", 0, 1, "why"),
+        StopIteration(5),
+        ZeroDivisionError("division by zero"),
+        AssertionError(),
+        SystemExit(3),
+        KeyboardInterrupt(),
+        FileNotFoundError(2, "x"),
+        RecursionError("deep"),
+        ImportError("no"),
+        SyntaxError("bad", ("f", 1, 2, "text")),
+        UnicodeTranslateError("x", 0, 1, "why"),
+        NotImplementedError(),
+        OverflowError(1, 2),
+    ],
+    ids=lambda error: type(error).__name__,
+)
 def test_built_in_exceptions_keep_class_arguments_and_text(error):
     arrived = came_back(error)
     assert type(arrived) is type(error) and arrived.args == error.args and str(arrived) == str(error)
@@ -45,7 +66,10 @@ def test_built_in_exceptions_keep_class_arguments_and_text(error):
 
 def test_every_built_in_exception_arrives_even_without_arguments():
     import builtins
-    classes = [found for found in vars(builtins).values() if isinstance(found, type) and issubclass(found, BaseException)]
+
+    classes = [
+        found for found in vars(builtins).values() if isinstance(found, type) and issubclass(found, BaseException)
+    ]
     assert len(classes) > 60
     for found in classes:
         if not issubclass(found, BaseExceptionGroup):
@@ -79,15 +103,37 @@ def test_nobody_can_send_what_breaks_an_attempt():
     assert type(strange).__name__.isascii() and "\n" not in type(strange).__name__ and len(type(strange).__name__) <= 80
 
 
-HOSTILE = [b"", b"[", b"[" * 50_000, b"3", b"{}", b'["value"]', b'["value", ["int", 3], null]', b'["value", ["object", 3], null]', b'["value", [[], 3], null]',
-           b'["value", ["set", [["list", []]]], null]', b'["value", ["complex", ["x"]], null]', b'["value", ["str", 7], null]', b'["other", 3, null]',
-           b'["value", ["bytes", "zz"], null]', b'["value", ["float", "1e9999x"], null]', b"\xff\xfe", b'["value", ["fraction", ["1", "0"]], null]',
-           b'["value", ["decimal", "x"], null]', b'["value", ["range", ["0", "1", "0"]], null]', b'["value", ["date", "2024-99-99"], null]',
-           b'["value", ["none", 0], 5]', b'["value", ["none", 0], ["dict", [[["int", "0x0"], ["list", []]]]]]', b'["error", "ValueError", null]',
-           b'["error", [[], ["tuple", []], "", ["dict", []], []], null]', b'["error", [[["a"]], ["tuple", []], "", ["dict", []], []], null]',
-           b'["error", [["ValueError"], ["tuple", []], "", ["dict", [[["str", "__class__"], ["int", "0x1"]]]], []], null]',
-           b'["error", [["ValueError"], ["tuple", []], "", ["dict", [[["int", "0x1"], ["int", "0x1"]]]], []], null]',
-           b'["error", [["ExceptionGroup"], ["tuple", []], "", ["dict", []], []], null]', b'["value", ["timedelta", ["1", 2, 3]], null]']
+HOSTILE = [
+    b"",
+    b"[",
+    b"[" * 50_000,
+    b"3",
+    b"{}",
+    b'["value"]',
+    b'["value", ["int", 3], null]',
+    b'["value", ["object", 3], null]',
+    b'["value", [[], 3], null]',
+    b'["value", ["set", [["list", []]]], null]',
+    b'["value", ["complex", ["x"]], null]',
+    b'["value", ["str", 7], null]',
+    b'["other", 3, null]',
+    b'["value", ["bytes", "zz"], null]',
+    b'["value", ["float", "1e9999x"], null]',
+    b"\xff\xfe",
+    b'["value", ["fraction", ["1", "0"]], null]',
+    b'["value", ["decimal", "x"], null]',
+    b'["value", ["range", ["0", "1", "0"]], null]',
+    b'["value", ["date", "2024-99-99"], null]',
+    b'["value", ["none", 0], 5]',
+    b'["value", ["none", 0], ["dict", [[["int", "0x0"], ["list", []]]]]]',
+    b'["error", "ValueError", null]',
+    b'["error", [[], ["tuple", []], "", ["dict", []], []], null]',
+    b'["error", [[["a"]], ["tuple", []], "", ["dict", []], []], null]',
+    b'["error", [["ValueError"], ["tuple", []], "", ["dict", [[["str", "__class__"], ["int", "0x1"]]]], []], null]',
+    b'["error", [["ValueError"], ["tuple", []], "", ["dict", [[["int", "0x1"], ["int", "0x1"]]]], []], null]',
+    b'["error", [["ExceptionGroup"], ["tuple", []], "", ["dict", []], []], null]',
+    b'["value", ["timedelta", ["1", 2, 3]], null]',
+]
 
 
 @pytest.mark.parametrize("message", HOSTILE, ids=range(len(HOSTILE)))
@@ -128,7 +174,13 @@ def test_changes_of_the_arguments_are_seen():
 
     assert called(change, rows, held, seen, text, line=line) == "done"
     assert rows == [[2], [3, 1], "new"] and rows[0] is other and rows[1] is row
-    assert held == {"a": [2], "b": 1} and held["a"] is other and seen == {1, 2} and text == b"abc" and line == deque([0, 1])
+    assert (
+        held == {"a": [2], "b": 1}
+        and held["a"] is other
+        and seen == {1, 2}
+        and text == b"abc"
+        and line == deque([0, 1])
+    )
 
 
 def test_changes_are_seen_behind_an_exception_and_in_subclasses():

@@ -11,10 +11,36 @@ import pytest
 
 from evaluation.sandbox_values import decode, encode, one_line, receive, send
 
-PLAIN = [None, True, 0, -(3**200), 10**5000, 0.1, float("-inf"), "\ud800", "", b"\xff", 2 - 1j, [], (), [[1], (2, [3])], {1: {"a": None}, (1, 2): []}, {1, "a"},
-         frozenset({(1,)}), bytearray(b"ab"), range(10, -3, -2), Decimal("-1.50"), Decimal("Infinity"), Fraction(-3, 7),
-         date(2024, 2, 29), datetime(2024, 2, 29, 1, 2, 3, 4), datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=-3))), time(23, 59), timedelta(-1, 5, 6),
-         deque([1, [2]])]
+PLAIN = [
+    None,
+    True,
+    0,
+    -(3**200),
+    10**5000,
+    0.1,
+    float("-inf"),
+    "\ud800",
+    "",
+    b"\xff",
+    2 - 1j,
+    [],
+    (),
+    [[1], (2, [3])],
+    {1: {"a": None}, (1, 2): []},
+    {1, "a"},
+    frozenset({(1,)}),
+    bytearray(b"ab"),
+    range(10, -3, -2),
+    Decimal("-1.50"),
+    Decimal("Infinity"),
+    Fraction(-3, 7),
+    date(2024, 2, 29),
+    datetime(2024, 2, 29, 1, 2, 3, 4),
+    datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=-3))),
+    time(23, 59),
+    timedelta(-1, 5, 6),
+    deque([1, [2]]),
+]
 
 
 @pytest.mark.parametrize("value", PLAIN, ids=lambda value: type(value).__name__)
@@ -36,19 +62,32 @@ def test_subclasses_become_their_base():
         __hash__ = str.__hash__
 
     point = namedtuple("point", "x y")(1, 2)
-    for value, base in ((Counter("aa"), {"a": 2}), (OrderedDict(b=1), {"b": 1}), (defaultdict(int, c=1), {"c": 1}), (point, (1, 2))):
+    for value, base in (
+        (Counter("aa"), {"a": 2}),
+        (OrderedDict(b=1), {"b": 1}),
+        (defaultdict(int, c=1), {"c": 1}),
+        (point, (1, 2)),
+    ):
         assert decode(encode(value)) == base and type(decode(encode(value))) is type(base)
     assert decode(json.loads(json.dumps(encode(Liar("x"))))) != "y"
 
 
-@pytest.mark.parametrize("value", [object(), UserList([1]), len, type, [print], Ellipsis], ids=lambda value: type(value).__name__)
+@pytest.mark.parametrize(
+    "value", [object(), UserList([1]), len, type, [print], Ellipsis], ids=lambda value: type(value).__name__
+)
 def test_objects_do_not_pass(value):
     with pytest.raises(TypeError, match="is no plain data"):
         encode(value)
 
 
 def test_iterators_arrive_as_iterators_and_views_as_views():
-    for value in (iter([1, 2]), (entry for entry in (1, 2)), map(int, "12"), zip([1, 2], strict=True), reversed([2, 1])):
+    for value in (
+        iter([1, 2]),
+        (entry for entry in (1, 2)),
+        map(int, "12"),
+        zip([1, 2], strict=True),
+        reversed([2, 1]),
+    ):
         arrived = decode(json.loads(json.dumps(encode(value))))
         assert next(arrived) in (1, (1,)) and len(list(arrived)) == 1
     held = {"a": 1, "b": 2}
@@ -56,8 +95,21 @@ def test_iterators_arrive_as_iterators_and_views_as_views():
     assert decode(encode(held.items())) == held.items()
 
 
-@pytest.mark.parametrize("text", ["a\nb", "\r\x1b[31mred\x1b[0m", "\u2028\u202e\x85\x00\x7f\x9b", "\ud800", "h\u00e9 \u4e2d", "x" * 5000, "\n" * 5000, "\ud83d" * 300,
-                                  "a\\b", ""])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a\nb",
+        "\r\x1b[31mred\x1b[0m",
+        "\u2028\u202e\x85\x00\x7f\x9b",
+        "\ud800",
+        "h\u00e9 \u4e2d",
+        "x" * 5000,
+        "\n" * 5000,
+        "\ud83d" * 300,
+        "a\\b",
+        "",
+    ],
+)
 def test_one_line_is_printable_and_short(text):
     shown = one_line(text)
     assert shown.isascii() and (not shown or shown.isprintable()) and len(shown) <= 240

@@ -1,4 +1,5 @@
-"""Sleep and processor time of real processes: what sleeps is seen to sleep, what waits for a processor is not, and each end has its reason."""
+"""Sleep and processor time of real processes: what sleeps is seen to sleep, what waits for a processor is not, and each
+end has its reason."""
 
 import os
 import signal
@@ -70,7 +71,8 @@ def test_one_of_two_that_computes_keeps_both_awake(proc):
 
 
 def test_a_process_that_waits_for_a_processor_is_not_asleep(proc):
-    """All on one processor, of which the watched one has a seventh: it takes far longer than it may sleep, and counts as awake."""
+    """All on one processor, of which the watched one has a seventh: it takes far longer than it may sleep, and counts
+    as awake."""
     spin = "os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
     others = [child(spin + "while True: pass") for _ in range(6)]
     watch, pid = watch_of(spin + BUSY, proc, wall_seconds=0.5)
@@ -94,8 +96,14 @@ def test_a_watch_that_was_held_up_counts_little_sleep(proc):
     watch.end(False)
 
 
-@pytest.mark.parametrize("source,said", [("os.kill(os.getpid(), signal.SIGSYS)", "failed: crashed (SIGSYS)"), ("os._exit(1)", ""),
-                                         ("x = bytearray(300 << 20); os.kill(os.getpid(), signal.SIGKILL)", "failed: killed for its memory")])
+@pytest.mark.parametrize(
+    "source,said",
+    [
+        ("os.kill(os.getpid(), signal.SIGSYS)", "failed: crashed (SIGSYS)"),
+        ("os._exit(1)", ""),
+        ("x = bytearray(300 << 20); os.kill(os.getpid(), signal.SIGKILL)", "failed: killed for its memory"),
+    ],
+)
 def test_ends(proc, source, said):
     watch, pid = watch_of("import resource; resource.setrlimit(resource.RLIMIT_CORE, (0, 0))\n" + source, proc)
     os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
@@ -111,7 +119,9 @@ def test_a_process_killed_from_outside_says_nothing_of_the_program(proc):
 
 
 def test_processor_time_counts_to_the_end_and_not_to_the_last_look(proc):
-    watch, pid = watch_of("end = time.process_time() + 0.4\nwhile time.process_time() < end: pass", proc, cpu_seconds=0.2)
+    watch, pid = watch_of(
+        "end = time.process_time() + 0.4\nwhile time.process_time() < end: pass", proc, cpu_seconds=0.2
+    )
     os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     assert watch.end(True) == "timeout: more than 0.2 s of processor time"
 

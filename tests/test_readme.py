@@ -9,7 +9,7 @@ import pytest
 from experiments.profiles import ROOT, profile_names
 
 README = ROOT / "README.md"
-PLANNED_BY_MAKE = {"setup", "reproduce", "figures", "verify", "test", "bench", "gpu"}
+PLANNED_BY_MAKE = {"setup", "reproduce", "compare", "figures", "verify", "test", "bench", "gpu"}
 # Run as they stand elsewhere: `dvc repro` is what `make reproduce PROFILE=smoke` runs, and git clone is how the reader came here.
 ONLY_CHECKED = ("dvc", "git", "cd", ".")
 ACTIVATE = ". .venv/bin/activate"
