@@ -110,7 +110,7 @@ def tune(peers: list[Tool], size: str, options: argparse.Namespace) -> tuple[dic
         fastest = {peer: max(trials[peer], key=lambda trial: trial["tokens_per_second"]) for peer in peers}
         return {peer: {key: value for key, value in trial.items() if key != "tokens_per_second"} for peer, trial in fastest.items()}
 
-    for precision in ("fp32", "bf16"):
+    for precision in options.precisions:
         for name in options.layouts:
             attempt(dict.fromkeys(peers, {"precision": precision, "compile": False, **LAYOUTS[name]}))
     if options.compile == "all":
@@ -187,6 +187,7 @@ def main() -> None:
     parser.add_argument("--tools", nargs="+", default=["ours", *PEERS], choices=["ours", *PEERS])
     parser.add_argument("--sizes", nargs="+", default=list(SIZES), choices=list(SIZES))
     parser.add_argument("--compile", default="all", choices=["none", "all"], help="also try torch.compile for the peers (needs a C++ compiler)")
+    parser.add_argument("--precisions", nargs="+", default=["fp32", "bf16"], choices=["fp32", "bf16"], help="what the peers are tried in")
     parser.add_argument("--layouts", nargs="+", default=["side-by-side", "two-threads"], choices=list(LAYOUTS), help="ours takes the first")
     parser.add_argument("--together", action="store_true", help="all tools at once instead of in turn: for a machine that is busy anyway")
     parser.add_argument("--steps", type=int, default=8, help="steps of a round; each tool has three rounds per size")
@@ -213,7 +214,7 @@ def main() -> None:
         add_ratios(rows)
     about["load_after"] = round(os.getloadavg()[0], 2)
     shape = {"batch_sequences": BATCH_SEQUENCES, "sequence_length": SEQUENCE_LENGTH, "layouts": options.layouts, "compile": options.compile}
-    shape["together"] = options.together
+    shape |= {"precisions": options.precisions, "together": options.together}
     output.write_text(json.dumps({"machine": about, **shape, "rows": rows}, indent=1) + "\n")
     for row in rows[-len(tools) :]:
         print(f"ladder {row['tool']:13} {row['tokens_per_second']:8,} tokens/s  ratio to best peer {row.get('ratio_to_best_peer')}")

@@ -14,15 +14,11 @@ import numpy as np
 
 from models.cpu_storage import compiled, narrow, widen
 from models.cpu_vectors import (
-    LANES, add_block_product, block_product, keep_from, lane_numbers, load, load_rounded, maximum, multiply_add, round_whole, splat,
-    store, store_rounded, swap_halves, transpose_block, two_to,
+    LANES, add_block_product, block_product, exp, keep_from, lane_numbers, load, load_rounded, maximum, multiply_add, splat,
+    store, store_rounded, swap_halves, transpose_block,
 )  # fmt: skip
 
 _ONE, _ZERO, _LOWEST = np.float32(1.0), np.float32(0.0), np.float32(-1e30)
-_LOG2_E = np.float32(1.4426950408889634)
-_LOWEST_EXPONENT = np.float32(-127.0)
-_P1, _P2, _P3 = np.float32(0.6931472), np.float32(0.2402265), np.float32(0.05550411)
-_P4, _P5, _P6 = np.float32(0.009618129), np.float32(0.0013333558), np.float32(0.00015403530)
 
 
 def padded(length: int) -> int:
@@ -37,20 +33,6 @@ def rotary_rows(cos_TK2: np.ndarray, sin_TK2: np.ndarray) -> tuple[np.ndarray, n
     rows[0, :, : 2 * half] = np.concatenate([cos_TK2, cos_TK2], axis=1)
     rows[1, :, : 2 * half] = np.concatenate([-sin_TK2, sin_TK2], axis=1)
     return rows[0].reshape(-1), rows[1].reshape(-1)
-
-
-@compiled
-def _exp(x):
-    """exp of a vector of numbers that are not positive, as cpu_kernels._exp."""
-    t = maximum(x * splat(_LOG2_E), splat(_LOWEST_EXPONENT))
-    n = round_whole(t)
-    f = t - n
-    value = multiply_add(f, splat(_P6), splat(_P5))
-    value = multiply_add(f, value, splat(_P4))
-    value = multiply_add(f, value, splat(_P3))
-    value = multiply_add(f, value, splat(_P2))
-    value = multiply_add(f, value, splat(_P1))
-    return multiply_add(f, value, splat(_ONE)) * two_to(n)
 
 
 @compiled
@@ -114,12 +96,16 @@ def _softmax(scores, first, highest, inverse):
     """In place; the largest score and one over the sum of each query are kept for the backward pass."""
     end = first + LANES
     top, total = splat(_LOWEST), splat(_ZERO)
-    for j in range(end):
+    for j in range(first):
+        score = load_rounded(scores, j * LANES)
+        top = maximum(top, score)
+        store(score, scores, j * LANES)
+    for j in range(first, end):
         score = keep_from(load_rounded(scores, j * LANES), lane_numbers(), splat(np.float32(j - first)))
         top = maximum(top, score)
         store(score, scores, j * LANES)
     for j in range(end):
-        weight = _exp(load(scores, j * LANES) - top)
+        weight = exp(load(scores, j * LANES) - top)
         total = total + weight
         store(weight, scores, j * LANES)
     scale = splat(_ONE) / total
@@ -133,9 +119,11 @@ def _softmax(scores, first, highest, inverse):
 def _softmax_backward(scores, dweights, first, highest, inverse):
     """In place: scores become the weights again, dweights the gradients of the scores p * (dp - sum(p * dp))."""
     end, top, scale, total = first + LANES, load(highest, first), load(inverse, first), splat(_ZERO)
-    for j in range(end):
+    for j in range(first, end):
         score = keep_from(load_rounded(scores, j * LANES), lane_numbers(), splat(np.float32(j - first)))
-        store_rounded(_exp(score - top) * scale, scores, j * LANES)
+        store(score, scores, j * LANES)
+    for j in range(end):
+        store_rounded(exp(load_rounded(scores, j * LANES) - top) * scale, scores, j * LANES)
         total = multiply_add(load(scores, j * LANES), load_rounded(dweights, j * LANES), total)
     for j in range(end):
         store_rounded(load(scores, j * LANES) * (load_rounded(dweights, j * LANES) - total), dweights, j * LANES)

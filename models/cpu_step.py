@@ -13,8 +13,9 @@ import numpy as np
 import torch
 
 from models import cpu_kernels as ops
+from models import cpu_passes
 from models.cpu_attention import make_attention
-from models.cpu_storage import FP32, Buffer, Storage
+from models.cpu_storage import FP32, NATIVE_BF16, Buffer, Storage
 from models.gpt import GPT
 
 
@@ -37,6 +38,7 @@ class CpuStep:
     def __init__(self, model: GPT, optimizer, storage: Storage, batch_sequences: int, sequence_length: int, micro_sequences: int):
         self.config = config = model.config
         self.optimizer = optimizer
+        self.swiglu_passes = ops if storage == NATIVE_BF16 else cpu_passes
         self.num_micro = batch_sequences // micro_sequences
         self.num_rows = M = micro_sequences * sequence_length
         D, V, F = config.d_model, config.vocab_size, config.d_ff
@@ -84,7 +86,7 @@ class CpuStep:
             torch.mm(layer.attended.t, self.weights[name + "attention_out.weight"].t(), out=self.branch.t)
             ops.add_rms_norm(layer.x_in.n, self.branch.n, layer.x_mid.n, gains[name + "mlp_norm.weight"], layer.y_mid.n, layer.rstd_mid.n, self.eps)
             torch.mm(layer.y_mid.t, self.weights[name + "gate_up.weight"].t(), out=layer.gate_up.t)
-            ops.swiglu(layer.gate_up.n, layer.activated.n)
+            self.swiglu_passes.swiglu(layer.gate_up.n, layer.activated.n)
             torch.mm(layer.activated.t, self.weights[name + "down.weight"].t(), out=self.branch.t)
             if index + 1 < len(self.layers):
                 following = self.layers[index + 1]
@@ -103,7 +105,7 @@ class CpuStep:
             layer, name = self.layers[index], f"blocks.{index}."
             torch.mm(self.dx_stored.t.t(), layer.activated.t, out=self.grads[name + "down.weight"])
             torch.mm(self.dx_stored.t, self.weights[name + "down.weight"], out=self.dactivated.t)
-            ops.swiglu_backward(layer.gate_up.n, self.dactivated.n)
+            self.swiglu_passes.swiglu_backward(layer.gate_up.n, self.dactivated.n)
             torch.mm(layer.gate_up.t.t(), layer.y_mid.t, out=self.grads[name + "gate_up.weight"])
             torch.mm(layer.gate_up.t, self.weights[name + "gate_up.weight"], out=self.dbranch.t)
             self._norm_backward(layer.x_mid, layer.rstd_mid, name + "mlp_norm.weight")

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
+from importlib.util import find_spec
 
 import torch
 from llvmlite import ir
@@ -22,14 +22,14 @@ from numba.extending import intrinsic
 
 # Sums may be reordered so that they vectorise. The numpy error model divides without a branch for zero, which would keep a loop scalar.
 _OPTIONS = {"fastmath": {"reassoc", "contract", "arcp", "nsz", "nnan"}, "error_model": "numpy", "cache": True}
-# The files whose intrinsics stand in compiled functions of other files.
-_INTRINSICS = ("cpu_storage.py", "cpu_vectors.py")
+# The modules whose intrinsics stand in compiled functions of other files.
+_INTRINSICS = ("models.cpu_storage", "models.cpu_vectors")
 _INT32 = ir.IntType(32)
 
 
 def _intrinsics_digest() -> str:
-    folder = Path(__file__).parent
-    return hashlib.sha256(b"".join((folder / name).read_bytes() for name in _INTRINSICS)).hexdigest()
+    sources = [find_spec(name).loader.get_source(name) for name in _INTRINSICS]
+    return hashlib.sha256("".join(sources).encode()).hexdigest()
 
 
 _DIGEST = _intrinsics_digest()

@@ -11,15 +11,22 @@ from __future__ import annotations
 
 import operator
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, overload, register_model
 
-from models.cpu_storage import rounded_bits
+from models.cpu_storage import compiled, rounded_bits
 
 LANES = 16  # one 512-bit register of fp32
 ROWS = 16  # rows of a block product: as many sums in flight hide the latency of a multiply-add
+_ONE, _LOG2_E = np.float32(1.0), np.float32(1.4426950408889634)
+# 2^-127 has no normal fp32 number: its bits come out as an exact zero, which is what a masked score needs.
+_LOWEST_EXPONENT, _HIGHEST_EXPONENT = np.float32(-127.0), np.float32(126.0)
+# Minimax polynomial of 2^f on [-0.5, 0.5], relative error below 3e-7.
+_P1, _P2, _P3 = np.float32(0.6931472), np.float32(0.2402265), np.float32(0.05550411)
+_P4, _P5, _P6 = np.float32(0.009618129), np.float32(0.0013333558), np.float32(0.00015403530)
 _FLOAT, _INT = ir.FloatType(), ir.IntType(32)
 _VECTOR, _BITS = ir.VectorType(_FLOAT, LANES), ir.VectorType(_INT, LANES)
 
@@ -145,6 +152,7 @@ def _two_to(builder, exponent):
 
 # The first argument stays where it is not a number, so that a NaN comes through.
 maximum = _vector_function(2, lambda builder, x, y: builder.select(builder.fcmp_ordered(">", y, x), y, x))
+minimum = _vector_function(2, lambda builder, x, y: builder.select(builder.fcmp_ordered("<", y, x), y, x))
 multiply_add = _vector_function(3, lambda builder, x, y, z: _call(builder, "fmuladd", x, y, z))
 round_whole = _vector_function(1, lambda builder, x: _call(builder, "rint", x))
 two_to = _vector_function(1, _two_to)
@@ -161,6 +169,20 @@ def _operate(symbol, instruction: str) -> None:
 
 for _symbol, _instruction in ((operator.add, "fadd"), (operator.sub, "fsub"), (operator.mul, "fmul"), (operator.truediv, "fdiv")):
     _operate(_symbol, _instruction)
+
+
+@compiled
+def exp(x):
+    """exp of a vector, zero below 2^-127 and at most 2^126, without a library call."""
+    t = minimum(maximum(x * splat(_LOG2_E), splat(_LOWEST_EXPONENT)), splat(_HIGHEST_EXPONENT))
+    n = round_whole(t)
+    f = t - n
+    value = multiply_add(f, splat(_P6), splat(_P5))
+    value = multiply_add(f, value, splat(_P4))
+    value = multiply_add(f, value, splat(_P3))
+    value = multiply_add(f, value, splat(_P2))
+    value = multiply_add(f, value, splat(_P1))
+    return multiply_add(f, value, splat(_ONE)) * two_to(n)
 
 
 def _swapped(builder, x):
