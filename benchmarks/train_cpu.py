@@ -7,8 +7,9 @@ the benchmark. Per size each peer is first tuned as its user would: fp32 or bf16
 threads, then torch.compile on the better of these; its fastest variant counts. Then all tools take turns, so that other load on the machine falls on all alike.
 Ours needs no tuning: two processes of one thread, in bf16 as the profiles say. Row "ladder" is the same number of tokens at each size, one after the other.
 Speeds are tokens per CPU second of a thread, summed over the threads: wall time on a quiet machine (also given), and still comparable on a busy
-one. Losses are those of the same steps on the same data. One table per kind of CPU: benchmarks/results/train_cpu.json where it has bf16 instructions, train_cpu_without_bf16.json
-where bf16 is emulated. --imitate runs all tools as on a CPU of the second kind (imitated_cpu.py), and the table says so.
+one. Losses are those of the same steps on the same data. One table per kind of CPU: benchmarks/results/train_cpu.json where it has bf16 instructions,
+train_cpu_without_bf16.json where bf16 is emulated. --imitate runs all tools as on a CPU of the second kind (imitated_cpu.py), and the table
+says so.
 """
 
 from __future__ import annotations

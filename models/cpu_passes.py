@@ -1,6 +1,8 @@
-"""SwiGLU over numbers held in fp32's place (fp32, or bf16 that is emulated), in whole vectors: half the time of cpu_kernels.py's loops.
+"""SwiGLU over numbers held in fp32's place (fp32, or bf16 that is emulated), in whole vectors: half the time of
+cpu_kernels.py's loops.
 
-Where the CPU multiplies bf16 the loops of cpu_kernels.py stay: another order of operations would change the weights of every run trained so far.
+Where the CPU multiplies bf16 the loops of cpu_kernels.py stay: another order of operations would change the weights of
+every run trained so far.
 """
 
 from __future__ import annotations
@@ -38,7 +40,11 @@ def swiglu_backward(gate_up_MD2, dy_MF):
     for m in range(M):
         row, out = 2 * m * F, m * F
         for f in range(0, whole, LANES):
-            gate, up, grad = load_rounded(gate_up, row + f), load_rounded(gate_up, row + F + f), load_rounded(dy, out + f)
+            gate, up, grad = (
+                load_rounded(gate_up, row + f),
+                load_rounded(gate_up, row + F + f),
+                load_rounded(dy, out + f),
+            )
             sigmoid = splat(_ONE) / (splat(_ONE) + exp(splat(_ZERO) - gate))
             silu = gate * sigmoid
             store_rounded(grad * up * (sigmoid + silu * (splat(_ONE) - sigmoid)), gate_up, row + f)

@@ -11,7 +11,6 @@ from models.cpu_storage import EMULATED_BF16, FP32, NATIVE_BF16, Storage
 from models.gpt import GPT
 from models.optimizer import FlatAdamW
 
-
 # Sequences are worked through in parts of about this many tokens, so that a part's activations stay in the caches of one core.
 MICRO_TOKENS = 1024
 
