@@ -34,4 +34,4 @@ def mkl_as_on_intel(folder: Path) -> dict[str, str]:
     source, library = folder / "mkl_as_on_intel.c", folder / "mkl_as_on_intel.so"
     source.write_text(_ANSWER, encoding="utf-8")
     subprocess.run([compiler, "-shared", "-fPIC", "-o", str(library), str(source)], check=True)
-    return {"LD_PRELOAD": str(library)}
+    return {"LD_PRELOAD": str(library), "IMITATED_MAKER": "GenuineIntel"}

@@ -36,6 +36,13 @@ def cpu_name() -> str:
     )
 
 
+def cpu_maker() -> str:
+    """Maker of the CPU by its own name, "GenuineIntel" or "AuthenticAMD"; empty where the system does not say."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("vendor_id")), "")
+
+
 def capability(device: str, precision: str) -> dict[str, str]:
     """Name of the processor, instruction set as torch reports it, and how bf16 is had: "native", "emulated", or
     "unused" in a run in fp32."""

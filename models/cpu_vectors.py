@@ -5,7 +5,6 @@ vector is a value that a compiled function can hold, load, add and store. Any CP
 registers are shorter. Stored numbers are fp32 or, where bf16 is emulated, bf16 values in the place of fp32, seen as
 uint32: these are rounded to the nearest bf16 (ties to even) when loaded with `load_rounded` and when stored with
 `store_rounded`, which leave fp32 alone.
-
 """
 
 from __future__ import annotations
