@@ -1,8 +1,10 @@
-"""Environment under which worker processes see a CPU without bf16 instructions: an Intel server CPU of before them (Cascade Lake).
+"""Environment under which worker processes see a CPU without bf16 instructions: an Intel server CPU of before them
+(Cascade Lake).
 
-What each library looks at: oneDNN its limit, Numba its name and features of the target. MKL, which multiplies in fp32, asks for the maker:
-on others than Intel it takes its AVX2 kernels, on Intel those of AVX-512, twice as fast. A library put before it answers "Intel", so that
-peers, whose fp32 products all go there, are not slower than on the machine that is imitated.
+What each library looks at: oneDNN its limit, Numba its name and features of the target. MKL, which multiplies in fp32,
+asks for the maker: on others than Intel it takes its AVX2 kernels, on Intel those of AVX-512, twice as fast. A library
+put before it answers "Intel", so that peers, whose fp32 products all go there, are not slower than on the machine that
+is imitated.
 """
 
 from __future__ import annotations
@@ -32,4 +34,4 @@ def mkl_as_on_intel(folder: Path) -> dict[str, str]:
     source, library = folder / "mkl_as_on_intel.c", folder / "mkl_as_on_intel.so"
     source.write_text(_ANSWER, encoding="utf-8")
     subprocess.run([compiler, "-shared", "-fPIC", "-o", str(library), str(source)], check=True)
-    return {"LD_PRELOAD": str(library)}
+    return {"LD_PRELOAD": str(library), "IMITATED_MAKER": "GenuineIntel"}

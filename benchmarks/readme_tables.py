@@ -42,7 +42,7 @@ def training() -> list[str]:
             f"Peers take the best of fp32, bf16, two workers and two threads, {compiled}. With bf16 instructions ({native['machine']['cpu']};",
             f"{_link('train_cpu')}, with wall times and losses):", "", *_speeds(native), "",
             f"Without them, where ours emulates bf16 and peers do best in fp32{imitated};",
-            f"{_link('train_cpu_without_bf16')}:", "", *_speeds(emulated), "",
+            f"{_link('train_cpu_without_bf16')}{emulated.get('note', '')}:", "", *_speeds(emulated), "",
             f"Training, scoring and pass rates of `make reproduce` by the profile's cost table: about {minutes[0]:.0f} minutes on two cores with bf16",
             f"instructions, and {minutes[1]:.0f} without (an estimate: training slower as in the tables above, the rest as it is)."]
 
@@ -52,7 +52,9 @@ def _speeds(out: dict) -> list[str]:
     rows = []
     for size in dict.fromkeys(row["size"] for row in out["rows"]):
         of_size = {row["tool"]: row for row in out["rows"] if row["size"] == size}
-        rows.append([size, *(f"{of_size[tool]['tokens_per_second']:,}" for tool in tools), f"{of_size['ours']['ratio_to_best_peer']:.2f}"])
+        speeds = [f"{of_size[tool]['tokens_per_second']:,}" if tool in of_size else "not measured" for tool in tools]
+        ratio = of_size["ours"].get("ratio_to_best_peer")
+        rows.append([size, *speeds, f"{ratio:.2f}" if ratio else "not measured"])
     return _table(["parameters", *tools, "ours / best peer"], rows)
 
 

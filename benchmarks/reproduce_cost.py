@@ -1,7 +1,9 @@
-"""How long `make reproduce` takes on each kind of CPU, from the profile's cost table and the measured speeds of training.
+"""How long `make reproduce` takes on each kind of CPU, from the profile's cost table and the measured speeds of
+training.
 
-The table was measured on a CPU with bf16 instructions. On one without, training takes as much longer as train_cpu_without_bf16.json says against
-train_cpu.json at the benchmark's size next to each of the profile's; scoring and pass rates run in fp32 on both.
+The table was measured on a CPU with bf16 instructions. On one without, training takes as much longer as
+train_cpu_without_bf16.json says against train_cpu.json at the benchmark's size next to each of the profile's; scoring
+and pass rates run in fp32 on both.
 """
 
 import math
@@ -29,7 +31,8 @@ def slowdown_of(shape: GPTConfig, measured: dict[int, float]) -> float:
 
 
 def reproduce_minutes(profile_name: str, measured: dict[int, float] | None = None) -> float:
-    """Minutes of training, scoring and pass rates on two cores; measured: `slowdowns` of a CPU without bf16 instructions."""
+    """Minutes of training, scoring and pass rates on two cores; measured: `slowdowns` of a CPU without bf16
+    instructions."""
     profile = load_profile(profile_name)
     view, long = series_view(profile), profile.long_runs
     ladder, series = plan_runs(profile, VOCAB_SIZE), plan_series(profile, VOCAB_SIZE)
@@ -39,5 +42,9 @@ def reproduce_minutes(profile_name: str, measured: dict[int, float] | None = Non
 
     seconds = sum(slower(run) * train_seconds(profile, run) + evaluate_seconds(profile, run) for run in ladder)
     seconds += sum(slower(run) * train_seconds(view, run) + profile.cost.pass_core_seconds[run.size] for run in series)
-    seconds += sum(run.num_checkpoints * profile.cost.threshold_core_seconds[run.size] for run in ladder if run.size in long.sizes and run.series == "long")
+    seconds += sum(
+        run.num_checkpoints * profile.cost.threshold_core_seconds[run.size]
+        for run in ladder
+        if run.size in long.sizes and run.series == "long"
+    )
     return seconds / NUM_WORKERS / 60

@@ -7,8 +7,9 @@ the benchmark. Per size each peer is first tuned as its user would: fp32 or bf16
 threads, then torch.compile on the better of these; its fastest variant counts. Then all tools take turns, so that other load on the machine falls on all alike.
 Ours needs no tuning: two processes of one thread, in bf16 as the profiles say. Row "ladder" is the same number of tokens at each size, one after the other.
 Speeds are tokens per CPU second of a thread, summed over the threads: wall time on a quiet machine (also given), and still comparable on a busy
-one. Losses are those of the same steps on the same data. One table per kind of CPU: benchmarks/results/train_cpu.json where it has bf16 instructions, train_cpu_without_bf16.json
-where bf16 is emulated. --imitate runs all tools as on a CPU of the second kind (imitated_cpu.py), and the table says so.
+one. Losses are those of the same steps on the same data. One table per kind of CPU: benchmarks/results/train_cpu.json where it has bf16 instructions,
+train_cpu_without_bf16.json where bf16 is emulated. --imitate runs all tools as on a CPU of the second kind (imitated_cpu.py), and the table
+says so.
 """
 
 from __future__ import annotations
@@ -110,7 +111,7 @@ def tune(peers: list[Tool], size: str, options: argparse.Namespace) -> tuple[dic
         fastest = {peer: max(trials[peer], key=lambda trial: trial["tokens_per_second"]) for peer in peers}
         return {peer: {key: value for key, value in trial.items() if key != "tokens_per_second"} for peer, trial in fastest.items()}
 
-    for precision in ("fp32", "bf16"):
+    for precision in options.precisions:
         for name in options.layouts:
             attempt(dict.fromkeys(peers, {"precision": precision, "compile": False, **LAYOUTS[name]}))
     if options.compile == "all":
@@ -175,7 +176,7 @@ def machine(is_imitated: bool) -> dict:
     bf16 = "native" if cpu_multiplies_bf16() and not is_imitated else "emulated"
     return {"cpu": cpu_name(), "cores": os.cpu_count(), "capability": torch.backends.cpu.get_cpu_capability(), "torch": torch.__version__,
             "bf16": bf16, "imitated": "a CPU without bf16" if is_imitated else None,
-            "environment": WITHOUT_BF16 | {"LD_PRELOAD": "MKL takes its kernels for Intel"} if is_imitated else {},
+            "environment": WITHOUT_BF16 | {"LD_PRELOAD": "MKL takes its kernels for Intel", "IMITATED_MAKER": "GenuineIntel"} if is_imitated else {},
             "load_before": round(os.getloadavg()[0], 2)}  # fmt: skip
 
 
@@ -187,6 +188,7 @@ def main() -> None:
     parser.add_argument("--tools", nargs="+", default=["ours", *PEERS], choices=["ours", *PEERS])
     parser.add_argument("--sizes", nargs="+", default=list(SIZES), choices=list(SIZES))
     parser.add_argument("--compile", default="all", choices=["none", "all"], help="also try torch.compile for the peers (needs a C++ compiler)")
+    parser.add_argument("--precisions", nargs="+", default=["fp32", "bf16"], choices=["fp32", "bf16"], help="what the peers are tried in")
     parser.add_argument("--layouts", nargs="+", default=["side-by-side", "two-threads"], choices=list(LAYOUTS), help="ours takes the first")
     parser.add_argument("--together", action="store_true", help="all tools at once instead of in turn: for a machine that is busy anyway")
     parser.add_argument("--steps", type=int, default=8, help="steps of a round; each tool has three rounds per size")
@@ -213,7 +215,7 @@ def main() -> None:
         add_ratios(rows)
     about["load_after"] = round(os.getloadavg()[0], 2)
     shape = {"batch_sequences": BATCH_SEQUENCES, "sequence_length": SEQUENCE_LENGTH, "layouts": options.layouts, "compile": options.compile}
-    shape["together"] = options.together
+    shape |= {"precisions": options.precisions, "together": options.together}
     output.write_text(json.dumps({"machine": about, **shape, "rows": rows}, indent=1) + "\n")
     for row in rows[-len(tools) :]:
         print(f"ladder {row['tool']:13} {row['tokens_per_second']:8,} tokens/s  ratio to best peer {row.get('ratio_to_best_peer')}")

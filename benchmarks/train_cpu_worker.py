@@ -88,8 +88,12 @@ def lr_at(step: int) -> float:
 
 def run_ours(session: Session, data: list[np.ndarray]) -> None:
     """models.train.train, as the sweep calls it."""
+    from models import cpu_step
     from models.config import GPTConfig, TrainConfig
     from models.train import train
+
+    if maker := os.environ.get("IMITATED_MAKER"):  # as imitated_cpu.py makes MKL see it
+        cpu_step.cpu_maker = lambda: maker
 
     shape, order = session.order["shape"], session.order
     config = GPTConfig(vocab_size=VOCAB_SIZE, max_sequence_length=SEQUENCE_LENGTH, **shape)

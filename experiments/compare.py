@@ -27,7 +27,7 @@ SAME, FLIPPED, ONE_SIDED, OTHERWISE = "same", "flipped", "decided on one side", 
 # Columns of the tables of runs that say on what a run was trained, and a word for each; a column that one of the tables
 # lacks is passed over.
 CIRCUMSTANCES = {"device": "device", "precision": "precision", "kernel_path": "kernels", "torch": "torch"}
-CPU_COLUMN = re.compile("cpu|capability|instructions")  # of the names of other columns: what the processor can do
+CPU_COLUMN = re.compile("cpu|capability|instructions|machines")  # of the names of other columns: what the processor can do
 FAILED_STRICT = 1
 
 

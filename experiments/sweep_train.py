@@ -263,7 +263,10 @@ def _table_row(ladder: Ladder, run: Run) -> dict:
     }
     config = json.dumps({"model": record["model_config"], "train": record["train_config"]}, sort_keys=True, separators=(",", ":"))
     # "AVX512 bf16 native", and where a run went on elsewhere "AVX512 bf16 native, from step 500 AVX2 bf16 emulated".
-    kinds = [f"{'from step ' + str(kind['from_step']) + ' ' if kind['from_step'] else ''}{kind['isa']} bf16 {kind['bf16']}" for kind in record.get("machines", [])]
+    kinds = [
+        (f"from step {kind['from_step']} " if kind["from_step"] else "") + f"{kind['isa']} bf16 {kind['bf16']}"
+        for kind in record.get("machines", [])
+    ]
     stored = {"torch": record["versions"]["torch"], "recipe_hash": ladder.recipe_hash(run.name), "config": config, MACHINES: ", ".join(kinds)}
     return planned | taken | stored
 

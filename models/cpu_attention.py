@@ -1,8 +1,9 @@
 """Causal attention of a training step on a CPU, by the number format: one interface, two ways.
 
-BatchedAttention: batched products over [B * H] heads, weights kept for the backward pass; where the CPU multiplies bf16.
-BlockAttention: the compiled blocks of cpu_blocks.py over fp32 numbers (fp32, or bf16 that is emulated): two to three times as fast there as
-batched products. Each takes the product y W_qkv [M, (H + 2 G) K] and gives heads side by side [M, D], and back.
+BatchedAttention: batched products over [B * H] heads, weights kept for the backward pass; where the CPU multiplies
+bf16. BlockAttention: the compiled blocks of cpu_blocks.py over fp32 numbers (fp32, or bf16 that is emulated): two to
+three times as fast there as batched products. Each takes the product y W_qkv [M, (H + 2 G) K] and gives heads side by
+side [M, D], and back.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ class BatchedAttention:
         H, K, D = config.num_heads, config.head_size, config.d_model
         self._qkv = Buffer((B * T, D + 2 * config.num_kv_heads * K), storage)
         self._by_head, self._by_time = (B, H, T, K), (B, T, H, K)
-        self._kept = [tuple(Buffer((B * H, T, width), storage) for width in (K, K, K, T)) for _ in range(config.num_layers)]
+        self._kept = [
+            tuple(Buffer((B * H, T, width), storage) for width in (K, K, K, T)) for _ in range(config.num_layers)
+        ]
         self._heads, self._dq, self._dk, self._dv = (Buffer((B * H, T, K), storage) for _ in range(4))
         self._dweights = Buffer((B * H, T, T), storage)
         self._row_T = np.zeros(T, np.float32)
@@ -42,7 +45,9 @@ class BatchedAttention:
     def forward(self, layer: int, attended: Buffer) -> None:
         """From qkv(layer) to attended [M, D]."""
         q, k, v, weights = self._kept[layer]
-        ops.split_heads_rotary(self._qkv.flat, self._cos, self._sin, q.flat, k.flat, v.flat, self._shape_BTHGK, self._q_scale)
+        ops.split_heads_rotary(
+            self._qkv.flat, self._cos, self._sin, q.flat, k.flat, v.flat, self._shape_BTHGK, self._q_scale
+        )
         torch.bmm(q.t, k.t.transpose(1, 2), out=weights.t)
         ops.causal_softmax(weights.n, self._row_T)
         torch.bmm(weights.t, v.t, out=self._heads.t)
@@ -58,7 +63,14 @@ class BatchedAttention:
         torch.bmm(self._dweights.t, k.t, out=self._dq.t)
         torch.bmm(self._dweights.t.transpose(1, 2), q.t, out=self._dk.t)
         ops.merge_heads_rotary_backward(
-            self._dq.flat, self._dk.flat, self._dv.flat, self._cos, self._sin, self._qkv.flat, self._shape_BTHGK, self._q_scale
+            self._dq.flat,
+            self._dk.flat,
+            self._dv.flat,
+            self._cos,
+            self._sin,
+            self._qkv.flat,
+            self._shape_BTHGK,
+            self._q_scale,
         )
         return self._qkv
 
@@ -70,7 +82,10 @@ class BlockAttention:
         config = model.config
         H, K, D = config.num_heads, config.head_size, config.d_model
         width, padded = D + 2 * config.num_kv_heads * K, cpu_blocks.padded(T)
-        self._kept = [(Buffer((B * T, width), storage), *(Buffer((B * H, padded), FP32) for _ in range(2))) for _ in range(config.num_layers)]
+        self._kept = [
+            (Buffer((B * T, width), storage), *(Buffer((B * H, padded), FP32) for _ in range(2)))
+            for _ in range(config.num_layers)
+        ]
         self._dqkv = Buffer((B * T, width), storage)
         self._cos, self._sin = cpu_blocks.rotary_rows(model.cos_TK2[:T].numpy(), model.sin_TK2[:T].numpy())
         self._shape_BTHGK = (B, T, H, config.num_kv_heads, K)
@@ -83,13 +98,23 @@ class BlockAttention:
     def forward(self, layer: int, attended: Buffer) -> None:
         """From qkv(layer) to attended [M, D]."""
         qkv, highest, inverse = self._kept[layer]
-        cpu_blocks.attention_forward(qkv.flat, self._cos, self._sin, attended.flat, highest.flat, inverse.flat, self._shape_BTHGK, self._q_scale)
+        cpu_blocks.attention_forward(
+            qkv.flat, self._cos, self._sin, attended.flat, highest.flat, inverse.flat, self._shape_BTHGK, self._q_scale
+        )
 
     def backward(self, layer: int, dattended: Buffer) -> Buffer:
         """The gradient of qkv from that of attended."""
         qkv, highest, inverse = self._kept[layer]
         cpu_blocks.attention_backward(
-            dattended.flat, qkv.flat, self._cos, self._sin, highest.flat, inverse.flat, self._dqkv.flat, self._shape_BTHGK, self._q_scale
+            dattended.flat,
+            qkv.flat,
+            self._cos,
+            self._sin,
+            highest.flat,
+            inverse.flat,
+            self._dqkv.flat,
+            self._shape_BTHGK,
+            self._q_scale,
         )
         return self._dqkv
 

@@ -1,11 +1,12 @@
 """Causal attention of short sequences on a CPU, forward and backward, one head at a time in the nearest cache.
 
-For heads of 16 and sequences of 128 a batched product is mostly overhead, and half of what it computes lies after the query. Here a head's
-queries go through in blocks of sixteen, one query a lane, against the keys up to the block's end; the softmax needs no sum across lanes.
-Nothing of size T x T is kept: the backward pass computes the weights anew from their maximum and sum (FlashAttention, arXiv 2205.14135).
-Rotary positions and the change between rows of heads and heads of rows happen on the way in and out.
-Where bf16 is emulated, numbers are rounded where bf16 storage would round them: scores, weights, their gradients and all that is read or written.
-Shape suffixes as in gpt.py; sizes are padded to whole vectors, P = padded K, S = padded T, with zeros that change nothing.
+For heads of 16 and sequences of 128 a batched product is mostly overhead, and half of what it computes lies after the
+query. Here a head's queries go through in blocks of sixteen, one query a lane, against the keys up to the block's end;
+the softmax needs no sum across lanes. Nothing of size T x T is kept: the backward pass computes the weights anew from
+their maximum and sum (FlashAttention, arXiv 2205.14135). Rotary positions and the change between rows of heads and
+heads of rows happen on the way in and out. Where bf16 is emulated, numbers are rounded where bf16 storage would round
+them: scores, weights, their gradients and all that is read or written. Shape suffixes as in gpt.py; sizes are padded to
+whole vectors, P = padded K, S = padded T, with zeros that change nothing.
 """
 
 from __future__ import annotations
@@ -13,30 +14,23 @@ from __future__ import annotations
 import numpy as np
 
 from models.cpu_storage import compiled, narrow, widen
+from models.cpu_tiles import add_block_product, block_product, transpose_block
 from models.cpu_vectors import (
     LANES,
-    add_block_product,
-    block_product,
+    exp,
     keep_from,
     lane_numbers,
     load,
     load_rounded,
     maximum,
     multiply_add,
-    round_whole,
     splat,
     store,
     store_rounded,
     swap_halves,
-    transpose_block,
-    two_to,
-)  # fmt: skip
+)
 
 _ONE, _ZERO, _LOWEST = np.float32(1.0), np.float32(0.0), np.float32(-1e30)
-_LOG2_E = np.float32(1.4426950408889634)
-_LOWEST_EXPONENT = np.float32(-127.0)
-_P1, _P2, _P3 = np.float32(0.6931472), np.float32(0.2402265), np.float32(0.05550411)
-_P4, _P5, _P6 = np.float32(0.009618129), np.float32(0.0013333558), np.float32(0.00015403530)
 
 
 def padded(length: int) -> int:
@@ -54,22 +48,9 @@ def rotary_rows(cos_TK2: np.ndarray, sin_TK2: np.ndarray) -> tuple[np.ndarray, n
 
 
 @compiled
-def _exp(x):
-    """exp of a vector of numbers that are not positive, as cpu_kernels._exp."""
-    t = maximum(x * splat(_LOG2_E), splat(_LOWEST_EXPONENT))
-    n = round_whole(t)
-    f = t - n
-    value = multiply_add(f, splat(_P6), splat(_P5))
-    value = multiply_add(f, value, splat(_P4))
-    value = multiply_add(f, value, splat(_P3))
-    value = multiply_add(f, value, splat(_P2))
-    value = multiply_add(f, value, splat(_P1))
-    return multiply_add(f, value, splat(_ONE)) * two_to(n)
-
-
-@compiled
 def _take_head(qkv, row_width, column, cos, sin, scale, rotated, T, K, P):
-    """Rotates (sine_sign scale) one head of all rows of a sequence into rotated [S, P]; qkv is a flat part that begins at the sequence."""
+    """Rotates (sine_sign scale) one head of all rows of a sequence into rotated [S, P]; qkv is a flat part that begins
+    at the sequence."""
     half = K // 2
     if K == LANES:
         for t in range(T):
@@ -128,12 +109,16 @@ def _softmax(scores, first, highest, inverse):
     """In place; the largest score and one over the sum of each query are kept for the backward pass."""
     end = first + LANES
     top, total = splat(_LOWEST), splat(_ZERO)
-    for j in range(end):
+    for j in range(first):
+        score = load_rounded(scores, j * LANES)
+        top = maximum(top, score)
+        store(score, scores, j * LANES)
+    for j in range(first, end):
         score = keep_from(load_rounded(scores, j * LANES), lane_numbers(), splat(np.float32(j - first)))
         top = maximum(top, score)
         store(score, scores, j * LANES)
     for j in range(end):
-        weight = _exp(load(scores, j * LANES) - top)
+        weight = exp(load(scores, j * LANES) - top)
         total = total + weight
         store(weight, scores, j * LANES)
     scale = splat(_ONE) / total
@@ -147,9 +132,11 @@ def _softmax(scores, first, highest, inverse):
 def _softmax_backward(scores, dweights, first, highest, inverse):
     """In place: scores become the weights again, dweights the gradients of the scores p * (dp - sum(p * dp))."""
     end, top, scale, total = first + LANES, load(highest, first), load(inverse, first), splat(_ZERO)
-    for j in range(end):
+    for j in range(first, end):
         score = keep_from(load_rounded(scores, j * LANES), lane_numbers(), splat(np.float32(j - first)))
-        store_rounded(_exp(score - top) * scale, scores, j * LANES)
+        store(score, scores, j * LANES)
+    for j in range(end):
+        store_rounded(exp(load_rounded(scores, j * LANES) - top) * scale, scores, j * LANES)
         total = multiply_add(load(scores, j * LANES), load_rounded(dweights, j * LANES), total)
     for j in range(end):
         store_rounded(load(scores, j * LANES) * (load_rounded(dweights, j * LANES) - total), dweights, j * LANES)
@@ -157,7 +144,8 @@ def _softmax_backward(scores, dweights, first, highest, inverse):
 
 @compiled
 def attention_forward(qkv_MX, cos, sin, attended_MD, highest, inverse, shape_BTHGK, q_scale):
-    """qkv [M, (H + 2 G) K], flat, to attended [M, H K], flat; highest and inverse [B * H, S] fp32 are what backward needs."""
+    """qkv [M, (H + 2 G) K], flat, to attended [M, H K], flat; highest and inverse [B * H, S] fp32 are what backward
+    needs."""
     B, T, H, G, K = shape_BTHGK
     S, P, width = -(-T // LANES) * LANES, -(-K // LANES) * LANES, (H + 2 * G) * K
     kept = np.zeros((4, S * P), qkv_MX.dtype)
@@ -201,7 +189,8 @@ def _give_head(drotated, cos, sin, scale, dqkv, row_width, column, T, K, P):
 
 @compiled
 def attention_backward(dattended_MD, qkv_MX, cos, sin, highest, inverse, dqkv_MX, shape_BTHGK, q_scale):
-    """Gradient of qkv from that of attended; all flat. Key and value gradients are summed over the query heads of a group in fp32."""
+    """Gradient of qkv from that of attended; all flat. Key and value gradients are summed over the query heads of a
+    group in fp32."""
     B, T, H, G, K = shape_BTHGK
     S, P, width = -(-T // LANES) * LANES, -(-K // LANES) * LANES, (H + 2 * G) * K
     kept = np.zeros((9, S * P), qkv_MX.dtype)
@@ -228,8 +217,12 @@ def attention_backward(dattended_MD, qkv_MX, cos, sin, highest, inverse, dqkv_MX
                 for i in range(0, P, LANES):
                     block_product(dweights, 0, 1, LANES, key, i, P, dquery, first * P + i, P, first + LANES)
                     for j in range(0, first + LANES, LANES):
-                        add_block_product(scores, j * LANES, LANES, 1, dout, first * P + i, P, dvalue, j * P + i, P, LANES)
-                        add_block_product(dweights, j * LANES, LANES, 1, query, first * P + i, P, dkey, j * P + i, P, LANES)
+                        add_block_product(
+                            scores, j * LANES, LANES, 1, dout, first * P + i, P, dvalue, j * P + i, P, LANES
+                        )
+                        add_block_product(
+                            dweights, j * LANES, LANES, 1, query, first * P + i, P, dkey, j * P + i, P, LANES
+                        )
             _give_head(dquery, cos, sin, q_scale, drows, width, h * K, T, K, P)
             if (h + 1) % (H // G) == 0:
                 _give_head(dkey, cos, sin, _ONE, drows, width, (H + g) * K, T, K, P)

@@ -1,7 +1,8 @@
 """How the compiled passes of a training step hold numbers, and how they read and write them. Three types of array:
 
 uint16   bf16 by its bits (Numba has no bf16), where the CPU multiplies bf16
-uint32   bf16 that is emulated: the bits of a fp32 number whose lower half is zero once it is rounded. Products in fp32 leave unrounded
+uint32   bf16 that is emulated: the bits of a fp32 number whose lower half is zero once it is rounded. Products in fp32
+leave unrounded
          sums there, as the hardware's own products do before they are stored; whoever reads one rounds it.
 float32  fp32
 
@@ -13,30 +14,32 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
+from importlib.util import find_spec
 
 import torch
 from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
-# Sums may be reordered so that they vectorise. The numpy error model divides without a branch for zero, which would keep a loop scalar.
+# Sums may be reordered so that they vectorise. The numpy error model divides without a branch for zero, which would
+# keep a loop scalar.
 _OPTIONS = {"fastmath": {"reassoc", "contract", "arcp", "nsz", "nnan"}, "error_model": "numpy", "cache": True}
-# The files whose intrinsics stand in compiled functions of other files.
-_INTRINSICS = ("cpu_storage.py", "cpu_vectors.py")
+# The modules whose intrinsics stand in compiled functions of other files.
+_INTRINSICS = ("models.cpu_storage", "models.cpu_vectors", "models.cpu_tiles")
 _INT32 = ir.IntType(32)
 
 
 def _intrinsics_digest() -> str:
-    folder = Path(__file__).parent
-    return hashlib.sha256(b"".join((folder / name).read_bytes() for name in _INTRINSICS)).hexdigest()
+    sources = [find_spec(name).loader.get_source(name) for name in _INTRINSICS]
+    return hashlib.sha256("".join(sources).encode()).hexdigest()
 
 
 _DIGEST = _intrinsics_digest()
 
 
 def compiled(function=None, **options):
-    """A function compiled by Numba and kept on disk until its own file or the intrinsics change (Numba by itself looks at the first alone).
+    """A function compiled by Numba and kept on disk until its own file or the intrinsics change (Numba by itself looks
+    at the first alone).
 
     `options` are further ones of numba.njit."""
     if function is None:

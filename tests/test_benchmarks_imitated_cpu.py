@@ -15,14 +15,17 @@ from models.capability import capability
 from numba.core.registry import cpu_target
 product = torch.mm(torch.randn(64, 64), torch.randn(64, 64))
 codegen = cpu_target.target_context.codegen()
-print(json.dumps([capability("cpu", "bf16")["bf16"], codegen._get_host_cpu_name(), "avx512bf16" in codegen._get_host_cpu_features()]))
+print(json.dumps([capability("cpu", "bf16")["bf16"], codegen._get_host_cpu_name(), "avx512bf16" in
+codegen._get_host_cpu_features()]))
 """
 
 
 def run(environment: dict[str, str]) -> list:
     """What a fresh process under an environment finds."""
     variables = os.environ | environment | {"PYTHONPATH": str(ROOT.parent)}
-    return json.loads(subprocess.run([sys.executable, "-c", CHILD], capture_output=True, text=True, check=True, env=variables).stdout)
+    return json.loads(
+        subprocess.run([sys.executable, "-c", CHILD], capture_output=True, text=True, check=True, env=variables).stdout
+    )
 
 
 def test_a_worker_sees_a_cpu_without_bf16(tmp_path):

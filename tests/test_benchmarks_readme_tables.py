@@ -19,7 +19,12 @@ def test_another_result_makes_another_text(tmp_path, monkeypatch):
         shutil.copy(path, tmp_path)
     monkeypatch.setattr(readme_tables, "RESULTS", tmp_path)
     assert readme_tables.text() == before
-    fields = (("train_cpu", "rows", "tokens_per_second"), ("train_cpu_without_bf16", "rows", "tokens_per_second"), ("evaluation", "rows", "ratio"), ("passuntil", "length_and_entropy", "ratio_to_best_peer"))
+    fields = (
+        ("train_cpu", "rows", "tokens_per_second"),
+        ("train_cpu_without_bf16", "rows", "tokens_per_second"),
+        ("evaluation", "rows", "ratio"),
+        ("passuntil", "length_and_entropy", "ratio_to_best_peer"),
+    )
     for name, rows, field in fields:
         path = tmp_path / f"{name}.json"
         out = json.loads(path.read_text())

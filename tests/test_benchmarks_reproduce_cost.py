@@ -1,4 +1,5 @@
-"""benchmarks/reproduce_cost.py: minutes follow the cost table, and only training gets slower without bf16 instructions."""
+"""benchmarks/reproduce_cost.py: minutes follow the cost table, and only training gets slower without bf16
+instructions."""
 
 import json
 
@@ -15,8 +16,17 @@ from models.config import GPTConfig
 
 def table(**speeds: int) -> dict:
     """A benchmark's table of ours, sizes by their parameters."""
-    rows = [{"size": name, "parameters": int(name[1:]), "tool": "ours", "tokens_per_second": speed} for name, speed in speeds.items()]
-    return {"rows": [*rows, {"size": "ladder", "parameters": 1, "tool": "ours", "tokens_per_second": 1}, rows[0] | {"tool": "litgpt"}]}
+    rows = [
+        {"size": name, "parameters": int(name[1:]), "tool": "ours", "tokens_per_second": speed}
+        for name, speed in speeds.items()
+    ]
+    return {
+        "rows": [
+            *rows,
+            {"size": "ladder", "parameters": 1, "tool": "ours", "tokens_per_second": 1},
+            rows[0] | {"tool": "litgpt"},
+        ]
+    }
 
 
 def test_slowdown_is_taken_at_the_nearest_size():
@@ -28,12 +38,19 @@ def test_slowdown_is_taken_at_the_nearest_size():
 
 def test_only_training_gets_slower():
     profile = load_profile("cpu")
-    training = sum(train_seconds(profile, run) for run in plan_runs(profile, 1024)) + sum(train_seconds(series_view(profile), run) for run in plan_series(profile, 1024))
+    training = sum(train_seconds(profile, run) for run in plan_runs(profile, 1024)) + sum(
+        train_seconds(series_view(profile), run) for run in plan_series(profile, 1024)
+    )
     assert reproduce_minutes("cpu", {1000: 3.0}) - reproduce_minutes("cpu") == pytest.approx(2 * training / 120)
     assert 45 < reproduce_minutes("cpu") < 120, "README's time of a reproduction on the CPU of the table"
 
 
 def test_the_committed_tables_are_of_two_kinds_of_cpu():
-    tables = [json.loads((readme_tables.RESULTS / f"{name}.json").read_text())["machine"] for name in ("train_cpu", "train_cpu_without_bf16")]
+    tables = [
+        json.loads((readme_tables.RESULTS / f"{name}.json").read_text())["machine"]
+        for name in ("train_cpu", "train_cpu_without_bf16")
+    ]
     assert [about.get("bf16", "native") for about in tables] == ["native", "emulated"]
-    assert tables[1]["cpu"] and (tables[1]["imitated"] is None or tables[1]["environment"]["ONEDNN_MAX_CPU_ISA"] == "AVX512_CORE_VNNI")
+    assert tables[1]["cpu"] and (
+        tables[1]["imitated"] is None or tables[1]["environment"]["ONEDNN_MAX_CPU_ISA"] == "AVX512_CORE_VNNI"
+    )

@@ -96,7 +96,10 @@ def test_recipe_ignores_machine_and_pace_and_nothing_else():
 
 
 # stream_hash of each seed of the two papers' data, from data/ of profile full.
-STREAMS = {"long": {0: "aca48775d4ae8e31", 1: "67dea3bfaa2e6a32", 2: "df678032177cfbae"}, "prose": {0: "35da4ae5179f46f3", 1: "7015b13825a2609a", 2: "77102964b83aded0"}}
+STREAMS = {
+    "long": {0: "aca48775d4ae8e31", 1: "67dea3bfaa2e6a32", 2: "df678032177cfbae"},
+    "prose": {0: "35da4ae5179f46f3", 1: "7015b13825a2609a", 2: "77102964b83aded0"},
+}
 STREAMS["small"] = STREAMS["long"]
 
 

@@ -1,4 +1,5 @@
-"""models/capability.py: a CPU counts as one with bf16 only where oneDNN may use the instructions, and records say which."""
+"""models/capability.py: a CPU counts as one with bf16 only where oneDNN may use the instructions, and records say
+which."""
 
 import pytest
 import torch

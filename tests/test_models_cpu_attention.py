@@ -31,7 +31,11 @@ def case():
     return GPT(SHAPE), [torch.randn(B * T, 128) for _ in range(2)], [torch.randn(B * T, 64) for _ in range(2)]
 
 
-@pytest.mark.parametrize(("storage", "batched_storage", "tolerance"), [(FP32, FP32, 1e-6), (EMULATED_BF16, NATIVE_BF16, 4e-3)], ids=["fp32", "bf16"])
+@pytest.mark.parametrize(
+    ("storage", "batched_storage", "tolerance"),
+    [(FP32, FP32, 1e-6), (EMULATED_BF16, NATIVE_BF16, 4e-3)],
+    ids=["fp32", "bf16"],
+)
 def test_blocks_equal_batched_products(case, storage, batched_storage, tolerance):
     model, qkv, dout = case
     ours = outputs(BlockAttention(model, B, T, storage), storage, qkv, dout)

@@ -1,4 +1,5 @@
-"""models/cpu_blocks.py: attention of packed qkv against PyTorch's in fp64, at sizes that fill no block and at the profiles' own."""
+"""models/cpu_blocks.py: attention of packed qkv against PyTorch's in fp64, at sizes that fill no block and at the
+profiles' own."""
 
 import math
 
@@ -12,7 +13,14 @@ from models.config import GPTConfig
 from models.cpu_storage import EMULATED_BF16, FP32, Buffer
 from models.gpt import rotary_tables, rotate
 
-SHAPES_BTHGK = [(2, 5, 1, 1, 2), (1, 16, 2, 2, 16), (3, 70, 6, 2, 6), (1, 40, 4, 1, 32), (2, 128, 3, 3, 16), (1, 33, 2, 1, 16)]
+SHAPES_BTHGK = [
+    (2, 5, 1, 1, 2),
+    (1, 16, 2, 2, 16),
+    (3, 70, 6, 2, 6),
+    (1, 40, 4, 1, 32),
+    (2, 128, 3, 3, 16),
+    (1, 33, 2, 1, 16),
+]
 TOLERANCE = {FP32: 1e-6, EMULATED_BF16: 8e-3}
 
 
@@ -40,7 +48,9 @@ def blocks(qkv: torch.Tensor, dout: torch.Tensor, cos, sin, shape, storage) -> t
     scale = np.float32(1 / math.sqrt(K))
     cpu_blocks.attention_forward(given.flat, *rows, attended.flat, highest.flat, inverse.flat, shape, scale)
     dqkv.t.fill_(torch.nan)  # must be overwritten
-    cpu_blocks.attention_backward(dattended.flat, given.flat, *rows, highest.flat, inverse.flat, dqkv.flat, shape, scale)
+    cpu_blocks.attention_backward(
+        dattended.flat, given.flat, *rows, highest.flat, inverse.flat, dqkv.flat, shape, scale
+    )
     return attended.t, dqkv.t
 
 

@@ -1,4 +1,5 @@
-"""models/cpu_storage.py: what is stored is what torch stores in bf16, bit for bit, whether as bf16 or in the place of fp32."""
+"""models/cpu_storage.py: what is stored is what torch stores in bf16, bit for bit, whether as bf16 or in the place of
+fp32."""
 
 import os
 import shutil
@@ -14,7 +15,22 @@ import models
 from models import cpu_kernels as ops
 from models.cpu_storage import EMULATED_BF16, FP32, NATIVE_BF16, Buffer
 
-SPECIAL = torch.tensor([0.0, -0.0, 1 + 2.0**-8, 1 + 3 * 2.0**-8, -(1 + 2.0**-9), 3e38, -3.4e38, 1e-40, 2.0**-133, torch.inf, -torch.inf, torch.nan])
+SPECIAL = torch.tensor(
+    [
+        0.0,
+        -0.0,
+        1 + 2.0**-8,
+        1 + 3 * 2.0**-8,
+        -(1 + 2.0**-9),
+        3e38,
+        -3.4e38,
+        1e-40,
+        2.0**-133,
+        torch.inf,
+        -torch.inf,
+        torch.nan,
+    ]
+)
 
 
 def numbers() -> torch.Tensor:
@@ -73,7 +89,9 @@ def test_a_change_of_the_intrinsics_is_compiled_anew(tmp_path):
     def run() -> str:
         command = [sys.executable, "-c", CHILD.format(folder=str(tmp_path))]
         environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
-        return subprocess.run(command, capture_output=True, text=True, check=True, env=environment, cwd=tmp_path).stdout.strip()
+        return subprocess.run(
+            command, capture_output=True, text=True, check=True, env=environment, cwd=tmp_path
+        ).stdout.strip()
 
     assert [run(), run()] == ["[1.0, 1.015625] 0", "[1.0, 1.015625] 1"]
     source = tmp_path / "models/cpu_storage.py"
