@@ -136,3 +136,9 @@ def test_pieces_are_the_same_only_where_they_end_at_the_same_ids():
     assert same_pieces([b"a", EndOfText(b"."), EMPTY], [b"a", EndOfText(b"."), EMPTY])
     for others in ([b"a", b".", EMPTY], [b"a", EndOfText(b"."), b""], [b"a", EndOfText(b".")], [b"b", EndOfText(b"."), EMPTY]):
         assert not same_pieces([b"a", EndOfText(b"."), EMPTY], others)
+
+
+@pytest.mark.parametrize("kind", [BlindChecker, RuleChecker, ListChecker])
+def test_an_end_of_text_token_does_not_complete_a_stop_that_the_text_began(kind):
+    judge = Judge(kind(("a.",)), [*PIECES, EndOfText(b"..")], Decoding(5, ".."))
+    assert judge.outcomes([b"a.", b"a"], [len(PIECES)] * 2, 3).tolist() == [PASSED, DEAD]

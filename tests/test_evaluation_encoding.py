@@ -91,3 +91,10 @@ def test_our_own_tokenizer_reads_prompts_and_answers_as_ever():
             for context, continuation in item.requests:
                 assert made.prompt(context) == [BOS_ID, *tokenizer.encode(context).ids]
                 assert made.answer(continuation, context) == made.answer(continuation) == tokenizer.encode(continuation).ids
+
+
+def test_an_answer_is_read_in_the_company_of_its_own_prompt():
+    ids = {"a": [0], "bb": [1, 1], "abb": [0, 2], "ab": [0, 1], "b": [1]}
+    made = Encoding(lambda text: ids.get(text, [9]), [b"a", b"b", b"bb"])
+    ids[""] = []
+    assert made.answer("bb", "a") == [2] and made.answer("bb") == [1, 1]
