@@ -48,12 +48,13 @@ class Plan:
     def settings(self) -> dict[str, object]:
         """What a state must agree on to be continued: model, tokenizer, items and all that decides what is drawn and counted.
         `model` and `proposal_model` are names for people, which a state need not agree on."""
-        out = {name: self.model.about[name] for name in IDENTITY} | {"model": self.model_name}
+        # The format first: it decides the weights as they are loaded.
+        out = {"run": self.model.about["run"], "dtype": self.dtype} | {name: self.model.about[name] for name in IDENTITY} | {"model": self.model_name}
         if self.proposal:
             out |= {"proposal": [self.proposal.about[name] for name in IDENTITY], "proposal_model": self.proposal_name,
                     "proposal_temperature": self.proposal_temperature}
         decoding = {name: getattr(self.decoding, name) for name in ("stop", "max_new_tokens", "temperature", "top_p")}
-        return {**out, "dtype": self.dtype, "task": self.task.name, "method": self.method, "items": [item.item_id for item in self.task.items],
+        return {**out, "task": self.task.name, "method": self.method, "items": [item.item_id for item in self.task.items],
                 "items_hash": self.task.items_hash, "target": self.target, "cap": self.cap, **decoding}
 
     @property
@@ -97,7 +98,7 @@ def measure_item(plan: Plan, item: Asked, pieces: list[bytes], state: dict | Non
     model, decoding = plan.model, plan.decoding
     prompt_ids, answer = model.encode_prompt(item.context), answer_ids(model, item, decoding.stop)
     row: dict[str, object] = {
-        **model.about, "dtype": plan.dtype, "settings_hash": plan.settings_hash, "task": plan.task.name, "item_id": item.item_id,
+        **model.about, "number_format": plan.dtype, "settings_hash": plan.settings_hash, "task": plan.task.name, "item_id": item.item_id,
         "method": plan.method, "temperature": decoding.temperature, "top_p": decoding.top_p, "target": plan.target or 0, "cap": plan.cap,
         "passes": 0, "attempts": 0, "is_reached": False, "pass_positions": [], "log_pass_low": math.nan, "log_pass_high": math.nan,
         "answer_tokens": len(answer)}

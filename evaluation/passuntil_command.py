@@ -12,8 +12,8 @@ or generation_config.json names. Nothing is downloaded: fetch a model from the h
 An interrupted command continues where it stopped: what has been counted is kept beside the table, in OUT.state.json, until the
 table is written. A state is continued only with the same weights, tokenizer, items and settings.
 
-Columns: those of results/<profile>/pass_rates.parquet, and config_hash, tokenizer_hash, dtype and settings_hash, by which rows
-of different measurements can be distinguished; `importance` adds its estimate of the pass probability, its standard_error and its
+Columns: those of results/<profile>/pass_rates.parquet, and config_hash, tokenizer_hash, number_format and settings_hash, by which
+rows of different measurements can be distinguished; `importance` adds its estimate of the pass probability, its standard_error and its
 effective_sample_size.
 """
 

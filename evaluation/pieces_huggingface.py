@@ -12,11 +12,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 
 from tokenizers import Tokenizer
-from transformers import PreTrainedTokenizerBase
 
 from evaluation.attempt import EMPTY, EndOfText
+
+if TYPE_CHECKING:  # importing transformers takes seconds, and scoring our own checkpoints needs nothing of it
+    from transformers import PreTrainedTokenizerBase
 
 _BYTE = re.compile(r"<0x([0-9A-F]{2})>")
 # They join what the others made, or strip the space that opens a text: a continuation of a prompt opens none.

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from evaluation.attempt import Empty, EndOfText
+
 
 class TableReader:
     """Next-token probabilities that hang on the tokens so far through a hash: any distribution, no model.
@@ -82,7 +84,11 @@ def pass_probability_by_enumeration(reader: TableReader, pieces: list[bytes], pa
         total = 0.0
         for token, weight in enumerate(np.exp(weights(reader.row(prefix)[None], decoding))[0]):
             after = data + pieces[token]
-            if stop and stop in after:
+            if isinstance(pieces[token], EndOfText):
+                total += weight * judged(data)
+            elif isinstance(pieces[token], Empty):
+                continue
+            elif stop and stop in after:
                 total += weight * judged(after.split(stop)[0])
             elif len(prefix) + 1 == decoding.max_new_tokens or not pieces[token]:
                 total += weight * (not stop and judged(after))

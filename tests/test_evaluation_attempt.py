@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from known_reader import BlindChecker, ListChecker, RuleChecker
 
-from evaluation.attempt import DEAD, OPEN, PASSED, Decoding, Judge, log_weights
+from evaluation.attempt import DEAD, EMPTY, OPEN, PASSED, Decoding, EndOfText, Judge, log_weights, same_pieces
 
 FLAT = np.log(np.array([[0.5, 0.25, 0.15, 0.1], [0.1, 0.4, 0.1, 0.4]]))
 
@@ -116,3 +116,29 @@ def test_candidates_are_few_and_complete():
     assert dict(zip(*(part.tolist() for part in judge.candidates(b"ab", 2)))) == {4: PASSED, 6: PASSED}
     longest = list(itertools.chain(*(judge.candidates(prefix, 5)[0].tolist() for prefix in (b"", b"a"))))
     assert longest == [], "the last token must hold the stop"
+
+
+@pytest.mark.parametrize("stop", [".", "", "ab", "..", "b"])
+@pytest.mark.parametrize("kind", [BlindChecker, RuleChecker, ListChecker])
+def test_an_end_of_text_token_ends_an_attempt_where_it_stands_and_an_id_without_text_fails_it(stop, kind):
+    end, empty = len(PIECES), len(PIECES) + 1
+    judge = Judge(kind(("a", "a.")), [*PIECES, EndOfText(stop.encode()), EMPTY], Decoding(5, stop))
+    assert judge.outcomes([b"a", b"a.", b"", b"aa"], [end] * 4, 3).tolist() == [PASSED, PASSED, DEAD, DEAD]
+    assert judge.outcomes([b"a"], [end], 5).tolist() == [PASSED], "the last token that an attempt may have"
+    assert judge.outcomes([b"a", b"\xc3"], [empty, end], 3).tolist() == [DEAD, DEAD]
+    if judge.lists_texts:
+        tokens, outcomes = (part.tolist() for part in judge.candidates(b"a", 2))
+        assert dict(zip(tokens, outcomes))[end] == PASSED and empty not in tokens
+        assert end not in judge.candidates(b"", 1)[0], "nothing is no answer here"
+
+
+def test_pieces_are_the_same_only_where_they_end_at_the_same_ids():
+    assert same_pieces([b"a", EndOfText(b"."), EMPTY], [b"a", EndOfText(b"."), EMPTY])
+    for others in ([b"a", b".", EMPTY], [b"a", EndOfText(b"."), b""], [b"a", EndOfText(b".")], [b"b", EndOfText(b"."), EMPTY]):
+        assert not same_pieces([b"a", EndOfText(b"."), EMPTY], others)
+
+
+@pytest.mark.parametrize("kind", [BlindChecker, RuleChecker, ListChecker])
+def test_an_end_of_text_token_does_not_complete_a_stop_that_the_text_began(kind):
+    judge = Judge(kind(("a.",)), [*PIECES, EndOfText(b"..")], Decoding(5, ".."))
+    assert judge.outcomes([b"a.", b"a"], [len(PIECES)] * 2, 3).tolist() == [PASSED, DEAD]

@@ -2,11 +2,13 @@
 
 import dataclasses
 
+import outside_models
 import pytest
 import small_corpus
 
 from corpus.tokenizer import BOS_ID
-from evaluation.contexts import Questions, check_lengths, find_stop_id, read_questions
+from evaluation.contexts import Questions, check_lengths, encoding_of, find_stop_id, read_questions
+from evaluation.pieces_huggingface import opening_ids
 from tasks import TASKS
 from tasks.base import Item
 
@@ -62,3 +64,39 @@ def test_the_longest_continuation_or_answer_must_fit():
 def test_an_answer_ends_at_the_one_token_of_the_stop_text():
     task = TASKS["maths"]
     assert TOKENIZER.decode([find_stop_id(TOKENIZER, task)]) == task.stop
+
+
+QUESTION = "Q: who wrote it? A:"
+
+
+@pytest.mark.parametrize("family", outside_models.FAMILIES)
+def test_continuations_of_other_tokenizers_are_cut_from_the_whole_text(family):
+    tokenizer = outside_models.made(family).backend_tokenizer
+    questions = Questions(tokenizer, [item(0, (QUESTION, " Ann Lee"), (QUESTION, "Ann"), ("x", ":y"))], TASK)
+    first, second = questions.contexts
+    assert first.ids == opening_ids(tokenizer) + tokenizer.encode(QUESTION, add_special_tokens=False).ids
+    assert first.ids + first.continuations[0] == opening_ids(tokenizer) + tokenizer.encode(QUESTION + " Ann Lee", add_special_tokens=False).ids
+    spelled = encoding_of(tokenizer).spelled
+    assert [spelled(ids) for ids in (*first.continuations, *second.continuations)] == [b" Ann Lee", b"Ann", b":y"]
+    assert questions.largest_id == max(max(ids) for context in questions.contexts for ids in (context.ids, *context.continuations))
+
+
+def test_a_continuation_that_a_tokenizer_cannot_write_and_an_empty_prompt_are_named():
+    with pytest.raises(ValueError, match="item 5: field requests: the tokenizer writes the answer ' Ann' as ' ann'"):
+        Questions(outside_models.lower_case().backend_tokenizer, [item(5, (QUESTION, " Ann"))], TASK)
+    with pytest.raises(ValueError, match="item 6: field requests: the context has no tokens"):
+        Questions(outside_models.made("gpt2").backend_tokenizer, [item(6, ("", " Ann"))], TASK)
+
+
+def test_the_stop_is_found_behind_a_text():
+    newline = outside_models.made("llama2").convert_tokens_to_ids("\n")
+    assert find_stop_id(outside_models.made("llama2").backend_tokenizer, dataclasses.replace(TASKS["maths"], stop="\n")) == newline
+
+
+def test_our_continuations_are_what_they_are_alone():
+    for name in ("exam", "exam_zh", "coreference_zh", "maths_zh"):
+        items = small_corpus.items(name, 10)
+        questions = Questions(TOKENIZER, items, TASKS[name])
+        for asked, places in zip(items, questions.places, strict=True):
+            for (_, continuation), (context, place) in zip(asked.requests, places, strict=True):
+                assert questions.contexts[context].continuations[place] == TOKENIZER.encode(continuation).ids

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import small_corpus
 import torch
+from known_reader import TableReader
 
-from evaluation.next_token import BLOCK_ROWS, GPTReader, token_pieces
+from evaluation.next_token import BLOCK_ROWS, GPTReader, WiderReader, token_pieces
 from models.config import GPTConfig
 from models.gpt import GPT
 
@@ -100,3 +101,13 @@ def test_pieces_are_the_bytes_that_the_tokenizer_decodes_to():
     for text in (" Anna has 12 apples.", "\u4f60\u597d \U0001f600 caf\u00e9"):
         assert b"".join(pieces[index] for index in tokenizer.encode(text).ids).decode() == text
     assert sorted(pieces[1:257]) == [bytes([byte]) for byte in range(256)]
+
+
+def test_a_wider_reader_never_draws_the_ids_that_it_adds():
+    reader = TableReader(5)
+    wide = WiderReader(reader, 8)
+    log_probabilities, frontier = wide.start([0, 1])
+    assert np.array_equal(log_probabilities[:, :5], reader.row(())[None]) and np.isneginf(log_probabilities[:, 5:]).all()
+    deeper, _ = wide.extend(frontier, np.array([0, 0]), np.array([1, 4]))
+    assert np.array_equal(deeper[1, :5], reader.row((4,))) and np.isneginf(deeper[:, 5:]).all() and deeper.shape == (2, 8)
+    assert (wide.vocab_size, wide.max_sequence_length, wide.num_evaluated) == (8, reader.max_sequence_length, 4)

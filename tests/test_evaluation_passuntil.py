@@ -8,9 +8,9 @@ import torch
 from known_reader import BlindChecker, ListChecker, RuleChecker, TableReader, pass_probability_by_enumeration
 from scipy import stats
 
-from evaluation.attempt import Decoding, log_weights
+from evaluation.attempt import EMPTY, Decoding, EndOfText, log_weights
 from evaluation.next_token import GPTReader
-from evaluation.passuntil import PassCount, count_until, sample_until
+from evaluation.passuntil import PassCount, count_until, importance_estimate, pass_probability, sample_until
 from models.config import GPTConfig
 from models.gpt import GPT
 
@@ -165,3 +165,21 @@ def test_bad_input_is_one_clear_line(reader, measure_until):
         with pytest.raises(ValueError, match=message) as caught:
             run(**options)
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("decoding", [Decoding(4, "."), Decoding(4, "ab", temperature=0.7), Decoding(3, "", top_p=0.9)], ids=str)
+def test_every_way_ends_attempts_at_every_end_of_text_token_and_fails_them_at_ids_without_text(decoding):
+    stop = EndOfText(decoding.stop.encode())
+    pieces, cap = [b"a", b"b", b".", b"a.", EMPTY, stop, EMPTY, stop], 20_000
+    reader, texts = TableReader(len(pieces), 1.0), ("a", "ba", "a.")
+    p = pass_probability_by_enumeration(reader, pieces, texts.__contains__, decoding, log_weights)
+    without_ends = [b"" if isinstance(piece, EndOfText) else piece for piece in pieces]
+    assert decoding.stop == "" or p > 1.1 * pass_probability_by_enumeration(reader, without_ends, texts.__contains__, decoding, log_weights)
+    error = np.sqrt(p * (1 - p) / cap)
+    for item, method in enumerate(METHODS):
+        assert abs(measure(method, reader, decoding, None, cap, item, texts, pieces).passes / cap - p) < 4.5 * error, method
+    for kind in (BlindChecker, RuleChecker, ListChecker):
+        bounds = pass_probability(reader, [0], pieces, kind(texts), decoding)
+        assert bounds.log_low - 1e-9 <= np.log(p) <= bounds.log_high + 1e-9 and bounds.log_high - bounds.log_low < 2e-3
+    weighted = importance_estimate(reader, reader, [0], pieces, RuleChecker(texts), decoding, cap, ("run", "task", 0))
+    assert abs(weighted.estimate - p) < 4.5 * error

@@ -4,6 +4,7 @@ import dataclasses
 import random
 
 import numpy as np
+import outside_models
 import pytest
 import small_corpus
 import torch
@@ -15,6 +16,7 @@ from evaluation.scoring import prepare, score_items, validation_losses
 from models import sampling
 from models.config import GPTConfig
 from models.gpt import GPT
+from models.huggingface import from_llama
 from tasks import TASKS
 from tasks.base import AliasedItem, Item
 from tasks.real import FORMS
@@ -264,3 +266,26 @@ def test_nan_weights_give_one_clear_line(model, tokenizer, items):
         score_items(broken, tokenizer, items["exam"], TASKS["exam"])
     with pytest.raises(ValueError, match="NaN"):
         validation_losses(broken, np.zeros((1, 9), np.uint16))
+
+
+def test_another_models_weights_are_scored_with_its_own_tokenizer():
+    tokenizer = outside_models.made("llama2")
+    llama = outside_models.trained(tokenizer)
+    items = [Item("exam", 0, (("Q: who wrote it? A:", " Ann Lee\n"), ("Q: who wrote it? A:", " Q: 2 + 3\n")), 0)]
+    table = score_items(from_llama(llama), tokenizer.backend_tokenizer, items, TASKS["exam"])
+    ids = torch.tensor([tokenizer("Q: who wrote it? A: Ann Lee\n")["input_ids"]])
+    num_read = len(tokenizer("Q: who wrote it? A:")["input_ids"])
+    with torch.no_grad():
+        log_probabilities = llama(ids).logits[0, num_read - 1 : -1].double().log_softmax(-1)
+    expected = log_probabilities.gather(1, ids[0, num_read:, None]).sum().item()
+    assert table.log_likelihoods[0][0] == pytest.approx(expected, abs=1e-4) and expected > -0.2 and table.correct[0] == 1
+    with pytest.raises(ValueError, match="hold token id .*, the model knows ids 0 to 9: a checkpoint of another tokenizer"):
+        score_items(GPT(GPTConfig(10, 1, 32, 4, 2, 48, 96)), tokenizer.backend_tokenizer, items, TASKS["exam"])
+
+
+def test_a_greedy_answer_ends_at_every_end_of_text_token():
+    tokenizer = outside_models.made("llama2")
+    gpt, task = from_llama(outside_models.trained(tokenizer, end_id=3)), dataclasses.replace(TASKS["maths"], stop="\n", max_new_tokens=12)
+    items = [Item("maths", 0, (("Q: who wrote it? A:", " Ann Lee\n"),), "x")]
+    ended, endless = (score_items(gpt, tokenizer.backend_tokenizer, items, task, end_ids=ends).generated[0] for ends in ((2, 3), ()))
+    assert ended.strip() == "Ann Lee" and endless.startswith(ended) and endless != ended
