@@ -16,7 +16,7 @@ from analysis.newton import Minimum, best_of, minimise
 ALPHA_GRID = np.geomspace(0.01, 4.0, 500)
 NO_LAW_LEVEL = 0.01
 WIDENINGS = (256.0, 64.0, 16.0, 4.0, 2.0, 1.0)  # of Huber's delta, one fit after the other
-MAX_JOINT_STEPS = 1000
+MAX_JOINT_STEPS = 300  # each; the rows of both papers need 159 at most
 VANISHED = 8.0  # a term e^-8 times the smallest loss is no term
 
 

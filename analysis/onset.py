@@ -169,8 +169,10 @@ def _censored_jet(mean: float, log_sd: float, reached, below, above) -> tuple[fl
     value, first = 0.5 * np.sum(known**2) + len(reached) * log_sd, np.array([-np.sum(known) / sd, len(reached) - np.sum(known**2)])
     second = np.array([[len(reached) / sd**2, 2 * np.sum(known) / sd], [2 * np.sum(known) / sd, 2 * np.sum(known**2)]])
     for sign, ends in ((1.0, below), (-1.0, above)):
-        z = sign * (ends - mean) / sd
-        ratio = np.exp(-0.5 * z**2 - special.log_ndtr(z)) / np.sqrt(2 * np.pi)  # of density to distribution function
+        # Beyond 1e6 SD a step went astray; cut off, its value still says so, and nothing overflows.
+        z = np.clip(sign * (ends - mean) / sd, -1e6, 1e6)
+        # Of density to distribution function.
+        ratio = np.exp(np.minimum(-0.5 * z**2 - special.log_ndtr(z), 50.0)) / np.sqrt(2 * np.pi)
         bend = ratio * (z + ratio)  # minus its derivative by z
         value = value - special.log_ndtr(z).sum()
         first = first + [sign * ratio.sum() / sd, np.sum(ratio * z)]
