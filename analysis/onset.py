@@ -141,7 +141,8 @@ def _censored_normal(reached: np.ndarray, below: np.ndarray, above: np.ndarray, 
     def objective(theta: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         return _censored_jet(theta[0], theta[1], reached, below, above)
 
-    ends = best_of([minimise(objective, (np.mean(reached), np.log(unit * scale)), [-np.inf] * 2, [np.inf] * 2) for scale in (0.5, 1.0, 2.0, 4.0)])
+    low, high = (-np.inf, np.log(unit) - 12), (np.inf, np.log(unit) + 12)
+    ends = best_of([minimise(objective, (np.mean(reached), np.log(unit * scale)), low, high) for scale in (0.5, 1.0, 2.0, 4.0)])
     if not ends:
         return failed("censored fit did not converge"), failed("censored fit did not converge")
     best = ends[0]
