@@ -19,7 +19,7 @@ NO_LAW_LEVEL = 0.01
 # With 4 sizes the residual has one degree of freedom: F would have to exceed 4,999 at 1 %, which refuses plain laws; 5 % asks for 199.
 FEW_FREEDOM, FEW_FREEDOM_LEVEL = 2, 0.05
 WIDENINGS = (256.0, 64.0, 16.0, 4.0, 2.0, 1.0)  # of Huber's delta, one fit after the other
-MAX_JOINT_STEPS = 1000
+MAX_WIDE_STEPS, MAX_JOINT_STEPS = 80, 300  # of the wide ones, which only lead the way, and of the last; our rows need 159 at most
 VANISHED = 8.0  # a term e^-8 times the smallest loss is no term
 
 
@@ -212,7 +212,8 @@ def _minimise_joint(axes, weight, start, delta) -> Minimum:
     least, most = float(axes[2].min()) - VANISHED - 2, float(axes[2].max()) + 1
     low, high = (0.0, least, least, 0.0, 0.0), (np.exp(most), most, most, 3.0, 3.0)
     for widening in WIDENINGS:
-        end = minimise(lambda theta, wide=widening * delta: _joint_objective(theta, axes, weight, wide), start, low, high, MAX_JOINT_STEPS)
+        steps = MAX_JOINT_STEPS if widening == 1 else MAX_WIDE_STEPS
+        end = minimise(lambda theta, wide=widening * delta: _joint_objective(theta, axes, weight, wide), start, low, high, steps)
         start = end.x
     return end
 

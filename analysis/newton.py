@@ -61,8 +61,7 @@ def minimise(
         x, (value, gradient, hessian) = moved, following
         if is_settled:
             return Minimum(x, float(value), True)
-        damping, previous = damping / 8 if damping > 1e-10 else 0.0, size
-        damping = damping if damping > 1e-10 else 0.0
+        damping, previous = damping / 8 if damping > 1e-9 else 0.0, size
     return Minimum(x, float(value), False)
 
 
@@ -70,7 +69,7 @@ def _step(gradient: np.ndarray, hessian: np.ndarray, is_free: np.ndarray, dampin
     """Damped Newton step of the free parameters, 0 for the others."""
     bend, axes = np.linalg.eigh(hessian[np.ix_(is_free, is_free)])
     bend = np.abs(bend)
-    bend = bend * (1 + damping) + (1e-6 * damping + 1e-14) * max(float(bend.max()), 1e-300)
+    bend = bend * (1 + damping) + (1e-6 * damping + 1e-14) * max(float(bend.max()), 1e-8 * float(np.abs(gradient[is_free]).max()), 1e-100)
     step = np.zeros(len(gradient))
     step[is_free] = -axes @ ((axes.T @ gradient[is_free]) / bend)
     return step

@@ -179,7 +179,8 @@ def _censored_normal(reached: np.ndarray, below: np.ndarray, above: np.ndarray, 
     def objective(theta: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         return _censored_jet(theta[0], theta[1], reached, below, above)
 
-    ends = best_of([minimise(objective, (np.mean(reached), np.log(unit * scale)), [-np.inf] * 2, [np.inf] * 2) for scale in (0.5, 1.0, 2.0, 4.0)])
+    low, high = (-np.inf, np.log(unit) - 12), (np.inf, np.log(unit) + 12)
+    ends = best_of([minimise(objective, (np.mean(reached), np.log(unit * scale)), low, high) for scale in (0.5, 1.0, 2.0, 4.0)])
     if not ends:
         return failed("censored fit did not converge"), failed("censored fit did not converge")
     best = ends[0]
@@ -207,8 +208,10 @@ def _censored_jet(mean: float, log_sd: float, reached, below, above) -> tuple[fl
     value, first = 0.5 * np.sum(known**2) + len(reached) * log_sd, np.array([-np.sum(known) / sd, len(reached) - np.sum(known**2)])
     second = np.array([[len(reached) / sd**2, 2 * np.sum(known) / sd], [2 * np.sum(known) / sd, 2 * np.sum(known**2)]])
     for sign, ends in ((1.0, below), (-1.0, above)):
-        z = sign * (ends - mean) / sd
-        ratio = np.exp(-0.5 * z**2 - special.log_ndtr(z)) / np.sqrt(2 * np.pi)  # of density to distribution function
+        # Beyond 1e6 SD a step went astray; cut off, its value still says so, and nothing overflows.
+        z = np.clip(sign * (ends - mean) / sd, -1e6, 1e6)
+        # Of density to distribution function.
+        ratio = np.exp(np.minimum(-0.5 * z**2 - special.log_ndtr(z), 50.0)) / np.sqrt(2 * np.pi)
         bend = ratio * (z + ratio)  # minus its derivative by z
         value = value - special.log_ndtr(z).sum()
         first = first + [sign * ratio.sum() / sd, np.sum(ratio * z)]

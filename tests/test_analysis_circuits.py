@@ -50,3 +50,25 @@ def test_held_out_sizes_decide():
     assert law["difference"].max() < 5
     with pytest.raises(ValueError, match="num_held_out"):
         compare_growth(SIZE, _passes("law", 1), ATTEMPTS, num_held_out=4)
+
+
+@pytest.mark.parametrize("name", CURVES)
+def test_derivatives_are_those_of_the_curve(name):
+    growth, step = CURVES[name], 1e-5
+    eta = np.random.default_rng(0).normal(size=(len(growth.designs(np.zeros(1))), 5))
+    _, first, second = growth.jet(eta)
+    for place in range(len(eta)):
+        nudge = step * (np.arange(len(eta)) == place)[:, None]
+        above, below = growth.jet(eta + nudge), growth.jet(eta - nudge)
+        np.testing.assert_allclose((above[0] - below[0]) / (2 * step), first[place], atol=1e-7)
+        np.testing.assert_allclose((above[1] - below[1]) / (2 * step), second[place], atol=1e-7)
+
+
+@pytest.mark.parametrize("name", ["circuits", "steps", "richards"])
+def test_parameters_that_no_row_knows_do_not_hang_on_last_bits(name):
+    """The plain law has no second circuit: where it lies is decided by the prior, not by where a search gives up."""
+    passes, attempts = _passes("law", 2), np.full(len(SIZE), ATTEMPTS)
+    nudged = SIZE * (1 + 4e-16 * np.random.default_rng(0).normal(size=len(SIZE)))
+    one, other = (fit_growth(name, size, passes, attempts, 0.02) for size in (SIZE, nudged))
+    beyond = SIZE.max() * np.array([2.0, 8.0])
+    np.testing.assert_allclose(one.predict_f(beyond), other.predict_f(beyond), rtol=1e-8)

@@ -80,6 +80,22 @@ def test_joint_law_is_recovered_and_gives_the_fixed_budget_law():
     assert fit_joint_law(runs, size, tokens, loss, num_replicates=2).alpha.estimate == pytest.approx(law.alpha.estimate, abs=0.02)
 
 
+def test_a_law_without_irreducible_loss_has_exactly_none():
+    """E is driven to its bound, and the bound is 0: not 1.6e-9 on one CPU and 2.6e-20 on another."""
+    runs, size, tokens, loss = _joint(0)
+    law = fit_joint_law(runs, size, tokens, loss - 0.98, num_replicates=10)
+    assert law.status == "ok"
+    assert law.e.estimate == law.e.low == 0.0
+
+
+def test_joint_law_does_not_hang_on_the_last_bits_of_the_rows():
+    """Rounding errors of the losses stay rounding errors in every draw; a search that stops early turns them into other fourth digits."""
+    runs, size, tokens, loss = _joint(1)
+    nudged = loss * (1 + 4e-16 * np.random.default_rng(0).normal(size=len(loss)))
+    one, other = (fit_joint_law(runs, size, tokens, losses, num_replicates=20) for losses in (loss, nudged))
+    np.testing.assert_allclose(one.draws, other.draws, rtol=1e-8)
+
+
 def test_joint_law_refuses_noise():
     runs, size, tokens, _ = _joint(0)
     rng = np.random.default_rng(0)

@@ -108,6 +108,28 @@ def test_results_round_trip_with_equal_bytes(tmp_path, scores):
     assert list(sizes["size"]) == ["0.05M", "0.1M", "0.2M", "0.4M", "0.8M", "1.6M"]
 
 
+def test_numbers_are_written_with_the_digits_that_hold(tmp_path):
+    """Every numeric column, also one that only some rows have; counts whole, no negative zero, five digits of what was fitted."""
+    rows = [{"kind": "checkpoint", "value": 0.123456789, "num_attempts": 123456789, "word": "7"},
+            {"kind": "prediction", "value": 0.123456789, "low": -0.0, "high": np.inf, "predicted_f": -1.98765432109876, "flag": True},
+            {"kind": "prediction", "value": np.nan, "predicted_f": 2.0, "flag": False}]
+    table = score_table.write_results(tmp_path / "results.csv", [rows])
+    back = pd.read_csv(tmp_path / "results.csv", dtype=str, keep_default_na=False)
+    assert back.value.tolist() == ["0.123457", "0.12346", ""]
+    assert (back.low[1], back.high[1], back.predicted_f.tolist()) == ("0", "inf", ["", "-1.9877", "2"])
+    assert back.num_attempts.tolist() == ["123456789", "", ""]
+    assert back.word[0] == "7" and back.flag.tolist() == ["", "True", "False"]
+    assert table.value[1] == 0.12346, "the table in memory is the one in the file"
+
+
+def test_a_last_bit_changes_no_byte(tmp_path):
+    rows = pd.DataFrame({"kind": "fit", "value": np.random.default_rng(0).normal(size=500), "other": np.arange(1, 501) / 7})
+    other = rows.assign(value=rows.value * (1 + 2e-16), other=np.nextafter(rows.other, 100))
+    for name, table in (("a", rows), ("b", other)):
+        score_table.write_results(tmp_path / f"{name}.csv", [table])
+    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
+
+
 def test_absent_results_name_the_folder(tmp_path):
     with pytest.raises(ValueError, match="run the measure step of loss_x"):
         score_table.read_results(tmp_path / "loss_x" / "results.csv")
