@@ -137,3 +137,24 @@ def test_user_errors_exit_with_2_and_one_line(capsys, monkeypatch):
         run_command(main, argparse.ArgumentParser())
     assert caught.value.code == 2
     assert capsys.readouterr().err == "error: profiles/x.yaml: field y is z; mend it\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (PermissionError(13, "Permission denied", "runs.csv"), 1, "error: runs.csv: Permission denied; make the place writable for this user and start again\n"),
+        (OSError(28, "No space left on device", "runs.csv"), 1,
+         "error: runs.csv: No space left on device; free some space and start again, finished work is kept\n"),
+        (KeyboardInterrupt(), 130, "stopped; start the same command again\n"),
+    ],
+    ids=["read-only", "full disk", "ctrl-c"],
+)
+def test_a_disk_that_fails_and_ctrl_c_are_one_line(capsys, monkeypatch, error, code, line):
+    monkeypatch.setattr("sys.argv", ["x"])
+
+    def main(_):
+        raise error
+
+    with pytest.raises(SystemExit) as caught:
+        run_command(main, argparse.ArgumentParser())
+    assert caught.value.code == code and capsys.readouterr().err == line
