@@ -142,7 +142,8 @@ def test_user_errors_exit_with_2_and_one_line(capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("error", "code", "line"),
     [
-        (PermissionError(13, "Permission denied", "runs.csv"), 1, "error: runs.csv: Permission denied; make the place writable for this user and start again\n"),
+        (PermissionError(13, "Permission denied", "runs.csv"), 1,
+         "error: runs.csv: Permission denied; make the place writable for this user and start again\n"),
         (OSError(28, "No space left on device", "runs.csv"), 1,
          "error: runs.csv: No space left on device; free some space and start again, finished work is kept\n"),
         (KeyboardInterrupt(), 130, "stopped; start the same command again\n"),

@@ -107,7 +107,7 @@ def test_a_second_ctrl_c_kills_a_worker_that_does_not_stop(tmp_path, monkeypatch
 
     def stop_twice():
         for num_lines in (1, 2):
-            wait_for(lambda: mark.exists() and mark.read_text().count("\n") == num_lines)
+            wait_for(lambda wanted=num_lines: mark.exists() and mark.read_text().count("\n") == wanted)
             os.kill(os.getpid(), signal.SIGINT)
 
     thread = threading.Thread(target=stop_twice)
