@@ -92,6 +92,7 @@ def test_a_kill_leaves_nobody_and_the_next_start_ends_with_the_same_bytes(case, 
     assert ends_as_if_undisturbed(case, undisturbed, tmp_path)
 
 
+@pytest.mark.slow
 def test_the_workers_of_a_killed_parent_end(undisturbed, tmp_path):
     started = begin("train", undisturbed, tmp_path)
     assert len(processes(tmp_path)) >= 3, "parent, fork server and worker"
