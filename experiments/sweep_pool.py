@@ -22,7 +22,8 @@ from corpus.files import explain
 from corpus.lock import Lock
 from experiments.sweep_progress import Progress
 
-JOIN_SECONDS = 30.0  # a worker that has reported its end, or is to save its state and stop, leaves within this time or is killed
+JOIN_SECONDS = 60.0  # a worker that has reported its end, or is to save its state and stop, leaves within this time or is killed
+SERVER_SECONDS = 1.0  # how often a worker looks whether its fork server lives
 EXIT_STOPPED = 130
 MAX_STARTS = 2  # a job whose worker was killed is started once more, then reported
 
@@ -66,14 +67,16 @@ class _Worker:
 def end_with_parent() -> None:
     """Have this worker process killed as soon as its parent has ended, with all its threads, also where the parent was killed.
 
-    The parent alone holds the writing end of a pipe that multiprocessing gives to every worker; its end is seen there on
-    every system, and nothing is missed where the parent ended before this call. (The signal that Linux can send on the death
-    of a parent would come from the fork server, which lives as long as its workers do.)"""
-    parent = multiprocessing.parent_process()
+    The parent alone holds the writing end of a pipe that multiprocessing gives to every worker; its end is seen here on every
+    system, and nothing is missed where the parent ended before this call. (The signal that Linux can send on the death of a
+    parent would come from the fork server, which lives as long as its workers do.) A worker whose fork server was killed ends
+    as well, because the parent can no longer stop it: its job is started again."""
+    parent, server = multiprocessing.parent_process(), os.getppid()
     assert parent is not None, "called in a worker process only"
 
     def watch() -> None:
-        parent.join()
+        while not wait([parent.sentinel], SERVER_SECONDS) and os.getppid() == server:
+            pass
         os.kill(os.getpid(), signal.SIGKILL)
 
     threading.Thread(target=watch, name="end with parent", daemon=True).start()

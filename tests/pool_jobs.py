@@ -48,6 +48,20 @@ def sleep(payload, report, slot):
         time.sleep(0.05)
 
 
+def refuse_to_stop(payload, report, slot):
+    """Deaf to SIGTERM; the mark says that it has begun, a second line that it was asked."""
+    mark = Path(payload)
+
+    def note(*_):
+        with open(mark, "a") as file:
+            file.write("asked\n")
+
+    signal.signal(signal.SIGTERM, note)
+    mark.write_text(f"{os.getpid()}\n")
+    while True:
+        signal.pause()
+
+
 def count_without_end(payload, report, slot):
     """Busy in compiled code, in a thread of its own too; the mark says that it has begun."""
     import numpy as np

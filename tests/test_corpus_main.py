@@ -7,6 +7,7 @@ import pytest
 from small_corpus import MIXTURE, facts, stream
 
 from corpus import __main__ as entry
+from corpus.lock import exclusive
 from corpus.stream import TokenFile, load_validation
 from corpus.tokenizer import fingerprint, load
 from tasks import PASS_TASKS, TASKS
@@ -108,3 +109,41 @@ def test_user_errors_are_one_line(arguments, monkeypatch, capsys):
     assert entry.main() == 2
     error = capsys.readouterr().err
     assert error.startswith("corpus: ") and error.count("\n") == 1 and "nosuch" in error
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch):
+    """`python -m corpus` of a small plan into a folder of its own; returns the folder of the results."""
+    from experiments import profiles
+
+    paths = profiles.Paths("small", tmp_path)
+    monkeypatch.setattr(profiles, "Paths", lambda name: paths)
+    monkeypatch.setattr(profiles, "data_plan", lambda name: {"out": paths.results / "data", **PLAN})
+    monkeypatch.setattr("sys.argv", ["corpus", "--profile", "small"])
+    return paths.results
+
+
+def test_two_builds_of_one_profile_are_refused_and_nothing_is_touched(command, capsys):
+    with exclusive(command / ".lock", "profile small"):
+        assert entry.main() == 2
+        assert sorted(path.name for path in command.iterdir()) == [".lock"]
+    error = capsys.readouterr().err
+    assert error.startswith("corpus: profile small is in use by process ") and error.count("\n") == 1
+
+
+@pytest.mark.parametrize(("error", "code", "line"), [(KeyboardInterrupt(), 130, "stopped"), (OSError(28, "No space left on device"), 2, "free some space")])
+def test_a_build_that_was_stopped_has_no_manifest_and_the_next_one_has_the_same_bytes(command, capsys, monkeypatch, data, error, code, line):
+    assert entry.main() == 0
+
+    def fail(*_):
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(entry, "write_file", fail)
+        assert entry.main() == code
+    said = capsys.readouterr().err
+    assert line in said and said.count("\n") == 1 and not (command / "data" / "manifest.json").exists()
+    for left in (".train_1.bin.payload.7.partial", ".train_1.bin.7.partial", "items/.recall.jsonl.7.partial"):
+        (command / "data" / left).write_text("")
+    assert entry.main() == 0
+    assert (command / "data" / "manifest.json").read_bytes() == (data[0] / "manifest.json").read_bytes()

@@ -195,12 +195,23 @@ def test_a_broken_profile_is_one_line(root, text):
     assert "\n" not in str(caught.value)
 
 
-def test_a_full_disk_or_a_forbidden_file_is_one_line(capsys, monkeypatch):
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (PermissionError(13, "Permission denied", "runs.csv"), 1,
+         "error: runs.csv: Permission denied; make the place writable for this user and start again\n"),
+        (OSError(28, "No space left on device", "runs.csv"), 1,
+         "error: runs.csv: No space left on device; free some space and start again, finished work is kept\n"),
+        (KeyboardInterrupt(), 130, "stopped; start the same command again\n"),
+    ],
+    ids=["read-only", "full disk", "ctrl-c"],
+)
+def test_a_disk_that_fails_and_ctrl_c_are_one_line(capsys, monkeypatch, error, code, line):
     monkeypatch.setattr("sys.argv", ["x"])
 
     def main(_):
-        raise PermissionError(13, "Permission denied", "results.csv")
+        raise error
 
     with pytest.raises(SystemExit) as caught:
         run_command(main, argparse.ArgumentParser())
-    assert caught.value.code == 1 and capsys.readouterr().err == "error: [Errno 13] Permission denied: 'results.csv'\n"
+    assert caught.value.code == code and capsys.readouterr().err == line

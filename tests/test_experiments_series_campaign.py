@@ -12,8 +12,6 @@ from experiments.pass_table import PASS_COLUMNS, load_pass_rates
 from experiments.profiles import ROOT
 from experiments.series import losses_job, measure_job
 from experiments.series_campaign import (
-    (,
-)
     accept_code,
     engine_files,
     engine_hash,

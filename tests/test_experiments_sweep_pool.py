@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from experiments import sweep_pool
 from experiments.sweep_pool import Job, longest_first, run_jobs
 from experiments.sweep_progress import Progress
 from tests import pool_jobs
@@ -100,6 +101,23 @@ def test_a_stop_ends_all_workers_and_says_so(tmp_path, number):
     assert not is_alive(int(mark.read_text()))
 
 
+def test_a_second_ctrl_c_kills_a_worker_that_does_not_stop(tmp_path, monkeypatch):
+    monkeypatch.setattr(sweep_pool, "JOIN_SECONDS", 100_000.0)
+    mark = tmp_path / "mark"
+
+    def stop_twice():
+        for num_lines in (1, 2):
+            wait_for(lambda wanted=num_lines: mark.exists() and mark.read_text().count("\n") == wanted)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=stop_twice)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        run([Job("run_a", 1.0, pool_jobs.refuse_to_stop, str(mark))])
+    thread.join()
+    assert not is_alive(int(mark.read_text().split()[0]))
+
+
 def test_a_deadline_stops_as_ctrl_c_does(tmp_path):
     outcome, _ = run([Job("run_a", 1.0, pool_jobs.sleep, str(tmp_path / "mark"))], deadline=time.monotonic() + 0.2)
     assert outcome.is_stopped and not outcome.failed
@@ -107,6 +125,7 @@ def test_a_deadline_stops_as_ctrl_c_does(tmp_path):
 
 POOLS = {
     "ours": """
+from experiments import sweep_pool
 from experiments.sweep_pool import Job, run_jobs
 from experiments.sweep_progress import Progress
 from tests import pool_jobs

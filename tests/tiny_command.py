@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -94,12 +95,12 @@ def main(root: Path, family: str, command: str) -> int:
 class Started:
     """A command that runs in a process group of its own."""
 
-    def __init__(self, root: Path, family: str, command: str, hold_at: int = 0, **options):
-        self.root, self.mark = root, root / "mark"
-        options.setdefault("env", os.environ | {"TINY_HOLD": f"{hold_at} {self.mark}", "TINY_ROOT": str(root)})
+    def __init__(self, root: Path, family: str, command: str, hold_at: int = 0, prefix: Sequence[str] = ()):
+        self.mark = root / "mark"
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.tiny_command", str(root), family, command],
-            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, **options,
+            [*prefix, sys.executable, "-m", "tests.tiny_command", str(root), family, command],
+            cwd=ROOT, env=os.environ | {"TINY_HOLD": f"{hold_at} {self.mark}", "TINY_ROOT": str(root)},
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
         )
 
     def worker(self) -> int:
@@ -114,9 +115,9 @@ class Started:
         return self.process.returncode, out, err
 
 
-def run(root: Path, family: str, command: str, **options) -> tuple[int, str, str]:
+def run(root: Path, family: str, command: str, prefix: Sequence[str] = ()) -> tuple[int, str, str]:
     """A command from start to end."""
-    return Started(root, family, command, **options).end()
+    return Started(root, family, command, prefix=prefix).end()
 
 
 def wait_for(condition) -> None:
