@@ -21,43 +21,40 @@ def as_on_macos(*command: str) -> subprocess.CompletedProcess:
     return subprocess.run([sys.executable, *command], cwd=ROOT, env=environment, capture_output=True, text=True)
 
 
-def step(name: str, folder) -> list[str]:
-    done = as_on_macos("-m", "tests.as_on_macos.check", name, str(folder))
+def steps(folder, *names: str) -> list[str]:
+    """Lines of tests/as_on_macos/check.py that say what became of its steps."""
+    done = as_on_macos("-m", "tests.as_on_macos.check", str(folder), *names)
     assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout.splitlines()
+    return [line for line in done.stdout.splitlines() if re.match("imported|same|refused|auto|absent|scores", line)]
 
 
-def test_every_module_imports(tmp_path):
-    said = re.fullmatch(r"imported (\d+) modules", step("import", tmp_path)[-1])
-    assert int(said[1]) > 150
+@pytest.fixture(scope="module")
+def said(tmp_path_factory) -> list[str]:
+    """One process for all that is quick: starting one costs more than the steps."""
+    return steps(tmp_path_factory.mktemp("macos"), "absent", "import", "refuse", "draw")
+
+
+def test_the_stand_in_takes_away_what_macos_has_not(said):
+    """So that the tests below can fail."""
+    assert said[:4] == [f"absent: {name}" for name in ("AttributeError", "AttributeError", "ModuleNotFoundError", "FileNotFoundError")]
+
+
+def test_every_module_imports(said):
+    assert int(re.fullmatch(r"imported (\d+) modules", said[4])[1]) > 150
+
+
+def test_what_needs_linux_says_so_in_one_line(said):
+    assert re.match("refused: the sandbox needs seccomp of Linux on .*, this is darwin", said[5])
+    assert re.match("refused: kernels: path 'triton' needs the package triton, which there is for Linux alone", said[6])
+    assert said[7] == "auto: reference reference"
+
+
+def test_a_figure_is_measured_and_drawn_with_the_same_bytes(said):
+    assert said[8:] == ["same table True loss_tab2_correlations.png loss_tab2_correlations.md"]
 
 
 def test_a_ladder_trains_and_is_scored(tmp_path):
-    assert step("train", tmp_path)[-1] == "scores True"
-
-
-def test_a_figure_is_measured_and_drawn_with_the_same_bytes(tmp_path):
-    assert step("draw", tmp_path)[-1] == "same table True loss_tab2_correlations.png loss_tab2_correlations.md"
-
-
-def test_what_needs_linux_says_so_in_one_line(tmp_path):
-    sandbox, triton, auto = step("refuse", tmp_path)
-    assert re.match("refused: the sandbox needs seccomp of Linux on .*, this is darwin", sandbox)
-    assert re.match("refused: kernels: path 'triton' needs the package triton, which there is for Linux alone", triton)
-    assert auto == "auto: reference reference"
-
-
-@pytest.mark.parametrize("code", [
-    "import os; os.sched_getaffinity(0)",
-    "import ctypes; ctypes.CDLL(None).prctl",
-    "import triton",
-    "from tests.as_on_macos.check import ROOT; exec(compile(\"open('/proc/cpuinfo')\", str(ROOT / 'x.py'), 'exec'))",
-])  # fmt: skip
-def test_the_stand_in_takes_away_what_macos_has_not(code):
-    """So that the tests above can fail."""
-    compiled = f"from pathlib import Path; exec(compile({code!r}, str(Path.cwd() / 'x.py'), 'exec'))"
-    done = as_on_macos("-c", compiled)
-    assert done.returncode == 1 and re.search("AttributeError|ModuleNotFoundError|FileNotFoundError", done.stderr), done.stderr
+    assert steps(tmp_path, "train") == ["scores True"]
 
 
 @pytest.mark.slow

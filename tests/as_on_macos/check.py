@@ -1,6 +1,6 @@
 """What must work without Linux: every module imports, a ladder trains and is scored by the pool, a figure is measured and drawn.
 
-Run as `python -m tests.as_on_macos.check STEP FOLDER` with tests/as_on_macos on PYTHONPATH; prints what was done."""
+Run as `python -m tests.as_on_macos.check FOLDER STEP ...` with tests/as_on_macos on PYTHONPATH; prints what was done."""
 
 import importlib
 import os
@@ -70,6 +70,20 @@ def refuse(_: Path) -> None:
     print("auto:", choose_path("cpu"), choose_path("mps"))
 
 
+def absent(_: Path) -> None:
+    """What the stand-in takes away from our own code: were it all there, nothing above would be shown."""
+    import ctypes
+
+    uses = (lambda: os.sched_getaffinity(0), lambda: ctypes.CDLL(None).prctl, lambda: importlib.import_module("triton"), lambda: open("/proc/cpuinfo"))
+    for use in uses:
+        try:
+            use()
+        except (AttributeError, ImportError, OSError) as error:
+            print("absent:", type(error).__name__)
+
+
 if __name__ == "__main__":
     assert sys.platform == "darwin" and not hasattr(os, "sched_getaffinity"), "tests/as_on_macos is not on PYTHONPATH"
-    {"import": import_all, "train": train_and_score, "draw": measure_and_draw, "refuse": refuse}[sys.argv[1]](Path(sys.argv[2]))
+    steps = {"import": import_all, "train": train_and_score, "draw": measure_and_draw, "refuse": refuse, "absent": absent}
+    for name in sys.argv[2:]:
+        steps[name](Path(sys.argv[1]))
