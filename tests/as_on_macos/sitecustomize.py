@@ -5,6 +5,7 @@ What macOS does not have raises here as it would there, for the project's own co
 imported before sys.platform says "darwin"."""
 
 import ctypes
+import importlib
 import importlib.machinery
 import io
 import os
@@ -21,6 +22,7 @@ ABSENT = {
     select: "epoll",
     signal: "sigtimedwait sigwaitinfo pidfd_send_signal SIGSTKFLT SIGPWR",
 }  # fmt: skip
+PACKAGES = "llvmlite.binding matplotlib.pyplot numba pandas psutil pyarrow.parquet rich.console scipy.optimize scipy.stats torch transformers"
 ABSENT_CALLS = {"prctl", "unshare", "setns", "clone", "seccomp", "capset", "personality", "sched_setaffinity", "malloc_trim", "mallopt"}
 
 
@@ -70,18 +72,9 @@ def take_away() -> None:
 
 
 def import_packages() -> None:
-    """Whatever the project imports that chooses its files by sys.platform."""
-    import llvmlite.binding  # noqa: F401
-    import matplotlib.pyplot  # noqa: F401
-    import numba  # noqa: F401
-    import pandas  # noqa: F401
-    import psutil  # noqa: F401
-    import pyarrow.parquet  # noqa: F401
-    import rich.console  # noqa: F401
-    import scipy.optimize  # noqa: F401
-    import scipy.stats  # noqa: F401
-    import torch  # noqa: F401
-    import transformers  # noqa: F401
+    """Import whatever the project imports, itself or through dvc, that chooses its files by sys.platform."""
+    for name in PACKAGES.split():
+        importlib.import_module(name)
 
 
 if "resource_tracker" not in " ".join(sys.orig_argv):
