@@ -3,6 +3,8 @@ PYTHON ?= python3
 DEFAULT := $(shell sed -n 's/^profile: *//p' params.yaml)
 PROFILE ?= $(DEFAULT)
 PIPELINE = $(if $(filter $(DEFAULT),$(PROFILE)),dvc.yaml,profiles/$(PROFILE)/dvc.yaml)
+# Named, so that make 3.81 (macOS) starts each command through it and thereby with this PATH.
+SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 

@@ -49,7 +49,7 @@ def choose_path(device: torch.device | str, requested: str = "auto", available: 
     if path not in available:
         raise ValueError(f"kernels: path {requested!r} is unknown here; choose one of {('auto', *available)}")
     if path == "triton" and not has_package("triton"):
-        raise ValueError("kernels: path 'triton' needs the package triton; install it or choose path='reference'")
+        raise ValueError("kernels: path 'triton' needs the package triton, which there is for Linux alone; install it there or choose path='reference'")
     if path == "triton" and device_type != "cuda" and not is_interpreted():
         raise ValueError(f"kernels: path 'triton' needs a CUDA device, not {device_type}; choose path='reference' or set TRITON_INTERPRET=1")
     if path == "flash" and device_type != "cuda":

@@ -2,8 +2,12 @@
 
 The interpreter must be on before any test imports Triton, because Triton's own library is compiled or interpreted for good at its import."""
 
+import importlib.util
 import os
 import signal
+import sys
+
+import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before anything imports torch
 os.environ.setdefault("DVC_NO_ANALYTICS", "1")
@@ -31,3 +35,19 @@ def pytest_configure(config):
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for name, meaning in MARKERS.items():
         config.addinivalue_line("markers", f"{name}: {meaning}")
+
+
+# What exists on Linux alone is left out elsewhere, with the reason (tests/as_on_macos shows that the rest does without).
+USE_TRITON = {f"test_kernels_{name}.py" for name in "adamw attention attention_triton cross_entropy decode_attention launch linear rms_norm rotary swiglu "
+              "training".split()}  # fmt: skip
+USE_SECCOMP = {"test_evaluation_sandbox.py", "test_evaluation_sandbox_child.py", "test_evaluation_sandbox_filter.py"}
+
+
+def pytest_collection_modifyitems(items):
+    """Skip tests of Triton where the package is absent and of the sandbox where there is no seccomp."""
+    has_triton, is_linux = importlib.util.find_spec("triton") is not None, sys.platform == "linux"
+    for item in items:
+        if not has_triton and item.path.name in USE_TRITON:
+            item.add_marker(pytest.mark.skip(reason="needs the package triton, which there is for Linux alone"))
+        if not is_linux and (item.path.name in USE_SECCOMP or "sandbox" in getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.skip(reason="the sandbox needs seccomp of Linux"))
