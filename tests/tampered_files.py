@@ -23,6 +23,12 @@ class Overlay:
     def __init__(self, root: Path):
         self.root, self.disk, self._kept = root, Disk(root), {}
 
+    @property
+    def profiles(self) -> list[str]:
+        """The profiles that the changes made so far touch; code and README are asked about with the default one."""
+        of_full = [name for name in self._kept if name.startswith(("results/full/", "profiles/full"))]
+        return ["cpu"] * (len(of_full) < len(self._kept) or not of_full) + ["full"] * bool(of_full)
+
     def read(self, name: str) -> bytes:
         return (self.root / name).read_bytes()
 

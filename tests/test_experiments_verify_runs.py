@@ -81,8 +81,9 @@ def test_a_changed_setting_is_named(table, old, new, field):
 def test_a_damaged_setting_is_one_line(table):
     change(table, "config", lambda text: text[:50])
     (line,) = mismatches(table)
-    assert line.startswith("runs.csv: cannot be checked (") and line.endswith("restore it with `git checkout -- "
-                                                                              "runs.csv`")
+    assert line.startswith("runs.csv: cannot be checked (") and line.endswith(
+        "restore it with `git checkout -- runs.csv`"
+    )
 
 
 @pytest.mark.parametrize("content", ["", "run\n", ",".join(COLUMNS) + "\n"])
