@@ -138,9 +138,7 @@ def check_part(findings: Findings, part: str, table: pa.Table, joined: Joined, n
         findings.compare(
             f"{part}: column {field}", [name if field == "run" else row[field]], values, remedy, runs_table
         )
-    checkpoints = (
-        table.select([*CHECKPOINT_FIELDS, "compute_flops"]).to_pandas().drop_duplicates().sort_values("tokens_seen")
-    )
+    checkpoints = _checkpoints(table)
     planned = sorted(run.train.checkpoint_tokens)
     asked = planned if joined.checkpoints == "all" else planned[-1:]
     findings.compare(
@@ -159,6 +157,21 @@ def check_part(findings: Findings, part: str, table: pa.Table, joined: Joined, n
     )
     sizes = table.group_by("tokens_seen").aggregate([("task", "count")])["task_count"].unique().to_pylist()
     findings.compare(f"{part}: number of different numbers of rows per checkpoint", 1, len(sizes), remedy)
+    _check_stamps(findings, part, table, joined, name, row)
+
+
+def _checkpoints(table: pa.Table) -> pd.DataFrame:
+    """One row per checkpoint, in the order of training."""
+    columns = [*CHECKPOINT_FIELDS, "compute_flops"]
+    return table.select(columns).to_pandas().drop_duplicates().sort_values("tokens_seen")
+
+
+def _check_stamps(
+    findings: Findings, part: str, table: pa.Table, joined: Joined, name: str, row: dict[str, str]
+) -> None:
+    """The stamps of a part name the recipe of its run; those of pass rates hold the losses of all its checkpoints."""
+    remedy, runs_table = restore(part), joined.runs_table.name
+    planned = sorted(joined.runs[name].train.checkpoint_tokens)
     stamps = table.schema.metadata or {}
     if joined.table.name == "scores.parquet":
         findings.compare(
@@ -182,6 +195,7 @@ def check_part(findings: Findings, part: str, table: pa.Table, joined: Joined, n
     findings.compare(
         f"{part}: stamp losses: tokens_seen", planned, losses.tokens_seen.tolist(), remedy, f"the plan of {name}"
     )
+    checkpoints = _checkpoints(table)
     kept = losses[losses.tokens_seen.isin(checkpoints.tokens_seen)]
     findings.compare(
         f"{part}: stamp losses",
