@@ -1,5 +1,6 @@
 """Does a table of runs list the runs that the profile plans, with their shapes and settings?"""
 
+import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +27,9 @@ def check_runs(
         rows = read_runs_table(path)
         if not rows:
             raise ValueError("it holds no rows")
+        with open(path, newline="", encoding="utf-8") as lines:
+            num_rows = sum(1 for _ in csv.reader(lines)) - 1
+        findings.compare(f"{file}: number of rows (each run once)", len(rows), num_rows, restore(file))
         sizes = {json.loads(row["config"])["model"]["vocab_size"] for row in rows.values()}
         findings.compare(f"{file}: column config: number of vocabulary sizes", 1, len(sizes), restore(file))
         runs = {run.name: run for run in planned(min(sizes))}

@@ -162,7 +162,9 @@ FORGED = {
         f"{CPU}/pass_rates/series_prose_1M_s0.parquet",
         {
             "passes": parquet(f"{CPU}/pass_rates/series_prose_1M_s0.parquet", add_to("passes", 1)),
-            "a loss in its stamp": restamped(f"{CPU}/pass_rates/series_prose_1M_s0.parquet", b"losses", b"0.9", b"0.8"),
+            "a loss in its stamp": restamped(
+                f"{CPU}/pass_rates/series_prose_1M_s0.parquet", b"losses", b'"loss_nats": ', b'"loss_nats": 1'
+            ),
             "another recipe": restamped(
                 f"{CPU}/pass_rates/series_prose_1M_s0.parquet", b"stamps", b'"recipe": "', b'"recipe": "0'
             ),

@@ -101,3 +101,8 @@ def test_rows_are_those_of_the_plan_in_its_order(table):
     ]
     table.write_text("".join([lines[0], lines[2], lines[1], *lines[3:]]), encoding="utf-8")
     assert [line.split(":")[1] for line in mismatches(table)] == [" order of the rows"]
+    table.write_text("".join([*lines, lines[-1]]), encoding="utf-8")
+    (line,) = mismatches(table)
+    assert line.startswith(
+        f"runs.csv: number of rows (each run once): {len(lines)} here, {len(lines) - 1} in the record"
+    )
