@@ -1,18 +1,19 @@
-"""`make verify`: is what is committed what the code makes? Exit code 1 and one line per mismatch, naming file, row or field and the remedy.
+"""`make verify`: is what is committed what the code makes? Exit code 1 and one line per mismatch, naming file, row or
+field and the remedy.
 
     python -m experiments.verify                    about two minutes on two cores
     python -m experiments.verify --quick            seconds: nothing is made anew
     python -m experiments.verify --retrain RUN      train one committed run again too; RUN 1 chooses one at random
 
-Three questions, and a fourth on demand: do the locks belong to code, params, data and results (verify_lock.py); are the raw
-tables those of the runs they name (verify_tables.py); do all tables, figures, verdicts, the report and README come out the
-same when they are made anew (verify_anew.py); does a training end in the committed weights (verify_retrain.py)?
+Three questions, and a fourth on demand: do the locks belong to code, params, data and results (verify_lock.py); are the
+raw tables those of the runs they name (verify_tables.py); do all tables, figures, verdicts, the report and README come
+out the same when they are made anew (verify_anew.py); does a training end in the committed weights (verify_retrain.py)?
 
 Out of reach, whatever is compared: raw tables that were forged together with every file made of them and every hash of
-them (a new training finds it, for the runs that it trains); clock readings (the columns train_seconds, tokens_per_second
-and seconds, and the results of benchmarks, which stand in no file that is made anew); the hash of an absent output that no
-stage reads; sentences without numbers; files that no stage reads, such as tests, licence and benchmarks.
-"""
+them (a new training finds it, for the runs that it trains); clock readings (the columns train_seconds,
+tokens_per_second and seconds, and the results of benchmarks, which stand in no file that is made anew); the hash of an
+absent output that no stage reads; sentences without numbers; files that no stage reads, such as tests, licence and
+benchmarks."""
 
 import argparse
 import tempfile
@@ -24,7 +25,8 @@ from experiments.profiles import ROOT, run_command
 from experiments.verify_accept import accept_code, record
 from experiments.verify_anew import check_anew
 from experiments.verify_disk import Disk, Findings
-from experiments.verify_lock import check_locks, locked_profiles
+from experiments.verify_lock import check_locks
+from experiments.verify_pipeline import locked_profiles
 from experiments.verify_retrain import check_retrained
 from experiments.verify_tables import check_tables
 
@@ -40,7 +42,10 @@ def verify(root: Path = ROOT, is_quick: bool = False, retrain: str | None = None
     disk, findings = Disk(root), Findings()
     check_committed(disk, findings)
     if not is_quick:
-        with findings.guard("made anew", "run `make figures` to see where it stops"), tempfile.TemporaryDirectory(prefix="verify_") as folder:
+        with (
+            findings.guard("made anew", "run `make figures` to see where it stops"),
+            tempfile.TemporaryDirectory(prefix="verify_") as folder,
+        ):
             check_anew(disk, findings, Path(folder))
     if retrain is not None:
         with findings.guard("trained again", "name another run with RETRAIN=<run>, or train it as the profile says"):
@@ -66,23 +71,34 @@ def main(arguments: argparse.Namespace) -> int:
     with Findings().guard("params.yaml", "named above"):
         profiles = ", ".join(locked_profiles(Disk(ROOT))) or profiles
     seconds = time.monotonic() - start
-    print(f"profiles with results: {profiles}; {findings.num_compared:,} comparisons, {len(findings.mismatches)} mismatches, {seconds:.1f} s")
+    print(
+        f"profiles with results: {profiles}; {findings.num_compared:,} comparisons, {len(findings.mismatches)} "
+        f"mismatches, {seconds:.1f} s"
+    )
     return 1 if findings.mismatches else 0
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m experiments.verify", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.verify", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--quick", action="store_true", help="locks and raw tables alone: nothing is made anew")
-    parser.add_argument("--retrain", metavar="RUN", help="train this committed run again and compare; 1: one chosen at random, of those that take minutes")
+    parser.add_argument(
+        "--retrain",
+        metavar="RUN",
+        help="train this committed run again and compare; 1: one chosen at random, of those that take minutes",
+    )
     parser.add_argument(
         "--accept",
         metavar="PROFILE",
-        help="after a change of code that the golden losses prove neutral: make the figures anew, and where they come out the "
+        help="after a change of code that the golden losses prove neutral: make the figures anew, and where they "
+        "come out the "
         "same, write today's hashes of code into the profile's dvc.lock",
     )
     parser.add_argument(
         "--record",
         metavar="PROFILE",
-        help="write the dvc.lock of a profile whose runs were made in parts or on other machines and brought here, checkpoints included",
+        help="write the dvc.lock of a profile whose runs were made in parts or on other machines and brought here, "
+        "checkpoints included",
     )
     run_command(main, parser)

@@ -1,4 +1,5 @@
-"""What `make verify` reads, and what it finds: files of a folder with DVC's hashes, each read once, and one line per mismatch.
+"""What `make verify` reads, and what it finds: files of a folder with DVC's hashes, each read once, and one line per
+mismatch.
 
 Hashes are DVC's own (dvc_data: md5 of a file's bytes, of a folder its tree object without what .dvcignore names). DVC's
 database of earlier hashes is left out on purpose: it believes a file's time stamp, and a changed file can keep that.
@@ -27,7 +28,8 @@ class Findings:
     num_compared: int = 0
 
     def compare(self, what: str, expected: object, found: object, remedy: str, record: str = "the record") -> None:
-        """Note a mismatch where the two differ. `what` names file, row or field; `record` says where `expected` stands."""
+        """Note a mismatch where the two differ. `what` names file, row or field; `record` says where `expected`
+        stands."""
         self.num_compared += 1
         if expected != found:
             self.mismatch(f"{what}: {short(found)} here, {short(expected)} in {record}; {remedy}")
@@ -84,6 +86,10 @@ class Disk:
         """Where a file lies."""
         return self.root / name
 
+    def name(self, path: Path) -> str:
+        """The name of a path."""
+        return path.relative_to(self.root).as_posix()
+
     def exists(self, name: str) -> bool:
         """Whether there is a file or folder of this name."""
         return self.path(name).exists()
@@ -103,7 +109,8 @@ class Disk:
         return sorted(Path(found).relative_to(folder).as_posix() for found in self._ignored.find(localfs, folder))
 
     def entry(self, name: str) -> dict | None:
-        """md5 and size of a file or folder, and of a folder the number of files, as dvc.lock writes them; None where there is nothing."""
+        """md5 and size of a file or folder, and of a folder the number of files, as dvc.lock writes them; None where
+        there is nothing."""
         from dvc_data.hashfile.hash_info import HashInfo
         from dvc_data.hashfile.tree import Tree
 
@@ -129,7 +136,8 @@ class Disk:
         return self._hashes[name]
 
     def yaml(self, name: str) -> dict:
-        """A YAML file with a mapping at its top. ValueError in one line where it is absent, damaged, empty or something else."""
+        """A YAML file with a mapping at its top. ValueError in one line where it is absent, damaged, empty or something
+        else."""
         if name not in self._yaml:
             self._yaml[name] = self._read_yaml(name)
         return self._yaml[name]

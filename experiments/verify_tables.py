@@ -1,13 +1,13 @@
 """Are the raw tables those of the runs that they name? Asked of every profile with results, without running anything.
 
-Each joined table holds the rows of its parts, one part per run; each part is of the run that the table of runs lists, by
-recipe, weights and checkpoints; and the table of runs lists the runs that the profile plans, with their shapes and
-settings. What only a new training can tell is the numbers themselves: verify_retrain.py.
-"""
+Each joined table holds the rows of its parts, one part per run; each part is of the run that the table of runs lists,
+by recipe, weights and checkpoints; the table of runs itself is checked by verify_runs.py. What only a new training can
+tell is the numbers themselves: verify_retrain.py."""
 
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +17,11 @@ import pyarrow.parquet as pq
 
 from experiments.profiles import Paths, load_profile
 from experiments.series_plan import plan_series
-from experiments.sweep_plan import Run, plan_runs, recipe
+from experiments.sweep_plan import Run, plan_runs
 from experiments.sweep_train import read_runs_table
 from experiments.verify_disk import Disk, Findings, short
-from experiments.verify_lock import profiles_here, restore
+from experiments.verify_pipeline import profiles_here, restore
+from experiments.verify_runs import check_runs
 
 RUN_FIELDS = ("size", "series", "seed", "num_parameters", "num_nonembedding_parameters", "recipe_hash")
 CHECKPOINT_FIELDS = ["tokens_seen", "loss_nats", "weight_hash"]
@@ -47,62 +48,13 @@ def check_tables(disk: Disk, findings: Findings, profiles: Iterable[str] | None 
             continue
         with findings.guard(f"profiles/{profile}.yaml", restore(f"profiles/{profile}.yaml")):
             plan = load_profile(profile)
-            rows = {table: _check_runs(disk, findings, table, runs) for table, runs in
-                    ((paths.runs_table, lambda size: plan_runs(plan, size)), (paths.series_table, lambda size: plan_series(plan, size)))}
+            rows = {
+                paths.runs_table: check_runs(disk, findings, paths.runs_table, partial(plan_runs, plan)),
+                paths.series_table: check_runs(disk, findings, paths.series_table, partial(plan_series, plan)),
+            }
             for joined in _joined_tables(paths, rows):
                 check_joined(disk, findings, joined, rows[joined.runs_table][1])
             _check_losses(disk, findings, paths)
-
-
-def _shown(disk: Disk, path: Path) -> str:
-    return path.relative_to(disk.root).as_posix()
-
-
-def _check_runs(disk: Disk, findings: Findings, path: Path, planned) -> tuple[dict[str, Run], dict[str, dict]]:
-    """Compare a table of runs with the plan of the profile; the planned runs and the rows of those that are in the table."""
-    file = _shown(disk, path)
-    rows: dict[str, dict] = {}
-    if not path.exists():
-        return {}, rows  # named as an absent output already
-    with findings.guard(file, restore(file)):
-        rows = read_runs_table(path)
-        if not rows:
-            raise ValueError("it holds no rows")
-        sizes = {json.loads(row["config"])["model"]["vocab_size"] for row in rows.values()}
-        findings.compare(f"{file}: column config: number of vocabulary sizes", 1, len(sizes), restore(file))
-        runs = {run.name: run for run in planned(min(sizes))}
-        findings.compare(f"{file}: order of the rows", [name for name in runs if name in rows], list(rows), restore(file), "the profile's plan")
-        for name in dict.fromkeys([*runs, *rows]):
-            where = f"{file}: row of {name}"
-            findings.compare(where, name if name in runs else None, name if name in rows else None, restore(file), "the profile's plan")
-            if name in runs and name in rows:
-                with findings.guard(where, restore(file)):
-                    _check_row(findings, where, restore(file), runs[name], runs, rows[name])
-        return {name: run for name, run in runs.items() if name in rows}, rows
-    return {}, {}
-
-
-def _check_row(findings: Findings, where: str, remedy: str, run: Run, runs: dict[str, Run], row: dict[str, str]) -> None:
-    planned = {
-        "series": run.series, "size": run.size, "seed": run.seed, "schedule": run.train.schedule, "parent": run.parent or "",
-        "tokens_seen": run.train.num_steps * run.train.tokens_per_step, "trained_tokens": run.trained_tokens,
-        "num_parameters": run.model.num_parameters, "num_nonembedding_parameters": run.model.num_nonembedding_parameters,
-    }
-    for field, value in planned.items():
-        findings.compare(f"{where}: column {field}", str(value), row[field], remedy, "the profile's plan")
-    # A recipe without its corpus, which is not in git: shapes and settings that fix the weights, without machine and pace.
-    asked = json.loads(json.dumps(recipe(run, runs, {member.train.data_seed: "" for member in runs.values()})))
-    found = json.loads(row["config"])
-    for part in ("model", "train"):
-        for field in dict.fromkeys([*asked[part], *found[part]]):
-            if part == "train" and field in ("device", "resume_every_steps", "state_tokens"):
-                continue
-            what, value = f"{where}: column config: {part}.{field}", found[part].get(field)
-            if field == "precision" and value == run.train.precision:
-                continue  # the recipe keeps the word of its first runs
-            findings.compare(what, asked[part].get(field), value, remedy, "the profile's plan")
-    formats = ("bf16", "fp32") if run.train.precision == "auto" else (run.train.precision,)
-    findings.compare(f"{where}: column precision", True, row["precision"] in formats, remedy, f"the profile's plan: {' or '.join(formats)}")
 
 
 def _joined_tables(paths: Paths, rows: dict[Path, tuple[dict[str, Run], dict]]) -> list[Joined]:
@@ -117,16 +69,19 @@ def _joined_tables(paths: Paths, rows: dict[Path, tuple[dict[str, Run], dict]]) 
 
 def check_joined(disk: Disk, findings: Findings, joined: Joined, rows: dict[str, dict]) -> None:
     """The parts are those of the runs, and the joined table is the parts, row by row and bit by bit."""
-    folder, file = _shown(disk, joined.parts), _shown(disk, joined.table)
+    folder, file = disk.name(joined.parts), disk.name(joined.table)
     if not (joined.table.exists() and joined.parts.exists()):
         return  # named as absent outputs already, where the lock has them
     present = sorted(path.stem for path in joined.parts.glob("*.parquet"))
     for name in joined.runs:
         part = f"{folder}/{name}.parquet"
-        findings.compare(part, name, name if name in present else None, restore(part), _shown(disk, joined.runs_table))
-    # Rows of runs that the profile no longer plans stay as they were measured; the lock holds their bytes, and no table is made of them.
+        findings.compare(part, name, name if name in present else None, restore(part), disk.name(joined.runs_table))
+    # Rows of runs that the profile no longer plans stay as they were measured; the lock holds their bytes, and no table
+    # is made of them.
     if left := [name for name in present if name not in joined.runs]:
-        findings.notes.append(f"{folder}: {', '.join(left)}: of no run that the profile plans, so nothing is made of them")
+        findings.notes.append(
+            f"{folder}: {', '.join(left)}: of no run that the profile plans, so nothing is made of them"
+        )
     parts = {}
     for name in (name for name in joined.runs if name in present):
         part = f"{folder}/{name}.parquet"
@@ -135,10 +90,20 @@ def check_joined(disk: Disk, findings: Findings, joined: Joined, rows: dict[str,
             check_part(findings, part, parts[name], joined, name, rows[name])
     with findings.guard(file, f"{restore(file)} or join its parts again with `dvc repro`"):
         whole = pq.read_table(disk.path(file))
-        expected = pa.concat_tables([part.replace_schema_metadata(None) for part in parts.values()], promote_options="default")
-        compare_rows(findings, file, expected, whole, folder, f"{restore(file)}, or restore {folder} where that was changed")
+        expected = pa.concat_tables(
+            [part.replace_schema_metadata(None) for part in parts.values()], promote_options="default"
+        )
+        compare_rows(
+            findings, file, expected, whole, folder, f"{restore(file)}, or restore {folder} where that was changed"
+        )
         stamps = {(part.schema.metadata or {}).get(b"evaluation_hash") for part in parts.values()}
-        findings.compare(f"{file}: evaluation_hash", sorted(map(str, stamps)), [str((whole.schema.metadata or {}).get(b"evaluation_hash"))], restore(file), folder)
+        findings.compare(
+            f"{file}: evaluation_hash",
+            sorted(map(str, stamps)),
+            [str((whole.schema.metadata or {}).get(b"evaluation_hash"))],
+            restore(file),
+            folder,
+        )
 
 
 def compare_rows(findings: Findings, file: str, expected: pa.Table, found: pa.Table, record: str, remedy: str) -> None:
@@ -165,51 +130,118 @@ def _differing(left: pa.Array, right: pa.Array) -> np.ndarray:
 
 
 def check_part(findings: Findings, part: str, table: pa.Table, joined: Joined, name: str, row: dict[str, str]) -> None:
-    """The rows of a part are of the run that it is named after, at the checkpoints that the run left, and its stamps name that recipe."""
+    """The rows of a part are of the run that it is named after, at the checkpoints that the run left, and its stamps
+    name that recipe."""
     run, remedy, runs_table = joined.runs[name], restore(part), joined.runs_table.name
     for field in ("run", *RUN_FIELDS):
         values = [str(value) for value in table[field].unique().to_pylist()]
-        findings.compare(f"{part}: column {field}", [name if field == "run" else row[field]], values, remedy, runs_table)
-    checkpoints = table.select([*CHECKPOINT_FIELDS, "compute_flops"]).to_pandas().drop_duplicates().sort_values("tokens_seen")
+        findings.compare(
+            f"{part}: column {field}", [name if field == "run" else row[field]], values, remedy, runs_table
+        )
+    checkpoints = _checkpoints(table)
     planned = sorted(run.train.checkpoint_tokens)
     asked = planned if joined.checkpoints == "all" else planned[-1:]
-    findings.compare(f"{part}: column tokens_seen", asked, checkpoints.tokens_seen.tolist(), remedy, f"the plan of {name}")
-    findings.compare(f"{part}: last row: column weight_hash", row["weight_hash"], checkpoints.weight_hash.iloc[-1], remedy, runs_table)
+    findings.compare(
+        f"{part}: column tokens_seen", asked, checkpoints.tokens_seen.tolist(), remedy, f"the plan of {name}"
+    )
+    findings.compare(
+        f"{part}: last row: column weight_hash",
+        row["weight_hash"],
+        checkpoints.weight_hash.iloc[-1],
+        remedy,
+        runs_table,
+    )
     flops = [float(run.model.flops_per_token) * tokens for tokens in checkpoints.tokens_seen]
-    findings.compare(f"{part}: column compute_flops", flops, checkpoints.compute_flops.tolist(), remedy, f"the plan of {name}")
+    findings.compare(
+        f"{part}: column compute_flops", flops, checkpoints.compute_flops.tolist(), remedy, f"the plan of {name}"
+    )
     sizes = table.group_by("tokens_seen").aggregate([("task", "count")])["task_count"].unique().to_pylist()
     findings.compare(f"{part}: number of different numbers of rows per checkpoint", 1, len(sizes), remedy)
+    _check_stamps(findings, part, table, joined, name, row)
+
+
+def _checkpoints(table: pa.Table) -> pd.DataFrame:
+    """One row per checkpoint, in the order of training."""
+    columns = [*CHECKPOINT_FIELDS, "compute_flops"]
+    return table.select(columns).to_pandas().drop_duplicates().sort_values("tokens_seen")
+
+
+def _check_stamps(
+    findings: Findings, part: str, table: pa.Table, joined: Joined, name: str, row: dict[str, str]
+) -> None:
+    """The stamps of a part name the recipe of its run; those of pass rates hold the losses of all its checkpoints."""
+    remedy, runs_table = restore(part), joined.runs_table.name
+    planned = sorted(joined.runs[name].train.checkpoint_tokens)
     stamps = table.schema.metadata or {}
     if joined.table.name == "scores.parquet":
-        findings.compare(f"{part}: stamp recipe_hash", row["recipe_hash"], stamps.get(b"recipe_hash", b"").decode(), remedy, runs_table)
+        findings.compare(
+            f"{part}: stamp recipe_hash",
+            row["recipe_hash"],
+            stamps.get(b"recipe_hash", b"").decode(),
+            remedy,
+            runs_table,
+        )
         return
     by_task = json.loads(stamps[b"stamps"])
     for task in dict.fromkeys([*table["task"].unique().to_pylist(), *by_task]):
-        findings.compare(f"{part}: stamp of {task}: recipe", row["recipe_hash"], by_task.get(task, {}).get("recipe"), remedy, runs_table)
+        findings.compare(
+            f"{part}: stamp of {task}: recipe",
+            row["recipe_hash"],
+            by_task.get(task, {}).get("recipe"),
+            remedy,
+            runs_table,
+        )
     losses = pd.DataFrame(json.loads(stamps[b"losses"]))
-    findings.compare(f"{part}: stamp losses: tokens_seen", planned, losses.tokens_seen.tolist(), remedy, f"the plan of {name}")
+    findings.compare(
+        f"{part}: stamp losses: tokens_seen", planned, losses.tokens_seen.tolist(), remedy, f"the plan of {name}"
+    )
+    checkpoints = _checkpoints(table)
     kept = losses[losses.tokens_seen.isin(checkpoints.tokens_seen)]
-    findings.compare(f"{part}: stamp losses", kept[CHECKPOINT_FIELDS].values.tolist(), checkpoints[CHECKPOINT_FIELDS].values.tolist(), remedy, "its rows")
+    findings.compare(
+        f"{part}: stamp losses",
+        kept[CHECKPOINT_FIELDS].values.tolist(),
+        checkpoints[CHECKPOINT_FIELDS].values.tolist(),
+        remedy,
+        "its rows",
+    )
 
 
 def _check_losses(disk: Disk, findings: Findings, paths: Paths) -> None:
-    """series_losses.csv is what the parts of the series hold; the thresholds were measured on the checkpoints that were scored, at the same losses."""
+    """series_losses.csv is what the parts of the series hold; the thresholds were measured on the checkpoints that were
+    scored, at the same losses."""
     if paths.series_losses.exists() and paths.run_pass_rates.exists():
-        file = _shown(disk, paths.series_losses)
+        file = disk.name(paths.series_losses)
         with findings.guard(file, restore(file)):
             order = list(read_runs_table(paths.series_table))
-            stored = [json.loads(pq.read_schema(paths.run_pass_rates / f"{name}.parquet").metadata[b"losses"]) for name in order]
-            expected = pd.DataFrame([row for rows in stored for row in rows]).to_csv(index=False, lineterminator="\n").splitlines()
+            stored = [
+                json.loads(pq.read_schema(paths.run_pass_rates / f"{name}.parquet").metadata[b"losses"])
+                for name in order
+            ]
+            expected = (
+                pd.DataFrame([row for rows in stored for row in rows])
+                .to_csv(index=False, lineterminator="\n")
+                .splitlines()
+            )
             found = paths.series_losses.read_bytes().decode("utf-8").splitlines()
-            findings.compare(f"{file}: number of lines", len(expected), len(found), restore(file), _shown(disk, paths.run_pass_rates))
+            findings.compare(
+                f"{file}: number of lines", len(expected), len(found), restore(file), disk.name(paths.run_pass_rates)
+            )
             for number, (line, other) in enumerate(zip(expected, found), start=1):
-                findings.compare(f"{file}: line {number}", line, other, restore(file), _shown(disk, paths.run_pass_rates))
+                findings.compare(f"{file}: line {number}", line, other, restore(file), disk.name(paths.run_pass_rates))
     if paths.threshold_pass_rates.exists() and paths.scores.exists():
-        file = _shown(disk, paths.threshold_pass_rates)
+        file = disk.name(paths.threshold_pass_rates)
         with findings.guard(file, restore(file)):
-            tables = [pq.read_table(path, columns=["run", *CHECKPOINT_FIELDS]).to_pandas().drop_duplicates() for path in
-                      (paths.scores, paths.threshold_pass_rates)]
+            tables = [
+                pq.read_table(path, columns=["run", *CHECKPOINT_FIELDS]).to_pandas().drop_duplicates()
+                for path in (paths.scores, paths.threshold_pass_rates)
+            ]
             scores = {(row.run, row.tokens_seen): (row.loss_nats, row.weight_hash) for row in tables[0].itertuples()}
             for row in tables[1].itertuples():
                 what = f"{file}: run {row.run} at {row.tokens_seen} tokens: loss_nats and weight_hash"
-                findings.compare(what, scores.get((row.run, row.tokens_seen)), (row.loss_nats, row.weight_hash), restore(file), "scores.parquet")
+                findings.compare(
+                    what,
+                    scores.get((row.run, row.tokens_seen)),
+                    (row.loss_nats, row.weight_hash),
+                    restore(file),
+                    "scores.parquet",
+                )

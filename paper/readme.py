@@ -1,12 +1,14 @@
-"""`python -m paper.readme`: README's verdict tables and the numbers in its sentences from committed results, so that none of them is typed.
+"""`python -m paper.readme`: README's verdict tables and the numbers in its sentences from committed results, so that
+none of them is typed.
 
-readme_numbers.yaml holds passages of README. Under `results` stand, per paper, those that show results; a macro in double
-braces stands where README has the number, which is put there anew from the profile that params.yaml shows for that paper:
+readme_numbers.yaml holds passages of README. Under `results` stand, per paper, those that show results; a macro in
+double braces stands where README has the number, which is put there anew from the profile that params.yaml shows for
+that paper:
   {{PICK SOURCE [FACTOR [DECIMALS]]}}   DECIMALS of e gives 1e-4
-PICK is value, least, most or widest (the largest absolute value); SOURCE names entries of verdicts.json by their ids, or claims for all
-their entries (ID,ID), or cells of a results.csv by the fields of their rows (FOLDER:COLUMN:KEY=VALUE/VALUE,KEY=VALUE).
-Under `typed` stand the passages whose numbers are no results. Every number in README's prose stands in one of the passages.
-"""
+PICK is value, least, most or widest (the largest absolute value); SOURCE names entries of verdicts.json by their ids,
+or claims for all their entries (ID,ID), or cells of a results.csv by the fields of their rows
+(FOLDER:COLUMN:KEY=VALUE/VALUE,KEY=VALUE). Under `typed` stand the passages whose numbers are no results. Every number
+in README's prose stands in one of the passages."""
 
 import argparse
 import csv
@@ -29,7 +31,11 @@ VERDICT_TABLE = re.compile(rf"^{re.escape(TABLE_START)}.*\n(\|.*\n)*", re.MULTIL
 LINK_TARGET = re.compile(r"\]\([^)]*\)")
 BLANKS = r"\s+"
 PICKS: dict[str, Callable[[list[float]], float]] = {
-    "value": lambda values: values[0], "least": min, "most": max, "widest": lambda values: max(map(abs, values))}
+    "value": lambda values: values[0],
+    "least": min,
+    "most": max,
+    "widest": lambda values: max(map(abs, values)),
+}
 
 
 class Numbers:
@@ -47,18 +53,28 @@ class Numbers:
         pick, source, *words = macro.split()
         if pick not in PICKS:
             raise ValueError(f"{PASSAGES.name}: unknown macro {pick}; use one of {', '.join(PICKS)}")
-        values = self._cells(*source.split(":")) if ":" in source else [value for name in source.split(",") for value in self._entries(name)]
+        values = (
+            self._cells(*source.split(":"))
+            if ":" in source
+            else [value for name in source.split(",") for value in self._entries(name)]
+        )
         if pick == "value" and len(values) > 1:
-            raise ValueError(f"{PASSAGES.name}: {source} has {len(values)} values, where value takes one; use least or most")
+            raise ValueError(
+                f"{PASSAGES.name}: {source} has {len(values)} values, where value takes one; use least or most"
+            )
         number = PICKS[pick](values) * (float(words[0]) if words else 1.0)
         digits = words[1] if words[1:] else "0"
-        return f"{number:.0e}".replace("e-0", "e-").replace("e+0", "e") if digits == "e" else f"{number:.{int(digits)}f}"
+        return (
+            f"{number:.0e}".replace("e-0", "e-").replace("e+0", "e") if digits == "e" else f"{number:.{int(digits)}f}"
+        )
 
     def _entries(self, name: str) -> list[float]:
         entries = [entry for entry in self._verdicts if name in (entry["id"], entry["id"].split(".")[0])]
         values = [entry["value"] for entry in entries if entry["value"] is not None]
         if not values:
-            raise ValueError(f"{PASSAGES.name}: no value of {name} in {self._paths.verdicts.name} of profile {self._paths.profile}")
+            raise ValueError(
+                f"{PASSAGES.name}: no value of {name} in {self._paths.verdicts.name} of profile {self._paths.profile}"
+            )
         return values
 
     def _cells(self, folder: str, column: str, where: str) -> list[float]:
@@ -79,7 +95,8 @@ def pattern_of(passage: str) -> re.Pattern:
 
 
 def put_numbers(readme: str, passage: str, numbers: Numbers | None = None) -> tuple[str, list[tuple[int, int]]]:
-    """README with the numbers of a passage put in anew, and the spans at which the passage stands. ValueError where it stands nowhere."""
+    """README with the numbers of a passage put in anew, and the spans at which the passage stands. ValueError where it
+    stands nowhere."""
     pattern, macros = pattern_of(passage), [match[1] for match in MACRO.finditer(passage)]
     found = list(pattern.finditer(readme))
     if not found or (macros and len(found) > 1):
@@ -95,7 +112,8 @@ def put_numbers(readme: str, passage: str, numbers: Numbers | None = None) -> tu
 
 
 def loose_numbers(readme: str, spans: Iterable[tuple[int, int]]) -> list[str]:
-    """Numbers of README's prose that no passage holds, each with its line; tables made from results and the targets of links are no prose."""
+    """Numbers of README's prose that no passage holds, each with its line; tables made from results and the targets of
+    links are no prose."""
     covered = bytearray(len(readme))
     made = [match.span() for pattern in (MADE_BLOCK, VERDICT_TABLE, LINK_TARGET) for match in pattern.finditer(readme)]
     for start, end in (*spans, *made):
@@ -125,9 +143,15 @@ def renewed(readme: str, paths_of: dict[str, Paths], passages: dict) -> str:
         if found := [match.span() for match in pattern_of(passage).finditer(readme)]:
             spans += found
         elif passage in passages["typed"]:
-            faults.append(f"{README}: no passage reads {passage!r}; restore it, or change paper/{PASSAGES.name} where the text changed on purpose")
+            faults.append(
+                f"{README}: no passage reads {passage!r}; restore it, or change paper/{PASSAGES.name} where the text "
+                f"changed on purpose"
+            )
     remedy = f"restore it, or add its passage to paper/{PASSAGES.name}"
-    faults += [f"{README}: {place}: a number that no passage of paper/{PASSAGES.name} holds; {remedy}" for place in loose_numbers(readme, spans)]
+    faults += [
+        f"{README}: {place}: a number that no passage of paper/{PASSAGES.name} holds; {remedy}"
+        for place in loose_numbers(readme, spans)
+    ]
     if faults:
         raise ValueError("\nerror: ".join(faults))
     return readme
@@ -138,7 +162,10 @@ def check_tables(readme: str, papers: Iterable[str]) -> None:
     starts = [line.split("|")[1].strip() for line in readme.split("\n") if line.startswith(TABLE_START)]
     for paper in papers:
         if (count := starts.count(f"{TABLE_START.removeprefix('| ')} {paper}")) != 1:
-            raise ValueError(f"{README}: {count} verdict tables begin with '{TABLE_START} {paper} |'; there must be one, paste it from verdict_table.md")
+            raise ValueError(
+                f"{README}: {count} verdict tables begin with '{TABLE_START} {paper} |'; there must be one, paste it "
+                f"from verdict_table.md"
+            )
 
 
 def load_passages(path: Path = PASSAGES) -> dict:
@@ -150,7 +177,8 @@ def load_passages(path: Path = PASSAGES) -> dict:
 
 
 def renew(root: Path) -> Path:
-    """Write README.md anew: the tables of each paper from the profile that params.yaml shows, then the numbers. Returns README.md."""
+    """Write README.md anew: the tables of each paper from the profile that params.yaml shows, then the numbers. Returns
+    README.md."""
     readme, headline = root / README, read_yaml(root / "params.yaml")["headline"]
     check_tables(readme.read_text(encoding="utf-8"), headline)
     paths_of = {paper: Paths(profile, root) for paper, profile in headline.items()}
@@ -167,4 +195,9 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    run_command(main, argparse.ArgumentParser(prog="python -m paper.readme", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter))
+    run_command(
+        main,
+        argparse.ArgumentParser(
+            prog="python -m paper.readme", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        ),
+    )

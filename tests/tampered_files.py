@@ -1,4 +1,5 @@
-"""Single tamperings of committed files, and a repository to make them in: each is undone by putting back the bytes it touched."""
+"""Single tamperings of committed files, and a repository to make them in: each is undone by putting back the bytes it
+touched."""
 
 import io
 import json
@@ -21,6 +22,12 @@ class Overlay:
 
     def __init__(self, root: Path):
         self.root, self.disk, self._kept = root, Disk(root), {}
+
+    @property
+    def profiles(self) -> list[str]:
+        """The profiles that the changes made so far touch; code and README are asked about with the default one."""
+        of_full = [name for name in self._kept if name.startswith(("results/full/", "profiles/full"))]
+        return ["cpu"] * (len(of_full) < len(self._kept) or not of_full) + ["full"] * bool(of_full)
 
     def read(self, name: str) -> bytes:
         return (self.root / name).read_bytes()
@@ -104,15 +111,20 @@ def cut(name: str) -> Change:
 
 def conflict(name: str) -> Change:
     """What git leaves in a file that it could not merge."""
+
     def change(overlay: Overlay) -> None:
         lines = overlay.read(name).decode().split("\n")
-        overlay.write(name, "\n".join([*lines[:5], "<<<<<<< HEAD", lines[5], "=======", lines[5] + " ", ">>>>>>> other", *lines[6:]]))
+        overlay.write(
+            name,
+            "\n".join([*lines[:5], "<<<<<<< HEAD", lines[5], "=======", lines[5] + " ", ">>>>>>> other", *lines[6:]]),
+        )
 
     return change
 
 
 def flip_byte(name: str) -> Change:
     """One bit in the middle of a file."""
+
     def change(overlay: Overlay) -> None:
         content = bytearray(overlay.read(name))
         content[len(content) // 2] ^= 1
@@ -129,6 +141,7 @@ def next_digit(text: str) -> str:
 
 def csv_cell(name: str, row: int, column: str, value: str | None = None) -> Change:
     """A cell of a csv file set to `value`, or with its last digit changed. Row 1 is the first after the head."""
+
     def change(overlay: Overlay) -> None:
         import csv
 
@@ -148,6 +161,7 @@ def csv_lines(name: str, edit: Callable[[list[bytes]], list[bytes]]) -> Change:
 
 def parquet(name: str, edit: Callable[[pa.Table], pa.Table]) -> Change:
     """A parquet table with its rows edited, its stamps kept."""
+
     def change(overlay: Overlay) -> None:
         table = pq.read_table(overlay.root / name)
         buffer = io.BytesIO()
@@ -159,6 +173,7 @@ def parquet(name: str, edit: Callable[[pa.Table], pa.Table]) -> Change:
 
 def add_to(column: str, amount: float, row: int = 7) -> Callable[[pa.Table], pa.Table]:
     """A number of one row changed."""
+
     def edit(table: pa.Table) -> pa.Table:
         values = table[column].to_pylist()
         values[row] += amount
@@ -169,7 +184,9 @@ def add_to(column: str, amount: float, row: int = 7) -> Callable[[pa.Table], pa.
 
 def set_all(column: str, value: object) -> Callable[[pa.Table], pa.Table]:
     """A column set to one value."""
-    return lambda table: table.set_column(table.column_names.index(column), column, pa.array([value] * len(table), table[column].type))
+    return lambda table: table.set_column(
+        table.column_names.index(column), column, pa.array([value] * len(table), table[column].type)
+    )
 
 
 def without_row(table: pa.Table) -> pa.Table:
@@ -186,6 +203,7 @@ def doubled(column: str) -> Callable[[pa.Table], pa.Table]:
 
 def restamped(name: str, key: bytes, old: bytes, new: bytes) -> Change:
     """The stamp of a parquet table with a text in it changed."""
+
     def change(overlay: Overlay) -> None:
         table = pq.read_table(overlay.root / name)
         stamps = dict(table.schema.metadata)
@@ -205,6 +223,7 @@ def lock_file(name: str) -> str:
 
 def edit_lock(file: str, edit: Callable[[dict], object]) -> Change:
     """A lock with its content edited."""
+
     def change(overlay: Overlay) -> None:
         content = yaml.load(overlay.read(file), yaml.CSafeLoader)
         edit(content)
@@ -215,6 +234,7 @@ def edit_lock(file: str, edit: Callable[[dict], object]) -> Change:
 
 def with_hash(name: str, change: Change) -> Change:
     """A change of a file together with its hash wherever the lock has it: what a forger does who knows DVC."""
+
     def both(overlay: Overlay) -> None:
         change(overlay)
 
@@ -231,6 +251,7 @@ def with_hash(name: str, change: Change) -> Change:
 
 def json_entry(name: str, field: str, value: object, entry: int = 3) -> Change:
     """A field of one entry of verdicts.json."""
+
     def change(overlay: Overlay) -> None:
         rows = json.loads(overlay.read(name))
         assert rows[entry][field] != value

@@ -1,4 +1,5 @@
-"""A neutral change of code is accepted without the checkpoints; a change of results is not; what was made elsewhere is recorded as DVC would have."""
+"""A neutral change of code is accepted without the checkpoints; a change of results is not; what was made elsewhere is
+recorded as DVC would have."""
 
 import os
 import shutil

@@ -1,4 +1,5 @@
-"""What is made anew is made by the pipeline's own commands from a copy without results, and every kind of file says where it differs."""
+"""What is made anew is made by the pipeline's own commands from a copy without results, and every kind of file says
+where it differs."""
 
 import io
 import subprocess
@@ -10,7 +11,15 @@ from matplotlib import image
 
 from experiments import verify_anew as module
 from experiments.profiles import ROOT, default_profile
-from experiments.verify_anew import compare_made, copy_inputs, describe, made_files, make_anew, pictures_have_our_bytes, raw_files
+from experiments.verify_anew import (
+    compare_made,
+    copy_inputs,
+    describe,
+    made_files,
+    make_anew,
+    pictures_have_our_bytes,
+    raw_files,
+)
 from experiments.verify_disk import Disk, Findings
 
 PROFILE = default_profile()
@@ -29,7 +38,10 @@ def folder(tmp_path_factory):
 
 
 def test_the_copy_holds_all_inputs_and_nothing_made(folder):
-    assert all((folder / name).exists() for name in raw_files(PROFILE)) and (folder / "paper" / "published" / "table2_correlations.csv").exists()
+    assert (
+        all((folder / name).exists() for name in raw_files(PROFILE))
+        and (folder / "paper" / "published" / "table2_correlations.csv").exists()
+    )
     made = {name for name in made_files(PROFILE) if (folder / name).exists()}
     assert made == {f"experiments/{STEM}/results.csv", f"figures/{STEM}.png", f"figures/{STEM}.md"}
     assert not (folder / "dvc.lock").exists() and not (folder / "data").exists()
@@ -47,14 +59,20 @@ def test_every_file_that_cannot_be_made_is_named(folder):
     findings = Findings()
     compare_made(Disk(ROOT), folder, findings, [PROFILE])
     named = {line.split(":")[0] for line in findings.mismatches}
-    assert named == set(made_files(PROFILE)) - {f"experiments/{STEM}/results.csv", f"figures/{STEM}.png", f"figures/{STEM}.md"}
+    assert named == set(made_files(PROFILE)) - {
+        f"experiments/{STEM}/results.csv",
+        f"figures/{STEM}.png",
+        f"figures/{STEM}.md",
+    }
     assert all("cannot be made anew; restore it with `git checkout -- " in line for line in findings.mismatches)
 
 
 def test_a_command_that_fails_is_one_line_and_the_next_is_run(tmp_path, monkeypatch):
     package = tmp_path / "steps"
     package.mkdir()
-    (package / "bad.py").write_text(f"import sys\nprint('error: {tmp_path}/a.csv: wrong', file=sys.stderr)\nsys.exit(2)\n")
+    (package / "bad.py").write_text(
+        f"import sys\nprint('error: {tmp_path}/a.csv: wrong', file=sys.stderr)\nsys.exit(2)\n"
+    )
     (package / "worse.py").write_text("raise KeyError('column')\n")
     (package / "good.py").write_text("open('made.txt', 'w').close()\n")
     monkeypatch.setattr(module, "COMMANDS", ("steps.bad", "steps.worse", "steps.good"))
@@ -62,7 +80,8 @@ def test_a_command_that_fails_is_one_line_and_the_next_is_run(tmp_path, monkeypa
     make_anew(tmp_path, findings)
     assert findings.mismatches == [
         "made anew by `python -m steps.bad`: a.csv: wrong; run it here to see the whole of it",
-        "made anew by `python -m steps.worse`: KeyError: 'column'; run it here to see the whole of it"]
+        "made anew by `python -m steps.worse`: KeyError: 'column'; run it here to see the whole of it",
+    ]
     assert (tmp_path / "made.txt").exists()
 
 
@@ -70,16 +89,33 @@ ROWS = "kind,task,metric,run,value\nstatistic,exam,onset,,0.8\nstatistic,maths,o
 ENTRIES = '[{"id": "a", "value": 1, "low": null}, {"id": "b", "value": 2, "low": null}]'
 
 
-@pytest.mark.parametrize(("name", "here", "told"), [
-    ("results.csv", ROWS.replace("0.9", "0.7"), "row 2 (statistic maths onset): column value: 0.7 here, 0.9 anew"),
-    ("results.csv", ROWS.replace("0.9", "0.7").replace("0.8", "0.7"), "row 1 (statistic exam onset): column value: 0.7 here, 0.8 anew; 2 rows differ"),
-    ("results.csv", ROWS + "fit,exam,,,1\n", "3 rows here, 2 anew; the first other one is row 3"),
-    ("results.csv", "", "columns none here, ['kind', 'task', 'metric', 'run', 'value'] anew"),
-    ("results.csv", ROWS.replace("\n", "\r\n"), "the same values, other bytes (line ends, order of keys or blanks)"),
-    ("verdicts.json", ENTRIES.replace("2", "3"), "entry 2 (b): field value: 3 here, 2 anew"),
-    ("verdicts.json", ENTRIES.replace('"low": null}]', '"low": null, "more": 1}]'), "entry 2 (b): field more: 1 here, nothing anew"),
-    ("verdicts.json", "[]", "0 entries here, 2 anew"), ("verdicts.json", "[{", "damaged ("), ("verdicts.json", "\udcff", "damaged ("),
-])
+@pytest.mark.parametrize(
+    ("name", "here", "told"),
+    [
+        ("results.csv", ROWS.replace("0.9", "0.7"), "row 2 (statistic maths onset): column value: 0.7 here, 0.9 anew"),
+        (
+            "results.csv",
+            ROWS.replace("0.9", "0.7").replace("0.8", "0.7"),
+            "row 1 (statistic exam onset): column value: 0.7 here, 0.8 anew; 2 rows differ",
+        ),
+        ("results.csv", ROWS + "fit,exam,,,1\n", "3 rows here, 2 anew; the first other one is row 3"),
+        ("results.csv", "", "columns none here, ['kind', 'task', 'metric', 'run', 'value'] anew"),
+        (
+            "results.csv",
+            ROWS.replace("\n", "\r\n"),
+            "the same values, other bytes (line ends, order of keys or blanks)",
+        ),
+        ("verdicts.json", ENTRIES.replace("2", "3"), "entry 2 (b): field value: 3 here, 2 anew"),
+        (
+            "verdicts.json",
+            ENTRIES.replace('"low": null}]', '"low": null, "more": 1}]'),
+            "entry 2 (b): field more: 1 here, nothing anew",
+        ),
+        ("verdicts.json", "[]", "0 entries here, 2 anew"),
+        ("verdicts.json", "[{", "damaged ("),
+        ("verdicts.json", "\udcff", "damaged ("),
+    ],
+)
 def test_the_first_difference_is_told(name, here, told):
     anew = ROWS if name.endswith("csv") else ENTRIES
     assert describe(name, here.encode(errors="surrogateescape"), anew.encode()).startswith(told)
@@ -116,4 +152,5 @@ def test_another_matplotlib_is_said(monkeypatch, tmp_path):
     findings = Findings()
     compare_made(Disk(tmp_path), tmp_path, findings, [PROFILE])
     assert findings.mismatches == [] and findings.notes == [
-        "pictures are compared by pixels: Matplotlib or FreeType is not the version that drew the committed ones"]
+        "pictures are compared by pixels: Matplotlib or FreeType is not the version that drew the committed ones"
+    ]

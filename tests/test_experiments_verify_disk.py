@@ -44,10 +44,20 @@ def test_what_was_read_is_read_again_after_forget(tmp_path):
     assert disk.yaml("a.yaml") == {"a": 2} and disk.entry("a.yaml") != before[1]
 
 
-@pytest.mark.parametrize(("content", "told"), [
-    (b"", "empty: it holds no fields"), (b"- a\n", "damaged: no mapping at its top"), (b"a: [1\n", "damaged, not YAML"), (b"\xff\xfe\x00", "damaged"),
-    (b"a: 1\na: 2\n", "key a stands twice"), (b"a:\n  b: 1\n  b: 2\n", "key b stands twice"), (b"<<<<<<< HEAD\na: 1\n=======\n", "damaged, not YAML"),
-    (b"a: &x [1]\nb: *y\n", "damaged, not YAML"), (b"a: !!python/object/apply:os.system [ls]\n", "damaged, not YAML")])
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "empty: it holds no fields"),
+        (b"- a\n", "damaged: no mapping at its top"),
+        (b"a: [1\n", "damaged, not YAML"),
+        (b"\xff\xfe\x00", "damaged"),
+        (b"a: 1\na: 2\n", "key a stands twice"),
+        (b"a:\n  b: 1\n  b: 2\n", "key b stands twice"),
+        (b"<<<<<<< HEAD\na: 1\n=======\n", "damaged, not YAML"),
+        (b"a: &x [1]\nb: *y\n", "damaged, not YAML"),
+        (b"a: !!python/object/apply:os.system [ls]\n", "damaged, not YAML"),
+    ],
+)
 def test_damaged_yaml_is_one_line(tmp_path, content, told):
     (tmp_path / "a.yaml").write_bytes(content)
     with pytest.raises(ValueError, match=told) as error:

@@ -77,8 +77,14 @@ CHANGES = {
     "data": (append("data/a.bin"), "data: "),
     "result": (append("figures/loss_fig.png"), "figures/loss_fig.png: "),
     "result gone": (lambda root: os.remove(root / "figures" / "loss_fig.png"), "figures/loss_fig.png: nothing here"),
-    "checkpoint": (lambda root: (root / RESULTS / "runs" / "a" / "checkpoints" / "2").write_text("x"), f"{RESULTS}/runs: "),
-    "pointer": (lambda root: (root / "data.dvc").write_text(POINTER), "dvc.lock: stage train: data as it was read: md5"),
+    "checkpoint": (
+        lambda root: (root / RESULTS / "runs" / "a" / "checkpoints" / "2").write_text("x"),
+        f"{RESULTS}/runs: ",
+    ),
+    "pointer": (
+        lambda root: (root / "data.dvc").write_text(POINTER),
+        "dvc.lock: stage train: data as it was read: md5",
+    ),
     "pointer gone": (lambda root: os.remove(root / "data.dvc"), "data.dvc: cannot be checked (there is no such file)"),
 }
 
@@ -92,14 +98,26 @@ def test_every_change_is_named(root, case):
     assert all("\n" not in line for line in found)
 
 
-@pytest.mark.parametrize(("more", "expected"), [
-    ({"loss_fig": stages()["loss_fig"] | {"cmd": "true"}}, "stage loss_fig: cmd"),
-    ({"more": {"cmd": "true"}}, "stage more: nothing here"),
-    ({"loss_fig": stages()["loss_fig"] | {"deps": ["room"]}}, "stage loss_fig: deps room"),
-    ({"loss_fig": stages()["loss_fig"] | {"outs": ["figures/loss_fig.png", "figures/more.png"]}}, "stage loss_fig: outs figures/more.png"),
-    ({"train": stages()["train"] | {"params": [{PARAMS: ["training", "passuntil.tokens", "cost"]}]}}, f"stage train: params {PARAMS}: cost"),
-    ({"loss_fig": stages()["loss_fig"] | {"params": [{PARAMS: ["cost"]}]}}, f"stage loss_fig: params {PARAMS}: cost"),
-])
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ({"loss_fig": stages()["loss_fig"] | {"cmd": "true"}}, "stage loss_fig: cmd"),
+        ({"more": {"cmd": "true"}}, "stage more: nothing here"),
+        ({"loss_fig": stages()["loss_fig"] | {"deps": ["room"]}}, "stage loss_fig: deps room"),
+        (
+            {"loss_fig": stages()["loss_fig"] | {"outs": ["figures/loss_fig.png", "figures/more.png"]}},
+            "stage loss_fig: outs figures/more.png",
+        ),
+        (
+            {"train": stages()["train"] | {"params": [{PARAMS: ["training", "passuntil.tokens", "cost"]}]}},
+            f"stage train: params {PARAMS}: cost",
+        ),
+        (
+            {"loss_fig": stages()["loss_fig"] | {"params": [{PARAMS: ["cost"]}]}},
+            f"stage loss_fig: params {PARAMS}: cost",
+        ),
+    ],
+)
 def test_a_field_that_the_pipeline_has_and_the_lock_has_not_is_named(root, more, expected):
     found = mismatches(root, stages() | more)
     assert any(expected in line for line in found), found
@@ -114,7 +132,10 @@ def test_a_room_that_many_stages_read_is_one_line(root):
 def test_a_chain_broken_through_absent_checkpoints_is_named(root):
     shutil.rmtree(root / RESULTS / "runs")
     edit(root, lambda lock: lock["train"]["outs"][0].update(md5="0" * 32 + ".dir"))
-    assert any(f"stage evaluate: {RESULTS}/runs as it was read: md5" in line and "outs of stage train" in line for line in mismatches(root))
+    assert any(
+        f"stage evaluate: {RESULTS}/runs as it was read: md5" in line and "outs of stage train" in line
+        for line in mismatches(root)
+    )
 
 
 def test_a_field_of_a_section_is_compared_alone(root):
@@ -129,7 +150,10 @@ def test_a_section_no_stage_reads_may_change(root):
     assert mismatches(root) == []
 
 
-@pytest.mark.parametrize("content", ["", "schema: '2.0'\n", "stages: {}\n", "<<<<<<< HEAD\n", "- a\n", "schema: '2.0'\nstages: {train: {}}\n"])
+@pytest.mark.parametrize(
+    "content",
+    ["", "schema: '2.0'\n", "stages: {}\n", "<<<<<<< HEAD\n", "- a\n", "schema: '2.0'\nstages: {train: {}}\n"],
+)
 def test_a_damaged_lock_is_one_line_or_its_stages_are_missed(root, content):
     (root / "dvc.lock").write_text(content)
     found = mismatches(root)
@@ -159,4 +183,6 @@ def test_a_stage_not_run_is_noted_for_other_profiles_and_a_mismatch_for_those_sh
     findings = check(root, must_be_whole=False)
     assert findings.mismatches == [] and len(findings.notes) == 1 and "loss_fig" in findings.notes[0]
     (root / "figures" / "loss_fig.png").write_text("from nowhere")
-    assert [line for line in check(root, must_be_whole=False).mismatches if "stage loss_fig" in line], "an output without a record"
+    assert [line for line in check(root, must_be_whole=False).mismatches if "stage loss_fig" in line], (
+        "an output without a record"
+    )

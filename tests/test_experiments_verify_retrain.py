@@ -1,4 +1,5 @@
-"""A committed run trained again: the same bytes on this machine, a forged hash or loss named, another kind of CPU allowed a stated distance."""
+"""A committed run trained again: the same bytes on this machine, a forged hash or loss named, another kind of CPU
+allowed a stated distance."""
 
 import shutil
 from dataclasses import replace
@@ -23,7 +24,11 @@ def trained(tmp_path_factory):
         prepare_folder(tiny, name)
         train_run((tiny, name), lambda share: None, 0)
     write_runs_table(tiny)
-    rows = [{"run": name, "tokens_seen": tokens, "loss_nats": loss} for name in (LONG, TRUNK, BRANCH) for tokens, loss in checkpoint_losses(tiny, name).items()]
+    rows = [
+        {"run": name, "tokens_seen": tokens, "loss_nats": loss}
+        for name in (LONG, TRUNK, BRANCH)
+        for tokens, loss in checkpoint_losses(tiny, name).items()
+    ]
     write_table(tiny.paths.scores, pd.DataFrame(rows), {})
     shutil.rmtree(tiny.paths.runs)
     return root, tiny.paths
@@ -34,7 +39,9 @@ def again(trained, monkeypatch):
     """check_retrained on it: what was said, and the findings."""
     root, paths = trained
     rows = read_runs_table(paths.runs_table)
-    runs = [Committed("tiny", name, paths.runs_table, row, rows.get(row["parent"]), False) for name, row in rows.items()]
+    runs = [
+        Committed("tiny", name, paths.runs_table, row, rows.get(row["parent"]), False) for name, row in rows.items()
+    ]
     monkeypatch.setattr(module, "load_profile", lambda _: profile())
 
     def check(name, **changed):
@@ -50,14 +57,18 @@ def again(trained, monkeypatch):
 @pytest.mark.parametrize("name", [LONG, BRANCH])
 def test_the_same_code_trains_the_same_bytes(again, name):
     findings, said = again(name)
-    assert findings.mismatches == [] and findings.notes[0].startswith(f"{name} trained again: the same weights, bit for bit (")
+    assert findings.mismatches == [] and findings.notes[0].startswith(
+        f"{name} trained again: the same weights, bit for bit ("
+    )
     assert said[0].startswith(f"training {name} of profile tiny again: ") and "of one core by the record" in said[0]
     assert (f"after its trunk {TRUNK}" in said[0]) == (name == BRANCH)
 
 
 def test_a_forged_hash_is_named(again):
     (line,) = again(LONG, weight_hash="0" * 64)[0].mismatches
-    assert line.startswith(f"results/tiny/runs.csv: row of {LONG}: column weight_hash: another than that of the new training")
+    assert line.startswith(
+        f"results/tiny/runs.csv: row of {LONG}: column weight_hash: another than that of the new training"
+    )
 
 
 def test_a_forged_setting_is_named(again):
@@ -79,21 +90,36 @@ def committed(tmp_path, name="a", profile="cpu", is_series=False, **changed):
 def compared(tmp_path, monkeypatch, anew, apart, **changed):
     monkeypatch.setattr(module, "committed_losses", lambda *_: {10: 1.5, 20: 1.0})
     findings = Findings()
-    compare_run(findings, Disk(tmp_path), committed(tmp_path, **changed), ROW | anew, lambda: {10: 1.5, 20: 1.0 + apart})
+    compare_run(
+        findings, Disk(tmp_path), committed(tmp_path, **changed), ROW | anew, lambda: {10: 1.5, 20: 1.0 + apart}
+    )
     return findings
 
 
-@pytest.mark.parametrize(("anew", "apart", "changed", "told"), [
-    ({}, 0.0, {}, None),
-    ({"weight_hash": "22"}, 0.01, {}, None),  # the record does not say which kind of CPU it was
-    ({"weight_hash": "22", "machines": "AVX2"}, 0.01, {"machines": "AVX512"}, None),
-    ({"weight_hash": "22", "machines": "AVX512"}, 0.01, {"machines": "AVX512"}, "column weight_hash: 11 here, 22 in the new training on the same kind of CPU"),
-    ({"weight_hash": "22"}, 0.06, {}, "run a at 20 tokens: column loss_nats: 1.000000 here, 1.060000 when trained again, more than 0.05 apart"),
-    ({"weight_hash": "22"}, float("nan"), {}, "column loss_nats: 1.000000 here, nan"),
-    ({"weight_hash": "22"}, 0.0, {}, "whose losses are the same to the last digit"),
-    ({}, 0.001, {}, "more than 0.0001 apart"),
-    ({"recipe_hash": "6"}, 0.0, {}, "column recipe_hash: 5 here, 6 in the new training"),
-])
+@pytest.mark.parametrize(
+    ("anew", "apart", "changed", "told"),
+    [
+        ({}, 0.0, {}, None),
+        ({"weight_hash": "22"}, 0.01, {}, None),  # the record does not say which kind of CPU it was
+        ({"weight_hash": "22", "machines": "AVX2"}, 0.01, {"machines": "AVX512"}, None),
+        (
+            {"weight_hash": "22", "machines": "AVX512"},
+            0.01,
+            {"machines": "AVX512"},
+            "column weight_hash: 11 here, 22 in the new training on the same kind of CPU",
+        ),
+        (
+            {"weight_hash": "22"},
+            0.06,
+            {},
+            "run a at 20 tokens: column loss_nats: 1.000000 here, 1.060000 when trained again, more than 0.05 apart",
+        ),
+        ({"weight_hash": "22"}, float("nan"), {}, "column loss_nats: 1.000000 here, nan"),
+        ({"weight_hash": "22"}, 0.0, {}, "whose losses are the same to the last digit"),
+        ({}, 0.001, {}, "more than 0.0001 apart"),
+        ({"recipe_hash": "6"}, 0.0, {}, "column recipe_hash: 5 here, 6 in the new training"),
+    ],
+)
 def test_what_counts_as_the_same_training(tmp_path, monkeypatch, anew, apart, changed, told):
     findings = compared(tmp_path, monkeypatch, anew, apart, **changed)
     if told is None:
@@ -107,7 +133,12 @@ def test_a_clock_is_not_compared(tmp_path, monkeypatch):
 
 
 def test_a_run_is_named_or_drawn_among_those_that_take_minutes(tmp_path):
-    runs = [committed(tmp_path, "a"), committed(tmp_path, "b"), committed(tmp_path, "slow", train_seconds="9999"), committed(tmp_path, "other", profile="full")]
+    runs = [
+        committed(tmp_path, "a"),
+        committed(tmp_path, "b"),
+        committed(tmp_path, "slow", train_seconds="9999"),
+        committed(tmp_path, "other", profile="full"),
+    ]
     assert choose_run(runs, "slow", 0).name == "slow" and choose_run(runs, "other", 0).profile == "full"
     assert {choose_run(runs, "1", seed).name for seed in range(40)} == {"a", "b"}
     assert choose_run(runs, "1", 5) == choose_run(runs, "1", 5)

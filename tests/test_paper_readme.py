@@ -1,4 +1,5 @@
-"""README's numbers come from results: what is typed over is put back, and a number that stands in no passage is named."""
+"""README's numbers come from results: what is typed over is put back, and a number that stands in no passage is
+named."""
 
 import json
 
@@ -11,7 +12,9 @@ from paper.readme import Numbers, check_tables, load_passages, loose_numbers, pu
 
 def committed():
     headline = read_yaml(ROOT / "params.yaml")["headline"]
-    return (ROOT / "README.md").read_text(encoding="utf-8"), {paper: Paths(profile) for paper, profile in headline.items()}
+    return (ROOT / "README.md").read_text(encoding="utf-8"), {
+        paper: Paths(profile) for paper, profile in headline.items()
+    }
 
 
 def test_the_committed_readme_is_what_the_results_make():
@@ -26,24 +29,42 @@ def paths(tmp_path):
     values = {"flat.exam": 0.9176, "flat.maths": 0.6, "bias": -3.4, "rate": 9.4e-5, "none": None}
     paths.verdicts.parent.mkdir(parents=True)
     paths.verdicts.write_text(json.dumps([{"id": name, "value": value} for name, value in values.items()]))
-    rows = [{"kind": "statistic", "task": task, "metric": "onset", "value": value, "series": series}
-            for task, series, value in (("exam", "a", 0.8), ("exam", "b", -0.9), ("maths", "a", 0.7))]
+    rows = [
+        {"kind": "statistic", "task": task, "metric": "onset", "value": value, "series": series}
+        for task, series, value in (("exam", "a", 0.8), ("exam", "b", -0.9), ("maths", "a", 0.7))
+    ]
     write_results(paths.results_csv("fig"), [rows])
     return paths
 
 
-@pytest.mark.parametrize(("macro", "text"), [
-    ("value flat.exam 100", "92"), ("least flat 100", "60"), ("most flat 100 1", "91.8"), ("least flat.exam,bias", "-3"), ("widest bias", "3"), ("value rate 1 e", "9e-5"),
-    ("value fig:value:kind=statistic,task=maths 1 2", "0.70"), ("widest fig:value:task=exam 1 1", "0.9"), ("least fig:value:task=exam/maths 1 1", "-0.9"),
-])
+@pytest.mark.parametrize(
+    ("macro", "text"),
+    [
+        ("value flat.exam 100", "92"),
+        ("least flat 100", "60"),
+        ("most flat 100 1", "91.8"),
+        ("least flat.exam,bias", "-3"),
+        ("widest bias", "3"),
+        ("value rate 1 e", "9e-5"),
+        ("value fig:value:kind=statistic,task=maths 1 2", "0.70"),
+        ("widest fig:value:task=exam 1 1", "0.9"),
+        ("least fig:value:task=exam/maths 1 1", "-0.9"),
+    ],
+)
 def test_a_macro_gives_its_number(paths, macro, text):
     assert Numbers(paths).text(macro) == text
 
 
-@pytest.mark.parametrize(("macro", "message"), [
-    ("mean flat", "unknown macro mean; use one of value"), ("value flat", "has 2 values"), ("value nothing", "no value of nothing in verdicts.json"),
-    ("value none", "no value of none"), ("value fig:value:task=recall", "fig: no row has task=recall"),
-])
+@pytest.mark.parametrize(
+    ("macro", "message"),
+    [
+        ("mean flat", "unknown macro mean; use one of value"),
+        ("value flat", "has 2 values"),
+        ("value nothing", "no value of nothing in verdicts.json"),
+        ("value none", "no value of none"),
+        ("value fig:value:task=recall", "fig: no row has task=recall"),
+    ],
+)
 def test_a_macro_that_names_nothing_is_an_error(paths, macro, message):
     with pytest.raises(ValueError, match=message):
         Numbers(paths).text(macro)
@@ -63,15 +84,26 @@ def test_passages_that_are_not_there_and_loose_numbers_are_named_together(paths)
     with pytest.raises(ValueError, match="no passage reads") as error:
         renewed(readme, {"L": paths}, passages)
     faults = str(error.value).split("\n")
-    assert ["over {{value" in faults[0], "'Python 3.11'" in faults[1], "line 1: 90 in" in faults[2], "line 2: 3.12 in" in faults[3]] == [True] * 4
+    assert [
+        "over {{value" in faults[0],
+        "'Python 3.11'" in faults[1],
+        "line 1: 90 in" in faults[2],
+        "line 2: 3.12 in" in faults[3],
+    ] == [True] * 4
     assert len(faults) == 4, faults
     with pytest.raises(ValueError, match="more than one passage"):
         put_numbers("over 1 % of it, over 2 % of it", passages["results"]["L"][0], Numbers(paths))
 
 
 def test_made_tables_and_speeds_hold_their_own_numbers():
-    readme = "| claim of paper L | x |\n| --- | 5 |\n\n| other | 6 |\n<!-- made by x -->\n7\n<!-- end of what it made -->\n8, 1e-4 and 9,999\n"
-    assert [line.split(" in ")[0] for line in loose_numbers(readme, [])] == ["line 4: 6", "line 8: 8", "line 8: 1e-4", "line 8: 9,999"]
+    table = "| claim of paper L | x |\n| --- | 5 |\n\n| other | 6 |\n"
+    readme = f"{table}<!-- made by x -->\n7\n<!-- end of what it made -->\n8, 1e-4 and 9,999\n"
+    assert [line.split(" in ")[0] for line in loose_numbers(readme, [])] == [
+        "line 4: 6",
+        "line 8: 8",
+        "line 8: 1e-4",
+        "line 8: 9,999",
+    ]
 
 
 def test_every_paper_has_one_table(tmp_path):

@@ -17,17 +17,23 @@ PARAMS = f"profiles/{PROFILE}.yaml"
 
 
 def dvc(root: Path, *arguments: str) -> str:
-    return subprocess.run([sys.executable, "-m", "dvc", *arguments], cwd=root, capture_output=True, text=True, check=True).stdout
+    return subprocess.run(
+        [sys.executable, "-m", "dvc", *arguments], cwd=root, capture_output=True, text=True, check=True
+    ).stdout
 
 
 def stages() -> dict[str, dict]:
     """What stands in its dvc.yaml."""
     return {
         "train": {
-            "cmd": f"mkdir -p {RESULTS}/runs/a/checkpoints && cp room/code.py {RESULTS}/runs/a/checkpoints/1 && cp inputs/runs.csv {RESULTS}/runs.csv",
+            "cmd": f"mkdir -p {RESULTS}/runs/a/checkpoints && cp room/code.py {RESULTS}/runs/a/checkpoints/1 && cp "
+            f"inputs/runs.csv {RESULTS}/runs.csv",
             "deps": ["data", "inputs", "room"],
             "params": [{PARAMS: ["training", "passuntil.tokens"]}],
-            "outs": [{f"{RESULTS}/runs": {"persist": True}}, {f"{RESULTS}/runs.csv": {"cache": False, "persist": True}}],
+            "outs": [
+                {f"{RESULTS}/runs": {"persist": True}},
+                {f"{RESULTS}/runs.csv": {"cache": False, "persist": True}},
+            ],
         },
         "evaluate": {
             "cmd": f"cp inputs/scores.parquet {RESULTS}/scores.parquet",
@@ -57,9 +63,13 @@ def make(root: Path) -> Path:
     (root / "room" / "names.txt").write_text("\u4e2d\n", encoding="utf-8")
     (root / "data" / "items" / "z.jsonl").write_text("{}\n")
     (root / "data" / "a.bin").write_bytes(bytes(range(256)))
-    pd.DataFrame({"run": ["a", "a"], "recipe_hash": ["12", "12"], "value": [0.1, 0.2]}).to_parquet(root / "inputs" / "scores.parquet")
+    pd.DataFrame({"run": ["a", "a"], "recipe_hash": ["12", "12"], "value": [0.1, 0.2]}).to_parquet(
+        root / "inputs" / "scores.parquet"
+    )
     pd.DataFrame({"run": ["a"], "recipe_hash": ["12"]}).to_csv(root / "inputs" / "runs.csv", index=False)
-    (root / PARAMS).write_text("training: {max_lr: 1.0e-02, seeds: [0, 1]}\ncost: {a: 1}\npassuntil: {tokens: 5, sampling: 6}\n")
+    (root / PARAMS).write_text(
+        "training: {max_lr: 1.0e-02, seeds: [0, 1]}\ncost: {a: 1}\npassuntil: {tokens: 5, sampling: 6}\n"
+    )
     (root / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages()}))
     (root / "data.dvc").write_text("outs:\n- path: data\n  hash: md5\n  cache: false\n")
     dvc(root, "init", "--no-scm", "--quiet")
