@@ -35,27 +35,33 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 def training() -> list[str]:
     """Tokens per CPU second of training, ours and the peers', on each kind of CPU, and what that means for `make reproduce`."""
     native, emulated = _read("train_cpu"), _read("train_cpu_without_bf16")
-    compiled = "with and without `torch.compile`" if emulated["compile"] == native["compile"] == "all" else "without `torch.compile`, which was not tried"
-    imitated = f", imitated on {emulated['machine']['cpu']} ([how](benchmarks/imitated_cpu.py))" if emulated["machine"]["imitated"] else ""
+    is_compiled = all(out["compile"] == "all" for out in (native, emulated))
+    compiled = "with and without `torch.compile`" if is_compiled else "without `torch.compile`, which was not tried"
+    how = ", imitated ([how](benchmarks/imitated_cpu.py))" if emulated["machine"]["imitated"] else ""
     minutes = [reproduce_minutes("cpu"), reproduce_minutes("cpu", slowdowns(native, emulated))]
-    return ["Training on a CPU, in bf16 as the profiles name it, two workers side by side, tokens per CPU second, same shapes and data, tools in turn.",
-            f"Peers take the best of fp32, bf16, two workers and two threads, {compiled}. With bf16 instructions ({native['machine']['cpu']};",
-            f"{_link('train_cpu')}, with wall times and losses):", "", *_speeds(native), "",
-            f"Without them, where ours emulates bf16 and peers do best in fp32{imitated};",
-            f"{_link('train_cpu_without_bf16')}{emulated.get('note', '')}:", "", *_speeds(emulated), "",
-            f"Training, scoring and pass rates of `make reproduce` by the profile's cost table: about {minutes[0]:.0f} minutes on two cores with bf16",
-            f"instructions, and {minutes[1]:.0f} without (an estimate: training slower as in the tables above, the rest as it is)."]
+    return [
+        "Training on a CPU in bf16, two workers side by side, tokens per CPU second, same shapes and data, with bf16 instructions "
+        f"({native['machine']['cpu']}, {_link('train_cpu')})",
+        f"and without, where ours emulates bf16 ({emulated['machine']['cpu']}{how}, {_link('train_cpu_without_bf16')}{emulated.get('note', '')}). "
+        f"Peers take the best of fp32, bf16, two workers and two threads, {compiled}.",
+        f"Training, scoring and pass rates of `make reproduce` by the profile's cost table: about {minutes[0]:.0f} minutes on two cores with the "
+        f"instructions, about {minutes[1]:.0f} without (estimated from these speeds).",
+        "",
+        *_speeds(native, emulated),
+    ]
 
 
-def _speeds(out: dict) -> list[str]:
-    tools = list(dict.fromkeys(row["tool"] for row in out["rows"]))
+def _speeds(*tables: dict) -> list[str]:
+    """One table of both kinds of CPU side by side."""
+    tools = list(dict.fromkeys(row["tool"] for row in tables[0]["rows"]))
     rows = []
-    for size in dict.fromkeys(row["size"] for row in out["rows"]):
-        of_size = {row["tool"]: row for row in out["rows"] if row["size"] == size}
-        speeds = [f"{of_size[tool]['tokens_per_second']:,}" if tool in of_size else "not measured" for tool in tools]
-        ratio = of_size["ours"].get("ratio_to_best_peer")
-        rows.append([size, *speeds, f"{ratio:.2f}" if ratio else "not measured"])
-    return _table(["parameters", *tools, "ours / best peer"], rows)
+    for size in dict.fromkeys(row["size"] for row in tables[0]["rows"]):
+        cells = []
+        for out in tables:
+            of_size = {row["tool"]: row for row in out["rows"] if row["size"] == size}
+            cells += [f"{of_size[tool]['tokens_per_second']:,}" for tool in tools] + [f"{of_size['ours']['ratio_to_best_peer']:.2f}"]
+        rows.append([size, *cells])
+    return _table(["parameters", *tools, "ours / best peer", *(f"without: {tool}" for tool in tools), "ours / best peer"], rows)
 
 
 def scoring() -> list[str]:
