@@ -30,9 +30,10 @@ AGREE = 1.0  # two ends whose deviances differ by less are the same minimum
 LIMIT = 30.0
 # Log densities are compared to this many decimals, so that two curves that run alike differ by 0 and not by rounding errors.
 DENSITY_DECIMALS = 4
-# A normal prior of this SD on each parameter, centred on the plain law: it adds less than 0.05 to a deviance where the rows know the
-# parameters, and decides where they do not (a second circuit that no fitted size sees can be anywhere, and so can its continuation).
-PRIOR_SD = 30.0
+# SD of a normal prior on each parameter, centred on the plain law. It hardly touches what the rows know and decides what they do not.
+# Of two circuits or steps the rows may hardly see one: fits whose deviances differ by 0.03 then run apart by tens of log densities at the
+# next size, so the one nearer to the plain law is taken (3 is a hazard 20 times as large). The other curves have no part that is not seen.
+PRIOR_SD, PRIOR_SD_OF_PAIRS = 30.0, 3.0
 
 Jet = tuple[np.ndarray, np.ndarray, np.ndarray]  # F [n], its derivatives by m linear predictors [m, n], and second ones [m, m, n]
 
@@ -102,6 +103,7 @@ class Growth:
     jet: Callable[[np.ndarray], Jet]
     starts: Callable[[float, float, float], list[list[float]]]
     slopes: tuple[int, ...] = ()
+    prior_sd: float = PRIOR_SD
 
     def curve(self, x: np.ndarray, theta: np.ndarray) -> np.ndarray:
         """F at centred log sizes [n]."""
@@ -117,11 +119,12 @@ CURVES = {
     "steps": Growth(
         4, _power((0, 1), (2, 3)), _steps,
         lambda a, b, s: [[a - d, b * k, a - 0.7, b / k] for d in (0.7, 2.0) for k in (1.0, 2.0, 4.0)], (1, 3),
+        PRIOR_SD_OF_PAIRS,
     ),
     "circuits": Growth(
         4, _power((0, 1), (2, 3)), _circuits,
         lambda a, b, s: [[a, b * k, a + d, b * m] for k in (1.0, 0.3) for d in (0.0, 0.5, -1.0, -2.0, -3.5)
-                         for m in (1.0, 2.0, 4.0, 8.0)], (1, 3),
+                         for m in (1.0, 2.0, 4.0, 8.0)], (1, 3), PRIOR_SD_OF_PAIRS,
     ),
     "richards": Growth(
         3, _power((0, 1), (2, 2)), _richards,
@@ -146,7 +149,7 @@ class GrowthFit:
 
 
 def fit_growth(name: str, num_parameters: np.ndarray, passes: np.ndarray, attempts: np.ndarray, noise: float) -> GrowthFit:
-    """Maximum likelihood (with PRIOR_SD) of one curve at given run noise; status "failed: ..." without convergence, or when no two starts
+    """Maximum likelihood (with a weak prior, see PRIOR_SD) of one curve at given run noise; status "failed: ..." without convergence, or when no two starts
     end within AGREE of the best."""
     x = np.log(np.asarray(num_parameters, float))
     centre = float(x.mean())
@@ -161,9 +164,9 @@ def fit_growth(name: str, num_parameters: np.ndarray, passes: np.ndarray, attemp
         value, slope, bend = (-2 * part for part in likelihood.jet(f))
         by_theta = np.einsum("mn,mnk->nk", first, designs)
         hessian = np.einsum("n,nk,nl->kl", bend, by_theta, by_theta) + np.einsum("n,mjn,mnk,jnl->kl", slope, second, designs, designs)
-        away = (theta - near) / PRIOR_SD
-        return (float(np.sum(value) + np.sum(away**2)), slope @ by_theta + 2 * away / PRIOR_SD,
-                hessian + 2 / PRIOR_SD**2 * np.eye(len(theta)))
+        away = (theta - near) / growth.prior_sd
+        return (float(np.sum(value) + np.sum(away**2)), slope @ by_theta + 2 * away / growth.prior_sd,
+                hessian + 2 / growth.prior_sd**2 * np.eye(len(theta)))
 
     low = np.where(np.isin(np.arange(growth.num_params), growth.slopes), 0.0, -LIMIT)
     ends = best_of([minimise(objective, start, low, np.full(growth.num_params, LIMIT)) for start in starts])

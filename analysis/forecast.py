@@ -20,7 +20,7 @@ from analysis.intervals import Estimate, failed
 from analysis.newton import SAME_VALUE, first_best
 from analysis.rows import check_level, float_columns, run_labels
 from analysis.task_law import counts_problem, fit_counts
-from analysis.threshold import CRITERION_DECIMALS, cluster_inflation
+from analysis.threshold import DEVIANCE_DECIMALS, cluster_inflation
 
 NUM_ETAS = 24
 MIN_FLAT_SHARE = 0.25
@@ -134,7 +134,7 @@ def compare_loss_curves(runs: np.ndarray, loss_nats: np.ndarray, passes: np.ndar
     usable = [fit for fit in fits if fit.status == "ok"]
     if not usable:
         return LossCurveComparison(pd.DataFrame(), np.nan, np.nan, "failed: no curve converged")
-    closest = min(usable, key=lambda fit: round(fit.deviance, CRITERION_DECIMALS))
+    closest = min(usable, key=lambda fit: round(fit.deviance, DEVIANCE_DECIMALS))
     effective = len(loss) / max(1.0, cluster_inflation(_residual(closest, loss, passes, attempts), np.asarray(runs)))
     effective = max(effective, min(len(np.unique(runs)), len(loss)))
     rows = [{"curve": fit.name, "is_hinge": CURVES[fit.name].is_hinge, "num_params": CURVES[fit.name].num_params, "deviance": fit.deviance,
@@ -152,7 +152,7 @@ def aicc(fit: LossCurveFit, num_rows: int, effective_rows: float) -> float:
     room = effective_rows - k - 1
     if room <= 0 or fit.status != "ok":
         return np.nan
-    return round(fit.deviance * effective_rows / num_rows + 2 * k + 2 * k * (k + 1) / room, CRITERION_DECIMALS)
+    return round(fit.deviance * effective_rows / num_rows + 2 * k + 2 * k * (k + 1) / room, DEVIANCE_DECIMALS)
 
 
 def _residual(fit: LossCurveFit, loss: np.ndarray, passes: np.ndarray, attempts: np.ndarray) -> np.ndarray:

@@ -23,7 +23,9 @@ from analysis.threshold_shape import CLEARLY_BETTER, weigh_shapes
 NO_RISE_LEVEL = 0.001
 # Shares of the candidates' range and of the peak below which two places, two heights are the same; far above rounding, far below any effect.
 ON_CANDIDATE, LEVEL_PROFILE = 1e-9, 1e-9
-CRITERION_DECIMALS = 4  # of AICc and BIC: shapes that run alike tie, and a tie is decided by the order of SHAPES
+# Of deviances, and of AICc and BIC: shapes that run alike tie, and a tie is decided by the order of SHAPES. The criteria hold fewer decimals, for
+# they rest on the residuals of a curve whose parameters a search by values knows to about six digits.
+DEVIANCE_DECIMALS, CRITERION_DECIMALS = 4, 2
 
 
 @dataclass(frozen=True)
@@ -253,7 +255,7 @@ def compare_shapes(
     usable = [fit for fit in fits if fit.status == "ok"]
     if not usable:
         return ShapeComparison(pd.DataFrame(), "", np.nan, np.nan, np.nan, np.nan, "failed: no shape converged")
-    closest = min(usable, key=lambda fit: round(fit.deviance, CRITERION_DECIMALS))
+    closest = min(usable, key=lambda fit: round(fit.deviance, DEVIANCE_DECIMALS))
     residual = _standardised(value, closest, num_items)
     inflation = 1.0
     if num_items is not None:
