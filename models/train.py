@@ -27,10 +27,9 @@ from models.capability import capability
 from models.config import GPTConfig, TrainConfig
 from models.gpt import GPT
 from models.gradient import GradientStep
-from models.optimizer import FlatAdamW, decay_start_step, learning_rate
+from models.optimizer import FlatAdamW, learning_rate
+from models.training_state import Counters, identity_of, restore, save_state
 
-STATE_FORMAT = "gpt-state-1"
-IDENTITY_FIELDS = ("model_config", "train_config", "tokenizer_fingerprint")
 Batches = Callable[[int], Iterator[np.ndarray]]
 
 
@@ -73,28 +72,6 @@ class RunRecord:
     machines: list[dict] = field(default_factory=list)
 
 
-class _Counters:
-    """Everything besides tensors that a resume must bring back."""
-
-    def __init__(self):
-        self.step = 0
-        self.loss_sum = 0.0
-        self.loss_count = 0
-        self.train_seconds = 0.0
-        self.timed_tokens = 0
-        self.loss_curve: list[dict] = []
-        self.machines: list[dict] = []
-
-    def note_machine(self, machine: dict[str, str]) -> None:
-        """Adds the machine at hand where it is of another kind than the one before."""
-        if not self.machines or {**self.machines[-1], "from_step": 0} != {**machine, "from_step": 0}:
-            self.machines.append({"from_step": self.step, **machine})
-
-    def mean_loss(self) -> float:
-        """Mean loss since the last checkpoint; NaN before the first step."""
-        return self.loss_sum / self.loss_count if self.loss_count else math.nan
-
-
 def train(
     model_config: GPTConfig,
     train_config: TrainConfig,
@@ -123,9 +100,9 @@ def train(
         model = GPT(model_config)
     model.to(train_config.device)
     optimizer = FlatAdamW(model, train_config)
-    counters = _Counters()
-    identity = _identity(model_config, train_config, tokenizer_fingerprint)
-    _restore(run_dir, optimizer, counters, identity, train_config, branch_from)
+    counters = Counters()
+    identity = identity_of(model_config, train_config, tokenizer_fingerprint)
+    restore(run_dir, optimizer, counters, identity, train_config, branch_from)
     counters.note_machine(capability(train_config.device, train_config.precision))
     gradient_step = GradientStep(model, optimizer, train_config.precision, train_config.batch_sequences, train_config.sequence_length)
     _loop(model, optimizer, gradient_step, counters, batches, run_dir, train_config, identity, tokenizer_fingerprint, on_progress)
@@ -146,7 +123,7 @@ def _loop(model, optimizer, gradient_step, counters, batches, run_dir, config, i
             loss = gradient_step(inputs, targets)
             norm = optimizer.step(learning_rate(config, counters.step + 1)) if math.isfinite(loss) else math.nan
             if not math.isfinite(norm):
-                _save_state(run_dir / "state.safetensors", optimizer, counters, identity)
+                save_state(run_dir / "state.safetensors", optimizer, counters, identity)
                 raise ValueError(
                     f"run {config.run}: loss {loss} or gradient is not finite at step {counters.step + 1}; the last good state (step {counters.step}) "
                     f"is kept in {run_dir / 'state.safetensors'}; lower max_lr or look at that batch"
@@ -162,9 +139,9 @@ def _loop(model, optimizer, gradient_step, counters, batches, run_dir, config, i
             if counters.step in checkpoint_steps:
                 _save_checkpoint(run_dir, model, counters, tokens_seen, fingerprint, config.run)
             if counters.step in state_steps:
-                _save_state(run_dir / "states" / f"{tokens_seen:012d}.safetensors", optimizer, counters, identity)
+                save_state(run_dir / "states" / f"{tokens_seen:012d}.safetensors", optimizer, counters, identity)
             if counters.step % config.resume_every_steps == 0 or interrupted.is_set():
-                _save_state(run_dir / "state.safetensors", optimizer, counters, identity)
+                save_state(run_dir / "state.safetensors", optimizer, counters, identity)
             if interrupted.is_set():
                 raise KeyboardInterrupt(f"run {config.run}: stopped at step {counters.step}; rerun to continue")
 
@@ -198,70 +175,12 @@ def _deferred_interrupt():
             signal.signal(number, handler)
 
 
-def _save_checkpoint(run_dir: Path, model: GPT, counters: _Counters, tokens_seen: int, fingerprint: str, run: str) -> None:
+def _save_checkpoint(run_dir: Path, model: GPT, counters: Counters, tokens_seen: int, fingerprint: str, run: str) -> None:
     loss = counters.mean_loss()
     path = run_dir / "checkpoints" / f"{tokens_seen:012d}.safetensors"
     digest = checkpoint.save_checkpoint(path, model, tokens_seen, counters.step, fingerprint, loss, run)
     counters.loss_curve.append({"step": counters.step, "tokens_seen": tokens_seen, "train_loss_nats": loss, "weight_hash": digest})
     counters.loss_sum, counters.loss_count = 0.0, 0
-
-
-def _identity(model_config: GPTConfig, train_config: TrainConfig, fingerprint: str) -> dict:
-    return {"model_config": model_config.to_dict(), "train_config": json.loads(json.dumps(train_config.to_dict())), "tokenizer_fingerprint": fingerprint}
-
-
-def _save_state(path: Path, optimizer: FlatAdamW, counters: _Counters, identity: dict) -> None:
-    tensors = optimizer.state_tensors()
-    metadata = {"format": STATE_FORMAT, "identity": json.dumps(identity, sort_keys=True),
-                "counters": json.dumps(vars(counters)), "tensor_hash": checkpoint.tensor_hash(tensors)}
-    checkpoint.write_tensors(path, tensors, metadata)
-
-
-def _read_state(path: Path) -> tuple[dict[str, torch.Tensor], dict, dict]:
-    """Tensors, identity and counters of a state. ValueError in one line where it is damaged, lacks a field or changed on
-    disk: a run never starts again from nothing because its state cannot be read."""
-    tensors, header = checkpoint.read_tensors(path)
-    if header.get("format") != STATE_FORMAT:
-        raise ValueError(f"{path}: no training state of this project; delete it and rerun")
-    identity, counters = (checkpoint.header_field(path, header, name, dict) for name in ("identity", "counters"))
-    for part, found, wanted in (("identity", identity, IDENTITY_FIELDS), ("counters", counters, vars(_Counters()))):
-        if absent := sorted(set(wanted) ^ set(found)):
-            raise ValueError(f"{path}: header field {part}: {absent[0]} is missing or unknown; delete the file to start afresh")
-    for name, value in vars(_Counters()).items():
-        kinds = (int, float) if isinstance(value, float) else type(value)
-        if not isinstance(counters[name], kinds) or isinstance(counters[name], bool):
-            raise ValueError(f"{path}: header field counters: {name} is {counters[name]!r}; delete the file to start afresh")
-    if checkpoint.header_field(path, header, "tensor_hash", str) != checkpoint.tensor_hash(tensors):
-        raise ValueError(f"{path}: header field tensor_hash is not that of the tensors: the file changed on disk; "
-                         "restore it or delete it to start afresh")
-    return tensors, identity, counters
-
-
-def _restore(run_dir: Path, optimizer: FlatAdamW, counters: _Counters, identity: dict, config: TrainConfig, branch_from) -> None:
-    """Continues from the run's own state, or starts from a trunk's; a fresh run has neither."""
-    own = run_dir / "state.safetensors"
-    if not own.exists() and branch_from is None:
-        return
-    path = own if own.exists() else Path(branch_from)
-    tensors, saved, stored = _read_state(path)
-    # The schedule's end may differ between a trunk and its branch, nothing that shaped the weights so far may.
-    free = {"resume_every_steps"}
-    if path != own:
-        free |= {"run", "total_tokens", "decay_fraction", "min_lr_ratio", "checkpoint_tokens", "state_tokens"}
-    for part in IDENTITY_FIELDS:
-        if not isinstance(saved[part], dict):
-            pairs = [(part, saved[part], identity[part])]
-        else:
-            pairs = [(name, saved[part].get(name), value) for name, value in identity[part].items() if name not in free]
-        for name, before, now in pairs:
-            if before != now:
-                raise ValueError(f"{path}: field {name} was {before!r}, this run says {now!r}; delete the file to start afresh or restore the profile")
-    if path != own and (config.schedule != "wsd" or stored["step"] > decay_start_step(config)):
-        raise ValueError(f"{path}: a branch needs schedule wsd and a state at or before step {decay_start_step(config)}, the state is at {stored['step']}")
-    optimizer.load_state_tensors(tensors, stored["step"])
-    vars(counters).update(stored)
-    if path != own:
-        counters.loss_curve, counters.train_seconds, counters.timed_tokens = [], 0.0, 0
 
 
 def _read_finished(run_dir: Path, model_config: GPTConfig, train_config: TrainConfig, fingerprint: str) -> RunRecord | None:
@@ -273,12 +192,12 @@ def _read_finished(run_dir: Path, model_config: GPTConfig, train_config: TrainCo
     except (OSError, ValueError, TypeError, RecursionError) as error:
         raise ValueError(f"{path}: truncated or foreign ({' '.join(str(error).split())}); delete it and rerun") from error
     saved = {"model_config": record.model_config, "train_config": record.train_config, "tokenizer_fingerprint": record.tokenizer_fingerprint}
-    if saved != _identity(model_config, train_config, fingerprint):
+    if saved != identity_of(model_config, train_config, fingerprint):
         raise ValueError(f"{path}: was trained with another config or tokenizer; delete the folder {run_dir} to train it anew")
     return record
 
 
-def _record(model: GPT, gradient_step: GradientStep, counters: _Counters, config: TrainConfig, fingerprint: str, branch_from) -> RunRecord:
+def _record(model: GPT, gradient_step: GradientStep, counters: Counters, config: TrainConfig, fingerprint: str, branch_from) -> RunRecord:
     device = torch.cuda.get_device_name() if config.device.startswith("cuda") else platform.processor() or platform.machine()
     return RunRecord(
         run=config.run,

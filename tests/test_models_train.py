@@ -12,25 +12,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from markov_batches import VOCAB, markov_batches
+from markov_batches import markov_batches
 
 import models.train
 from benchmarks.imitated_cpu import WITHOUT_BF16
 from models import checkpoint
 from models.capability import capability
-from models.config import GPTConfig, TrainConfig
 from models.train import train
+from tests.tiny_run import BATCHES, BF16, FINGERPRINT, RUN, SHAPE, B, T
 
 ROOT = Path(__file__).parent.parent
-SHAPE = GPTConfig(vocab_size=VOCAB, num_layers=2, d_model=24, num_heads=2, num_kv_heads=2, d_ff=40, max_sequence_length=24)
-B, T = 4, 24
-RUN = TrainConfig(
-    run="r", seed=3, data_seed=0, total_tokens=30 * B * T, batch_sequences=B, sequence_length=T, max_lr=2e-2, warmup_tokens=3 * B * T,
-    checkpoint_tokens=(5 * B * T, 10 * B * T), precision="fp32", resume_every_steps=4,
-)  # fmt: skip
-BF16 = dataclasses.replace(RUN, precision="bf16")
-FINGERPRINT = "f" * 64
-BATCHES = markov_batches(B, T)
 
 
 @pytest.fixture(scope="module")
@@ -116,18 +107,6 @@ def test_a_run_that_goes_on_elsewhere_keeps_its_format_and_says_so(tmp_path, mon
     record = train(SHAPE, BF16, BATCHES, tmp_path, FINGERPRINT)
     assert record.machines == [{"from_step": 0, **first}, {"from_step": 6, **first, "isa": "AVX2", "bf16": "emulated"}]
     assert record.precision == "bf16" and record.num_steps == 30
-
-
-def test_a_state_of_a_format_that_followed_the_cpu_is_refused(tmp_path):
-    with pytest.raises(KeyboardInterrupt):
-        train(SHAPE, BF16, BATCHES, tmp_path, FINGERPRINT, lambda progress: os.kill(os.getpid(), signal.SIGINT))
-    state = tmp_path / "state.safetensors"
-    tensors, header = checkpoint.read_tensors(state)
-    identity = json.loads(header["identity"])
-    identity["train_config"]["precision"] = "auto"
-    checkpoint.write_tensors(state, tensors, header | {"identity": json.dumps(identity)})
-    with pytest.raises(ValueError, match="field precision was 'auto', this run says 'bf16'; delete the file"):
-        train(SHAPE, BF16, BATCHES, tmp_path, FINGERPRINT)
 
 
 def test_finished_run_is_not_trained_again(whole):
@@ -220,72 +199,12 @@ def test_full_disk_then_rerun(whole, tmp_path, monkeypatch):
     assert same_checkpoints(tmp_path, whole[0])
 
 
-def _stopped(folder) -> Path:
-    with pytest.raises(KeyboardInterrupt):
-        train(SHAPE, RUN, BATCHES, folder, FINGERPRINT, lambda progress: os.kill(os.getpid(), signal.SIGINT))
-    return folder / "state.safetensors"
-
-
-def _flip(tensors, header):
-    tensors["exp_avg.0"].view(torch.uint8)[5] ^= 1
-
-
-def _counters(**changes):
-    def change(tensors, header):
-        header["counters"] = json.dumps(json.loads(header["counters"]) | changes)
-
-    return change
-
-
-@pytest.mark.parametrize(
-    "damage,message",
-    [
-        (_flip, "header field tensor_hash is not that of the tensors: the file changed on disk"),
-        (lambda tensors, header: header.pop("tensor_hash"), "header field tensor_hash is missing"),
-        (lambda tensors, header: header.pop("identity"), "header field identity is missing"),
-        (lambda tensors, header: header.pop("counters"), "header field counters is missing"),
-        (lambda tensors, header: header.pop("format"), "no training state of this project"),
-        (lambda tensors, header: header.update(identity="[]"), "header field identity is "),
-        (lambda tensors, header: header.update(identity="{}"), "header field identity: model_config is missing"),
-        (_counters(step="1"), "header field counters: step is '1'"),
-        (_counters(loss_sum=None), "header field counters: loss_sum is None"),
-        (_counters(other=1), "header field counters: other is missing or unknown"),
-        (lambda tensors, header: tensors.pop("flat"), "changed on disk"),
-        (lambda tensors, header: header.update(counters="{"), "header field counters is "),
-    ],
-)
-def test_a_damaged_state_is_refused_and_kept(tmp_path, damage, message):
-    """Never a silent start from nothing: the file stays, and the line says what to do."""
-    state = _stopped(tmp_path)
-    tensors, header = checkpoint.read_tensors(state)
-    damage(tensors, header)
-    checkpoint.write_tensors(state, tensors, header)
-    before = state.read_bytes()
-    with pytest.raises(ValueError, match=message) as caught:
-        train(SHAPE, RUN, BATCHES, tmp_path, FINGERPRINT)
-    assert str(state) in str(caught.value) and "\n" not in str(caught.value) and "delete" in str(caught.value)
-    assert state.read_bytes() == before and not (tmp_path / "run.json").exists()
-
-
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"run": "r"}', "[" * 100_000, "\udcff"])
 def test_a_damaged_record_is_one_line(tmp_path, text):
     (tmp_path / "run.json").write_text(text, errors="surrogateescape")
     with pytest.raises(ValueError, match="run.json: truncated or foreign .*; delete it and rerun") as caught:
         train(SHAPE, RUN, BATCHES, tmp_path, FINGERPRINT)
     assert "\n" not in str(caught.value)
-
-
-def test_damaged_or_foreign_state_is_one_line(tmp_path):
-    with pytest.raises(KeyboardInterrupt):
-        train(SHAPE, RUN, BATCHES, tmp_path, FINGERPRINT, lambda progress: os.kill(os.getpid(), signal.SIGINT))
-    state = tmp_path / "state.safetensors"
-    with pytest.raises(ValueError, match="field seed was 3, this run says 4"):
-        train(SHAPE, dataclasses.replace(RUN, seed=4), BATCHES, tmp_path, FINGERPRINT)
-    with pytest.raises(ValueError, match="field tokenizer_fingerprint"):
-        train(SHAPE, RUN, BATCHES, tmp_path, "0" * 64)
-    state.write_bytes(state.read_bytes()[:200])
-    with pytest.raises(ValueError, match="truncated or not a safetensors file"):
-        train(SHAPE, RUN, BATCHES, tmp_path, FINGERPRINT)
 
 
 @pytest.mark.parametrize(
