@@ -37,9 +37,10 @@ def test_circuits_win_where_they_made_the_data_and_not_elsewhere():
 
 
 def test_steps_win_only_where_growth_is_convex():
-    convex = circuits.steps_advantage(circuits.compared(pooled_of("steps", [1.0, 0.15, 1.0, 0.5])))
-    straight = circuits.steps_advantage(circuits.compared(pooled_of("law", [1.6, 0.3])))
-    assert convex.estimate > 2 > straight.estimate
+    """Over several draws: from one, the second step is often not seen among the fitted sizes."""
+    convex = [circuits.steps_advantage(circuits.compared(pooled_of("steps", [1.0, 0.15, 1.0, 0.5], seed))).estimate for seed in range(4)]
+    straight = [circuits.steps_advantage(circuits.compared(pooled_of("law", [1.6, 0.3], seed))).estimate for seed in range(4)]
+    assert np.mean(convex) > 2 > np.mean(straight)
 
 
 def test_too_few_sizes_are_told():
