@@ -43,12 +43,20 @@ def training() -> list[str]:
         "Training on a CPU in bf16, two workers side by side, tokens per CPU second, same shapes and data, with bf16 instructions "
         f"({native['machine']['cpu']}, {_link('train_cpu')})",
         f"and without, where ours emulates bf16 ({emulated['machine']['cpu']}{how}, {_link('train_cpu_without_bf16')}{emulated.get('note', '')}). "
-        f"Peers take the best of fp32, bf16, two workers and two threads, {compiled}.",
+        f"Peers take the best of fp32, bf16, two workers and two threads, {compiled}.{_mkl_note(native)}",
         f"Training, scoring and pass rates of `make reproduce` by the profile's cost table: about {minutes[0]:.0f} minutes on two cores with the "
         f"instructions, about {minutes[1]:.0f} without (estimated from these speeds).",
         "",
         *_speeds(native, emulated),
     ]
+
+
+def _mkl_note(native: dict) -> str:
+    """What a reader with a CPU of Intel must know of a table taken on one of AMD: MKL multiplies the peers' fp32 there with its older kernels."""
+    if "AMD" not in native["machine"]["cpu"]:
+        return ""
+    return (" On a CPU of AMD, MKL multiplies with its AVX2 kernels, which slows the peers; the columns without bf16 give every tool its AVX-512 kernels, "
+            "so expect a ratio between the two on a CPU of Intel.")
 
 
 def _speeds(*tables: dict) -> list[str]:
