@@ -184,6 +184,15 @@ def from_replicates(
     return Estimate(float(estimate), float(low), float(high), "ok" + (": " + ", ".join(notes) if notes else ""))
 
 
+def at_bound(interval: Estimate, replicates: np.ndarray, bound: float) -> Estimate:
+    """The interval, or where estimate and every replicate lie at the bound of a parameter, the bound without an interval: what the rows say
+    is only that they show nothing beyond it."""
+    finite = replicates[np.isfinite(replicates)]
+    if interval.estimate == bound and len(finite) and np.all(finite == bound):
+        return Estimate(float(bound), np.nan, np.nan, f"ok: at its bound, {bound:g}, in every replicate")
+    return interval
+
+
 def _expanded_tail(tail: float, num_runs: int | None, freedom: int | None) -> float:
     if num_runs is not None and num_runs > 1:
         return float(stats.norm.cdf(stats.t.ppf(tail, num_runs - 1) * np.sqrt(num_runs / (num_runs - 1))))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import special, stats
 
-from analysis.intervals import Estimate, failed, from_replicates, run_counts
+from analysis.intervals import Estimate, at_bound, failed, from_replicates, run_counts
 from analysis.newton import Minimum, best_of, minimise
 from analysis.rows import check_level, check_replicates, float_columns, positive_problem, run_labels
 
@@ -75,13 +75,16 @@ def fit_loss_law(
     explained = (np.sum((loss - loss.mean()) ** 2) - np.sum(residual**2)) / 2 / max(np.sum(residual**2) / freedom, 1e-300)
     needed = NO_LAW_LEVEL if freedom > FEW_FREEDOM else FEW_FREEDOM_LEVEL
     p_value = float(stats.f.sf(explained, 2, freedom))
-    if not np.isfinite(point).all() or p_value > needed:
+    if not np.isfinite(point).all():
+        return _no_law("size does not explain loss, which does not fall with it")
+    if p_value > needed:
         return _no_law(f"size does not explain loss (F test with {freedom} degrees of freedom: p {p_value:.2g}, needs {needed})")
     if point[2] <= ALPHA_GRID[1] or point[2] >= ALPHA_GRID[-2]:
         return _no_law(f"alpha ends at the edge of its range ({point[2]:.3g})")
     spread = np.sqrt(np.sum(residual**2) / freedom)
     draws = _profile_alpha(size, fitted + spread * np.random.default_rng(seed).normal(size=(num_replicates, len(loss))))
     intervals = [from_replicates(float(point[column]), draws[:, column], level, freedom=freedom) for column in range(3)]
+    intervals[0] = at_bound(intervals[0], draws[:, 0], 0.0)
     status = intervals[2].status
     if status == "ok" and freedom <= FEW_FREEDOM:
         status = f"ok: few sizes ({len(loss)} rows for 3 parameters)"
@@ -191,6 +194,7 @@ def fit_joint_law(
             draws[row] = end.x
     natural = _natural(np.vstack([best, draws]), log_n.mean(), log_d.mean())
     intervals = [from_replicates(float(natural[0, c]), natural[1:, c], level, num_runs=len(labels)) for c in range(5)]
+    intervals[0] = at_bound(intervals[0], natural[1:, 0], 0.0)
     return JointLawFit(*intervals, intervals[3].status, natural[1:])
 
 

@@ -239,7 +239,7 @@ def compare_shapes(
 
     Variance inflation: Pearson's chi-square per degree of freedom of the best-fitting shape (Burnham and Anderson 2002, 2.5);
     effective rows: n over the design effect of runs. status "failed: no rise" when no shape beats a constant by 10, "failed: ..." for rows
-    that cannot be judged. ValueError for an unknown shape.
+    that cannot be judged or are too few to compare the families. ValueError for an unknown shape.
     """
     unknown = [name for name in shapes if name not in SHAPES]
     if unknown or not shapes:
@@ -269,10 +269,12 @@ def compare_shapes(
     hinges, smooth = table[table["is_hinge"]], table[~table["is_hinge"]]
     constant = table.loc[table["shape"] == "constant", "aicc"]
     flat = len(constant) and float(constant.iloc[0]) - table["aicc"].min() < 10
-    return ShapeComparison(
-        table, str(table["shape"][0]), float(smooth["aicc"].min() - hinges["aicc"].min()),
-        float(smooth["bic"].min() - hinges["bic"].min()), float(inflation), float(effective), "failed: no rise" if flat else "ok",
-    )
+    advantage = float(smooth["aicc"].min() - hinges["aicc"].min())
+    status = "failed: no rise" if flat else "ok"
+    if status == "ok" and not np.isfinite(advantage):
+        status = f"failed: {effective:.1f} effective rows leave no hinge or no smooth curve to compare"
+    return ShapeComparison(table, str(table["shape"][0]), advantage, float(smooth["bic"].min() - hinges["bic"].min()), float(inflation),
+                           float(effective), status)
 
 
 def _standardised(value: np.ndarray, fit: CurveFit, num_items: np.ndarray | None) -> np.ndarray:

@@ -240,7 +240,8 @@ def run_command(main: Callable[[argparse.Namespace], int | None], parser: argpar
             arguments.profile = default_profile()
         sys.exit(main(arguments) or 0)
     except ValueError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        for fault in str(error).split("\nerror: "):  # a check of many places names each in a line of its own
+            print(f"error: {' '.join(fault.split())}", file=sys.stderr)
         sys.exit(2)
     except OSError as error:
         print(f"error: {explain(error)}", file=sys.stderr)

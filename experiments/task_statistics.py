@@ -96,8 +96,10 @@ def hinge(rows: pd.DataFrame, task: str, metric: str, shape: str | None = None) 
     if shape is None:
         comparison = compare_shapes(runs, loss, value, chance, items)
         advantage = comparison.hinge_advantage_aicc
-        estimate = Estimate(advantage, advantage - UNDECIDED_AICC, advantage + UNDECIDED_AICC, f"ok: best shape {comparison.best}")
-        statistics.append(statistic_row(rows, task, "hinge_advantage", estimate if comparison.status == "ok" else failed(comparison.status)))
+        estimate = failed(comparison.status)
+        if comparison.status == "ok":
+            estimate = Estimate(advantage, advantage - UNDECIDED_AICC, advantage + UNDECIDED_AICC, f"ok: best shape {comparison.best}")
+        statistics.append(statistic_row(rows, task, "hinge_advantage", estimate))
         shape = closest_hinge(comparison)
     fit = fit_hinge(runs, loss, value, chance, items, shape=shape, is_shape_known=True)
     return fit, [statistic_row(rows, task, "onset_loss", fit.eta), *statistics]

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from experiments.pipeline import make_figures
 from experiments.profiles import ROOT, run_command
-from experiments.verify_accept import accept_code, record
+from experiments.verify_accept import accept_code, accept_results, record
 from experiments.verify_anew import check_anew
 from experiments.verify_disk import Disk, Findings
 from experiments.verify_lock import check_locks
@@ -62,7 +62,11 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.accept:
         make_figures([arguments.accept])
         accept_code(arguments.accept)
-    findings = verify(is_quick=arguments.quick or bool(arguments.accept or arguments.record), retrain=arguments.retrain)
+    if arguments.accept_results:
+        make_figures([arguments.accept_results])
+        accept_results(arguments.accept_results)
+    is_writing = bool(arguments.accept or arguments.accept_results or arguments.record)
+    findings = verify(is_quick=arguments.quick or is_writing, retrain=arguments.retrain)
     for line in findings.mismatches:
         print(f"mismatch: {line}")
     for line in findings.notes:
@@ -94,6 +98,12 @@ if __name__ == "__main__":
         help="after a change of code that the golden losses prove neutral: make the figures anew, and where they "
         "come out the "
         "same, write today's hashes of code into the profile's dvc.lock",
+    )
+    parser.add_argument(
+        "--accept-results",
+        metavar="PROFILE",
+        help="after a change of how figures and tables are derived: make them anew and write the hashes of code, params and results "
+        "into the profile's dvc.lock; what checkpoints were measured into must be as it was",
     )
     parser.add_argument(
         "--record",

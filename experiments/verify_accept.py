@@ -35,6 +35,29 @@ def accept_code(profile: str, root: Path = ROOT) -> None:
             stage.dump(update_pipeline=False)
 
 
+def accept_results(profile: str, root: Path = ROOT) -> None:
+    """Write today's hashes into dvc.lock after a change of how results are derived: code and params of all stages, and the outputs of
+    those whose inputs and outputs lie here, made anew by `make figures`. Checkpoints are not needed, so what they were measured into must be as it was.
+
+    ValueError where a table that only checkpoints can make is not the one of the lock. Whether the params still stand for the recipes of
+    the committed rows, `verify` compares."""
+    disk, findings = Disk(root), Findings()
+    pipeline = open_pipeline(disk, findings, profile)
+    lock = read_lock(disk, findings, pipeline.lock_file)
+    check_profile(disk, findings, pipeline)
+    with Repo(str(root)) as repo, repo.lock:
+        stages = repo.stage.collect(str(root / pipeline_file(profile).relative_to(ROOT)))
+        whole = {stage.name for stage in stages if all(entry.exists for entry in [*stage.outs, *stage.deps])}
+        measured = tuple(f"{entry['path']}:" for name, locked in lock.items() if name not in whole for entry in locked.get("outs", []))
+        if changed := [line for line in findings.mismatches if line.startswith(measured)]:
+            raise ValueError(f"measured again or changed, not derived anew: {changed[0]}")
+        for stage in stages:
+            stage.save_deps(allow_missing=True)
+            if stage.name in whole:
+                stage.save_outs()
+            stage.dump(update_pipeline=False)
+
+
 def record(profile: str, root: Path = ROOT) -> list[str]:
     """Write the dvc.lock of a profile whose results were made in parts or on other machines; the stages recorded.
 

@@ -185,7 +185,8 @@ def compare_run(
     if is_same:
         findings.num_compared += 1
         findings.notes.append(f"{run.name} trained again: the same weights, bit for bit ({anew['weight_hash'][:8]})")
-    elif run.row.get("machines") and machines[0] == machines[1]:
+    is_same_machine = bool(run.row.get("machines")) and machines[0] == machines[1]
+    if not is_same and is_same_machine:
         findings.compare(
             f"{where}: column weight_hash",
             anew["weight_hash"],
@@ -208,12 +209,14 @@ def compare_run(
             f"{fresh[worst]:.6f} when trained again, more than "
             f"{tolerance:g} apart; {remedy}"
         )
-    elif not is_same and worst is not None and apart[worst] < FORGED_HASH_NATS:
+    elif is_same or is_same_machine or worst is None:
+        return
+    elif apart[worst] < FORGED_HASH_NATS:
         findings.mismatch(
             f"{where}: column weight_hash: another than that of the new training, whose losses are the same to the "
             f"last digit; {remedy}"
         )
-    elif not is_same and worst is not None:
+    else:
         findings.notes.append(
             f"{run.name} trained again: other weights on another kind of CPU ({machines[1]}; the record: "
             f"{machines[0]}), losses of {len(apart)} checkpoints "

@@ -110,7 +110,7 @@ def test_results_round_trip_with_equal_bytes(tmp_path, scores):
 
 def test_numbers_are_written_with_the_digits_that_hold(tmp_path):
     """Every numeric column, also one that only some rows have; counts whole, no negative zero, five digits of what was fitted."""
-    rows = [{"kind": "checkpoint", "value": 0.123456789, "num_attempts": 123456789, "word": "7"},
+    rows = [{"kind": "checkpoint", "value": 0.123456789, "loss_nats": 1.0, "num_attempts": 123456789, "word": "7"},
             {"kind": "prediction", "value": 0.123456789, "low": -0.0, "high": np.inf, "predicted_f": -1.98765432109876, "flag": True},
             {"kind": "prediction", "value": np.nan, "predicted_f": 2.0, "flag": False}]
     table = score_table.write_results(tmp_path / "results.csv", [rows])

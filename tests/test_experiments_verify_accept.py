@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from experiments import verify_accept
-from experiments.verify_accept import accept_code, record
+from experiments.verify_accept import accept_code, accept_results, record
 from experiments.verify_disk import Disk, Findings
 from experiments.verify_lock import check_profile
 from tests.test_experiments_verify_lock import CHANGES
@@ -50,6 +50,25 @@ def test_a_change_of_results_or_params_is_not_accepted(root, case):
     CHANGES[case][0](root)
     with pytest.raises(ValueError, match="not a change of code alone"):
         accept_code(PROFILE, root)
+
+
+def test_results_that_were_derived_anew_are_accepted(root):
+    """Code and figures changed, checkpoints absent: only the tables that checkpoints were measured into must be as they were."""
+    shutil.rmtree(root / RESULTS / "runs")
+    shutil.rmtree(root / "data")
+    CHANGES["code"][0](root)
+    (root / "figures" / "loss_fig.png").write_text("another picture\n")
+    assert mismatches(root)
+    accept_results(PROFILE, root)
+    assert mismatches(root) == []
+
+
+@pytest.mark.parametrize("case", ["runs.csv", "scores.parquet"])
+def test_a_table_that_only_checkpoints_make_is_not_accepted(root, case):
+    shutil.rmtree(root / RESULTS / "runs")
+    (root / RESULTS / case).write_text("run\nother\n")
+    with pytest.raises(ValueError, match=f"measured again or changed, not derived anew: .*{case}"):
+        accept_results(PROFILE, root)
 
 
 def test_a_damaged_lock_is_not_accepted(root):

@@ -66,6 +66,9 @@ def test_the_same_code_trains_the_same_bytes(again, name):
 
 def test_a_forged_hash_is_named(again):
     (line,) = again(LONG, weight_hash="0" * 64)[0].mismatches
+    assert line.startswith(f"results/tiny/runs.csv: row of {LONG}: column weight_hash: 00000000 here, ")
+    assert "in the new training on the same kind of CPU; " in line
+    (line,) = again(LONG, weight_hash="0" * 64, machines="")[0].mismatches
     assert line.startswith(
         f"results/tiny/runs.csv: row of {LONG}: column weight_hash: another than that of the new training"
     )
