@@ -180,7 +180,7 @@ def test_all_tamperings_were_put_back(overlay, anew, monkeypatch):
 
 
 def test_exit_code_says_it(monkeypatch, capsys):
-    asked = argparse.Namespace(accept=None, record=None, quick=True, retrain=None)
+    asked = argparse.Namespace(accept=None, accept_results=None, record=None, quick=True, retrain=None)
     monkeypatch.setattr(module, "verify", lambda **_: Findings(mismatches=["a file: wrong"], notes=["by pixels"]))
     assert module.main(asked) == 1
     assert capsys.readouterr().out.startswith("mismatch: a file: wrong\nby pixels\n")
