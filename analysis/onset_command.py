@@ -43,9 +43,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command; 0, or 2 with one line on stderr where the table or an argument cannot be used."""
     asked = command_line().parse_args(arguments)
     try:
-        frame = _where(read_table(asked.table), asked.where)
-        table = check_table(frame, Columns(asked.loss, asked.value, asked.run, asked.tokens, asked.size, asked.group, _items(asked.items, frame)), asked.chance,
-                            asked.highest_loss)
+        frame = chosen_rows(read_table(asked.table), asked.where)
+        columns = Columns(asked.loss, asked.value, asked.run, asked.tokens, asked.size, asked.group, items_of(asked.items, frame))
+        table = check_table(frame, columns, asked.chance, asked.highest_loss)
         report = onset_report(table, asked.margin, asked.bound, asked.replicates, asked.seed)
         print(report.text())
         if asked.json:
@@ -64,7 +64,8 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _items(given: str | None, frame) -> str | float | None:
+def items_of(given: str | None, frame) -> str | float | None:
+    """The column of item counts, or the number that all rows share; ValueError for neither."""
     if given is None or given in frame:
         return given
     try:
@@ -73,7 +74,8 @@ def _items(given: str | None, frame) -> str | float | None:
         raise ValueError(f"--items {given}: neither a column of the table nor a number") from None
 
 
-def _where(frame, conditions: list[str]):
+def chosen_rows(frame, conditions: list[str]):
+    """The rows of a table that meet every COLUMN=VALUE; ValueError for a condition that is none or that no row meets."""
     for condition in conditions:
         column, equals, value = condition.partition("=")
         if not equals or column not in frame:

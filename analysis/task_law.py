@@ -272,3 +272,9 @@ def _checked(num_parameters, passes, attempts):
     size, passes, attempts = np.broadcast_arrays(*(np.asarray(array, float) for array in (num_parameters, passes, attempts)))
     problem = counts_problem(size, passes, attempts) if size.size else "no rows"
     return size, np.minimum(passes, attempts), attempts, problem
+
+
+if __name__ == "__main__":
+    from analysis.task_law_command import main
+
+    raise SystemExit(main())

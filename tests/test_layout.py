@@ -27,9 +27,9 @@ MAY_IMPORT = {
 }
 # `python -m corpus` is an entry point: it asks the profile what to build and the tasks for their items.
 ENTRY_POINTS = {"corpus/__main__.py": {"tasks", "experiments"}}
-# Library rooms hold no command line and no paths (DESIGN, section 3). Three do all the same, each in one file: `python -m corpus` builds data/, and
-# `python -m analysis.onset` and `python -m evaluation.passuntil` measure anybody's table and model, which needs no profile and no experiment.
-LIBRARY_COMMANDS = {"analysis/onset_command.py", "corpus/__main__.py", "evaluation/passuntil_command.py"}
+# Library rooms hold no command line and no paths (DESIGN, section 3). Four do all the same, each in one file: `python -m corpus` builds data/, and
+# `python -m analysis.onset`, `python -m analysis.task_law` and `python -m evaluation.passuntil` measure anybody's table and model.
+LIBRARY_COMMANDS = {"analysis/onset_command.py", "analysis/task_law_command.py", "corpus/__main__.py", "evaluation/passuntil_command.py"}
 MAX_FILE_LINES, MAX_FUNCTION_LINES, MAX_KERNEL_LINES = 300, 60, 80
 BANNED_FILES = {"utils.py", "common.py", "helpers.py", "misc.py"}
 # One class of checks over all tasks (STYLE, section 8), and tables and inner parts that are tested through what uses them.
