@@ -154,8 +154,8 @@ CHINESE = Language(
 
 LANGUAGES = {"en": ENGLISH, "zh": CHINESE}
 
-SPELLED_WORDS = _words("dog cat hen fox owl bee pig cow rat ant eel goat rice soup cake fish corn figs nuts stew ham eggs pie jam cup hat book key lamp box bag "
-                       "coin ring hall shed barn song coat court law bed pot map gate door pit coal desk pen "
+SPELLED_WORDS = _words("dog cat hen fox owl bee pig cow rat ant eel goat rice soup cake fish corn figs nuts stew ham eggs pie jam cup hat book key lamp box "
+                       "bag coin ring hall shed barn song coat court law bed pot map gate door pit coal desk pen "
                        "baker clerk guard nurse pilot miner judge garden cellar kitchen doctor farmer", " ")
 # Letters of invented words and their sounds (broad IPA, one symbol a letter).
 CONSONANTS, VOWELS = "bcdfghjklmnprst", "aeiou"

@@ -161,7 +161,9 @@ class ValidationSet:
     num_bytes: np.ndarray
 
 
-def make_validation(world: World, mixture: Mixture, encoder: PieceEncoder, bytes_of_token: list[int], num_sequences: int, sequence_length: int) -> ValidationSet:
+def make_validation(
+    world: World, mixture: Mixture, encoder: PieceEncoder, bytes_of_token: list[int], num_sequences: int, sequence_length: int
+) -> ValidationSet:
     """Draw the validation set from the validation split of the world; every sequence begins at its own place in the stream."""
     stream = TokenStream(world, mixture, encoder, seed=0, split=VALIDATION)
     count = num_sequences * (sequence_length + 1)
