@@ -9,16 +9,16 @@ Shape suffixes: M rows, S segments, X spans, D width, H heads, G key-value heads
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from evaluation.packed_vectors import VECTOR, exponentiate, score_keys, sum_values
 from models.cpu_kernels import _exp, _max_f32, narrow, widen
+from models.cpu_storage import compiled
 
-_COMPILE = {"fastmath": {"reassoc", "contract", "arcp", "nsz", "nnan"}, "error_model": "numpy", "cache": True}
+_compiled = compiled(more_intrinsics=("evaluation.packed_vectors", "models.cpu_kernels"))
 _ZERO, _ONE, _MASKED = np.float32(0.0), np.float32(1.0), np.float32(-1e30)
 
 
-@njit(**_COMPILE)
+@_compiled
 def rotate_rows(qkv_flat, places_M, cos_flat, sin_flat, shape_HGK, q_scale):
     """In place: rotary positions on queries and keys of rows [M, (H + 2 G) K], queries scaled by q_scale."""
     H, G, K = shape_HGK
@@ -34,7 +34,7 @@ def rotate_rows(qkv_flat, places_M, cos_flat, sin_flat, shape_HGK, q_scale):
                 qkv_flat[at + half + i] = narrow(x2 * cos + x1 * sin, qkv_flat[at + i])
 
 
-@njit(**_COMPILE)
+@_compiled
 def _gather(kv_flat, keys_at, values_at, stride, K, spans_X2, first_span, last_span, keys_flat, width, values_flat, size):
     """Keys of a path, transposed, into keys [size, width], its values into values [width, size]; zero values up to the next whole vector."""
     j = np.uint64(0)
@@ -51,7 +51,7 @@ def _gather(kv_flat, keys_at, values_at, stride, K, spans_X2, first_span, last_s
         j += np.uint64(1)
 
 
-@njit(**_COMPILE)
+@_compiled
 def attend(qkv_flat, kv_flat, kv_layout, segments_S4, spans_X2, out_row_M, out_flat, shape_HGK, longest):
     """Causal attention of rows over their paths.
 
@@ -90,7 +90,7 @@ def attend(qkv_flat, kv_flat, kv_layout, segments_S4, spans_X2, out_row_M, out_f
                         out_flat[target + i] = narrow(attended[i] * inverse, out_flat[target])
 
 
-@njit(**_COMPILE)
+@_compiled
 def log_normalizers(logits_MV, out_M):
     """log sum exp of each row, in fp64."""
     M, V = logits_MV.shape

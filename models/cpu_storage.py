@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from importlib.util import find_spec
 
 import torch
@@ -29,24 +29,22 @@ _INTRINSICS = ("models.cpu_storage", "models.cpu_vectors", "models.cpu_tiles")
 _INT32 = ir.IntType(32)
 
 
-def _intrinsics_digest() -> str:
-    sources = [find_spec(name).loader.get_source(name) for name in _INTRINSICS]
+@cache
+def _digest(modules: tuple[str, ...]) -> str:
+    sources = [find_spec(name).loader.get_source(name) for name in modules]
     return hashlib.sha256("".join(sources).encode()).hexdigest()
 
 
-_DIGEST = _intrinsics_digest()
-
-
-def compiled(function=None, **options):
+def compiled(function=None, more_intrinsics: tuple[str, ...] = (), **options):
     """A function compiled by Numba and kept on disk until its own file or the intrinsics change (Numba by itself looks
     at the first alone).
 
-    `options` are further ones of numba.njit."""
+    `more_intrinsics` names further modules whose functions stand in it, `options` are further ones of numba.njit."""
     if function is None:
-        return partial(compiled, **options)
+        return partial(compiled, more_intrinsics=more_intrinsics, **options)
     dispatcher = njit(**_OPTIONS, **options)(function)
     index = dispatcher._cache._cache_file
-    index._source_stamp = (index._source_stamp, _DIGEST)
+    index._source_stamp = (index._source_stamp, _digest(_INTRINSICS + more_intrinsics))
     return dispatcher
 
 
