@@ -25,8 +25,9 @@ def test_lines_end_at_line_feeds_only(mark, end):
     [
         ("a.txt", "na\u00efve".encode()),
         ("a.txt", "na\u00efve".encode("utf-8-sig")),
-        ("a.txt.gz", gzip.compress("na\u00efve".encode())),
+        ("a.txt.gz", gzip.compress("na\u00efve".encode(), mtime=0)),
     ],
+    ids=["plain", "mark", "gzip"],
 )
 def test_what_is_read(tmp_path, name, data):
     (tmp_path / name).write_bytes(data)
