@@ -11,6 +11,7 @@ from tests.sandbox_processes import NO_NAMESPACES_LEFT, PATIENCE_SECONDS, alive,
 # Sleeps until it is ended; nothing but what a test does ends it within its patience.
 SLEEPS = """
 import os, signal, sys, threading, time
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup, under which the tests may run, has it ignored
 from evaluation.sandbox import Limits, Sandbox, SandboxError
 sandbox = Sandbox(Limits(wall_seconds=36000, cpu_seconds=36000))
 print(sandbox.layers["namespaces"], flush=True)

@@ -22,6 +22,7 @@ def project(tmp_path_factory):
 
 
 def pip(project, *arguments):
+    pytest.importorskip("pip", reason="an environment without pip, as uv makes them, installs nothing by pip")
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", *arguments]
     return subprocess.run(command, cwd=project, capture_output=True, text=True)
 
