@@ -295,6 +295,6 @@ def test_command_line_on_the_committed_results():
 
 def test_make_reproduce_ends_with_it():
     planned = subprocess.run(
-        ["make", "--dry-run", "reproduce", "PROFILE=smoke"], cwd=ROOT, capture_output=True, text=True, check=True
+        ["make", "--no-print-directory", "--dry-run", "reproduce", "PROFILE=smoke"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
     assert planned.splitlines()[-1] == "python -m experiments.compare --profile smoke"

@@ -20,7 +20,8 @@ def one_line(text: str) -> str:
 
 
 def test_the_check_is_the_first_thing_that_make_does():
-    planned = subprocess.run(["make", "--dry-run", "--always-make", "setup"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    command = ["make", "--no-print-directory", "--dry-run", "--always-make", "setup"]
+    planned = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
     assert planned[0] == "python3 install/make_environment.py"
     assert planned[1:] == ["touch .venv/installed"]
 
