@@ -19,22 +19,22 @@ setup: .venv/installed
 	touch $@
 
 reproduce: setup
-	python -m experiments.pipeline data --profile $(PROFILE)
+	python -m reproduction.pipeline data --profile $(PROFILE)
 	dvc repro $(PIPELINE)
-	python -m experiments.sweep report --profile $(PROFILE)
-	python -m experiments.compare --profile $(PROFILE)
+	python -m ladder.sweep report --profile $(PROFILE)
+	python -m reproduction.compare --profile $(PROFILE)
 
 # What lies here against what git holds, claim by claim.
 compare: setup
-	python -m experiments.compare --profile $(PROFILE)
+	python -m reproduction.compare --profile $(PROFILE)
 
 figures: setup
-	python -m experiments.pipeline figures $(if $(filter file,$(origin PROFILE)),,--profile $(PROFILE))
+	python -m reproduction.pipeline figures $(if $(filter file,$(origin PROFILE)),,--profile $(PROFILE))
 	python -m paper.readme
 
 # RETRAIN=1 trains one committed run again too, RETRAIN=<run> that one; QUICK=1 makes nothing anew.
 verify: setup
-	python -m experiments.verify $(if $(QUICK),--quick) $(if $(RETRAIN),--retrain $(RETRAIN))
+	python -m reproduction.verify $(if $(QUICK),--quick) $(if $(RETRAIN),--retrain $(RETRAIN))
 
 test: setup
 	python -m pytest -n 2 --dist loadfile

@@ -1,9 +1,9 @@
 """Rank and linear correlation of loss and performance with intervals over runs (paper L, Table 2).
 
-The paper pools the checkpoints of three runs and gives no interval; checkpoints of one run are not independent. Both correlations are
-computed on the pooled rows, as the paper does; the interval treats the run as the unit. Default "jackknife": leave out one run at a
-time on Fisher's z scale, t with G - 1 degrees of freedom; with 5 to 18 runs it covers 90-95 %, where a BCa bootstrap over runs
-("bootstrap") covers 75-95 %.
+The paper pools the checkpoints of three runs and gives no interval; checkpoints of one run are not independent. Both
+correlations are computed on the pooled rows, as the paper does; the interval treats the run as the unit. Default
+"jackknife": leave out one run at a time on Fisher's z scale, t with G - 1 degrees of freedom; with 5 to 18 runs it
+covers 90-95 %, where a BCa bootstrap over runs ("bootstrap") covers 75-95 %.
 """
 
 from collections.abc import Callable
@@ -16,15 +16,26 @@ from analysis.rows import check_level, check_replicates, float_columns, run_labe
 
 
 def spearman(
-    runs: np.ndarray, loss_nats: np.ndarray, value: np.ndarray, method: str = "jackknife", num_replicates: int = 1000, seed: int = 0,
+    runs: np.ndarray,
+    loss_nats: np.ndarray,
+    value: np.ndarray,
+    method: str = "jackknife",
+    num_replicates: int = 1000,
+    seed: int = 0,
     level: float = 0.95,
 ) -> Estimate:
-    """Spearman's rank correlation (average ranks for ties) of [n] rows with an interval over runs; method as in the module's docstring."""
+    """Spearman's rank correlation (average ranks for ties) of [n] rows with an interval over runs; method as in the
+    module's docstring."""
     return _correlation(_rank_correlation, runs, loss_nats, value, method, num_replicates, seed, level)
 
 
 def pearson(
-    runs: np.ndarray, loss_nats: np.ndarray, value: np.ndarray, method: str = "jackknife", num_replicates: int = 1000, seed: int = 0,
+    runs: np.ndarray,
+    loss_nats: np.ndarray,
+    value: np.ndarray,
+    method: str = "jackknife",
+    num_replicates: int = 1000,
+    seed: int = 0,
     level: float = 0.95,
 ) -> Estimate:
     """Pearson's correlation of [n] rows with an interval over runs; method as in the module's docstring."""
@@ -32,7 +43,13 @@ def pearson(
 
 
 def _correlation(
-    statistic: Callable, runs: np.ndarray, loss_nats: np.ndarray, value: np.ndarray, method: str, num_replicates: int, seed: int,
+    statistic: Callable,
+    runs: np.ndarray,
+    loss_nats: np.ndarray,
+    value: np.ndarray,
+    method: str,
+    num_replicates: int,
+    seed: int,
     level: float,
 ) -> Estimate:
     check_level(level)
@@ -52,7 +69,9 @@ def _correlation(
     return _jackknife(statistic, runs, loss_nats, value, level)
 
 
-def _jackknife(statistic: Callable, runs: np.ndarray, loss_nats: np.ndarray, value: np.ndarray, level: float) -> Estimate:
+def _jackknife(
+    statistic: Callable, runs: np.ndarray, loss_nats: np.ndarray, value: np.ndarray, level: float
+) -> Estimate:
     labels = np.unique(runs)
     estimate = statistic(loss_nats, value)
     if len(labels) < 2:

@@ -1,4 +1,5 @@
-"""Smooth or sudden: the largest jump between neighbouring checkpoints, and how long a task stays at chance (paper L, 3.1)."""
+"""Smooth or sudden: the largest jump between neighbouring checkpoints, and how long a task stays at chance (paper L,
+3.1)."""
 
 from dataclasses import dataclass
 
@@ -6,14 +7,21 @@ import numpy as np
 from scipy import ndimage, optimize, stats
 
 from analysis.intervals import Estimate, failed
-from analysis.onset import onset_loss
-from analysis.rows import check_level, check_replicates, float_columns, positive_problem, repeated_problem, share_problem
+from analysis.onset.fit import onset_loss
+from analysis.rows import (
+    check_level,
+    check_replicates,
+    float_columns,
+    positive_problem,
+    repeated_problem,
+    share_problem,
+)
 
 
 @dataclass(frozen=True)
 class Jump:
-    """share: largest step between neighbouring checkpoints over the total gain; where it happened, and what part of the loss range
-    it took (a jump of 40 % of the gain over 40 % of the loss range is no jump)."""
+    """share: largest step between neighbouring checkpoints over the total gain; where it happened, and what part of the
+    loss range it took (a jump of 40 % of the gain over 40 % of the loss range is no jump)."""
 
     share: Estimate
     from_loss_nats: float
@@ -23,25 +31,35 @@ class Jump:
 
 
 def jump_share(
-    tokens_seen: np.ndarray, loss_nats: np.ndarray, value: np.ndarray, num_items: np.ndarray | float | None = None,
-    standard_error: np.ndarray | float | None = None, num_replicates: int = 1000, seed: int = 0, level: float = 0.95,
+    tokens_seen: np.ndarray,
+    loss_nats: np.ndarray,
+    value: np.ndarray,
+    num_items: np.ndarray | float | None = None,
+    standard_error: np.ndarray | float | None = None,
+    num_replicates: int = 1000,
+    seed: int = 0,
+    level: float = 0.95,
 ) -> Jump:
-    """Largest share of one run's total gain that falls between two neighbouring checkpoints; value rises (negate a falling metric).
+    """Largest share of one run's total gain that falls between two neighbouring checkpoints; value rises (negate a
+    falling metric).
 
-    The largest of noisy differences is too large. So the statistic is simulated with item noise (normal, with the binomial's variance at
-    num_items, or with standard_error [n]) along a path of monotone curves from an even rise, over a smoothed and the monotone fit, to one
-    single step. The interval holds the true shares of the curves under which the observed share is not surprising; the estimate is the one
-    where it is the median. Item noise is taken as independent between checkpoints, which overstates it where all share their items: a wide
-    interval, not a narrow one. Where the observed share is smaller than this noise makes it on any curve of the path, the interval reaches
-    from the even rise to the observed share and the noise of one step beyond it, and the status says so. status "not reached: no gain" when
-    the gain is below 3 standard errors, "failed: ..." for rows that cannot be judged. ValueError unless one kind of noise is given.
+    The largest of noisy differences is too large. So the statistic is simulated with item noise (normal, with the
+    binomial's variance at num_items, or with standard_error [n]) along a path of monotone curves from an even rise,
+    over a smoothed and the monotone fit, to one single step. The interval holds the true shares of the curves under
+    which the observed share is not surprising; the estimate is the one where it is the median. Item noise is taken as
+    independent between checkpoints, which overstates it where all share their items: a wide interval, not a narrow one.
+    Where the observed share is smaller than this noise makes it on any curve of the path, the interval reaches from the
+    even rise to the observed share and the noise of one step beyond it, and the status says so. status "not reached: no
+    gain" when the gain is below 3 standard errors, "failed: ..." for rows that cannot be judged. ValueError unless one
+    kind of noise is given.
     """
     if (num_items is None) == (standard_error is None):
         raise ValueError("num_items, standard_error: give exactly one of them")
     check_level(level)
     check_replicates(num_replicates)
     (tokens, loss, value, items, error), problem = float_columns(
-        3, tokens_seen=tokens_seen, loss_nats=loss_nats, value=value, num_items=num_items, standard_error=standard_error)
+        3, tokens_seen=tokens_seen, loss_nats=loss_nats, value=value, num_items=num_items, standard_error=standard_error
+    )
     problem = problem or repeated_problem(tokens_seen=tokens) or positive_problem(standard_error=error)
     problem = problem or (share_problem(value, 0.0, items) if items is not None else "")
     if problem:
@@ -86,7 +104,8 @@ def _no_jump(status: str) -> Jump:
 
 
 def _curve_path(smooth: np.ndarray, step: int, num_each: int = 12) -> np.ndarray:
-    """Monotone curves with the same ends and ever larger largest step: even rise -> smoothed -> monotone fit -> one step, [P, n]."""
+    """Monotone curves with the same ends and ever larger largest step: even rise -> smoothed -> monotone fit -> one
+    step, [P, n]."""
     n = len(smooth)
     even = np.linspace(smooth[0], smooth[-1], n)
     single = np.where(np.arange(n) <= step, smooth[0], smooth[-1])
@@ -105,9 +124,9 @@ def _largest_step(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 @dataclass(frozen=True)
 class ChanceSpan:
-    """span_share: part of the loss range before the onset (estimate; low, high from the onset's bracket); gain: value at the end minus
-    chance (a share, times 100 for points) with its item interval; num_outside of num_span checkpoints before the onset lie outside
-    chance +- 2 SE; departure: mean of those checkpoints minus chance, pooled."""
+    """span_share: part of the loss range before the onset (estimate; low, high from the onset's bracket); gain: value
+    at the end minus chance (a share, times 100 for points) with its item interval; num_outside of num_span checkpoints
+    before the onset lie outside chance +- 2 SE; departure: mean of those checkpoints minus chance, pooled."""
 
     span_share: Estimate
     gain: Estimate
@@ -118,18 +137,28 @@ class ChanceSpan:
 
 
 def chance_span(
-    tokens_seen: np.ndarray, loss_nats: np.ndarray, value: np.ndarray, chance: float, num_items: np.ndarray | float,
-    loss_range: tuple[float, float] | None = None, margin: float = 0.0, level: float = 0.95,
+    tokens_seen: np.ndarray,
+    loss_nats: np.ndarray,
+    value: np.ndarray,
+    chance: float,
+    num_items: np.ndarray | float,
+    loss_range: tuple[float, float] | None = None,
+    margin: float = 0.0,
+    level: float = 0.95,
 ) -> ChanceSpan:
     """How much of the loss range one run spends within chance +- 2 SE, and what it gains afterwards.
 
-    The onset is the one of onset_loss with bounds value - 2 SE (SE at chance: sqrt(c(1-c)/n); the value's own SE where c is 0 or 1).
-    Not reached: all that the run covers counts. loss_range (high, low) defaults to the run's own. status "failed: not at chance" when more
-    checkpoints before the onset lie outside +- 2 SE than noise explains (binomial, 1 %): the run was elsewhere, not at chance. "failed: ..."
-    also for rows that cannot be judged or one loss only; ValueError for a loss_range that is none.
+    The onset is the one of onset_loss with bounds value - 2 SE (SE at chance: sqrt(c(1-c)/n); the value's own SE where
+    c is 0 or 1).
+    Not reached: all that the run covers counts. loss_range (high, low) defaults to the run's own. status "failed: not
+    at chance" when more checkpoints before the onset lie outside +- 2 SE than noise explains (binomial, 1 %): the run
+    was elsewhere, not at chance. "failed: ..." also for rows that cannot be judged or one loss only; ValueError for a
+    loss_range that is none.
     """
     check_level(level)
-    (tokens, loss, value, items), problem = float_columns(3, tokens_seen=tokens_seen, loss_nats=loss_nats, value=value, num_items=num_items)
+    (tokens, loss, value, items), problem = float_columns(
+        3, tokens_seen=tokens_seen, loss_nats=loss_nats, value=value, num_items=num_items
+    )
     problem = problem or share_problem(value, chance, items) or repeated_problem(tokens_seen=tokens)
     if loss_range is not None and not np.inf > loss_range[0] > loss_range[1] > -np.inf:
         raise ValueError(f"loss_range: got {loss_range}, needs (highest, lowest) loss")
@@ -155,14 +184,26 @@ def chance_span(
     z = stats.norm.ppf(0.5 + level / 2)
     departure = failed("no checkpoint before the onset")
     if before.any():
-        shift, half = float(np.mean(value[before]) - chance), float(z * np.sqrt(np.sum(error[before] ** 2)) / before.sum())
+        shift, half = (
+            float(np.mean(value[before]) - chance),
+            float(z * np.sqrt(np.sum(error[before] ** 2)) / before.sum()),
+        )
         departure = Estimate(shift, shift - half, shift + half)
     final = float(value[-1] - chance)
     half = float(z * np.sqrt(max(value[-1] * (1 - value[-1]), 0.5 / (items[-1] + 1)) / items[-1]))
     by_noise = stats.binom.sf(outside - 1, int(before.sum()), 2 * stats.norm.sf(2)) if outside else 1.0
-    status = "ok" if by_noise > 0.01 else f"failed: not at chance ({outside} of {int(before.sum())} checkpoints outside 2 SE)"
+    status = (
+        "ok"
+        if by_noise > 0.01
+        else f"failed: not at chance ({outside} of {int(before.sum())} checkpoints outside 2 SE)"
+    )
     if status == "ok" and onset.status != "ok":
         status = f"ok: {onset.status}"
     return ChanceSpan(
-        Estimate(*span, status), Estimate(final, final - half, final + half), departure, int(before.sum()), outside, status
+        Estimate(*span, status),
+        Estimate(final, final - half, final + half),
+        departure,
+        int(before.sum()),
+        outside,
+        status,
     )

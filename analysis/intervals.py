@@ -1,9 +1,10 @@
 """Intervals: bootstrap over runs, items or pairs, and exact or score intervals for a proportion.
 
-A run's checkpoints are not independent of each other, so the unit of resampling is the run (cluster bootstrap: a drawn run
-brings all of its checkpoints). Everything random is seeded by argument: the same arguments give the same numbers.
-Every result says how it went in `status`: it starts with "ok" where the numbers may be used, else with "failed" or "not".
-Stopped sampling (r passes in K attempts) is in stopping.py.
+A run's checkpoints are not independent of each other, so the unit of resampling is the run (cluster bootstrap: a drawn
+run brings all of its checkpoints). Everything random is seeded by argument: the same arguments give the same numbers.
+Every result says how it went in `status`: it starts with "ok" where the numbers may be used, else with "failed" or
+"not".
+Stopped sampling (r passes in K attempts) is in analysis/passes/stopping.py.
 """
 
 from collections.abc import Callable
@@ -22,7 +23,8 @@ MAX_FAILED_SHARE = 0.1
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number with its interval; `low` and `high` are nan where there is none. A status of "ok..." comes with a finite estimate."""
+    """A number with its interval; `low` and `high` are nan where there is none. A status of "ok..." comes with a finite
+    estimate."""
 
     estimate: float
     low: float
@@ -39,7 +41,11 @@ class Estimate:
 
     def noted(self, note: str) -> "Estimate":
         """The same with a remark in its status; what failed stays failed."""
-        return replace(self, status=f"{self.status}, {note}" if ":" in self.status else f"{self.status}: {note}") if self.ok else self
+        return (
+            replace(self, status=f"{self.status}, {note}" if ":" in self.status else f"{self.status}: {note}")
+            if self.ok
+            else self
+        )
 
 
 def failed(reason: str) -> Estimate:
@@ -52,11 +58,13 @@ def run_counts(
 ) -> tuple[np.ndarray, np.ndarray]:
     """How often each run is drawn in each bootstrap replicate.
 
-    runs [n] labels of the rows; strata [n] (for example the size of each row's run) are resampled each on its own, so that no
-    replicate loses a size. Returns (distinct runs [G] sorted, counts int [num_replicates, G]).
+    runs [n] labels of the rows; strata [n] (for example the size of each row's run) are resampled each on its own, so
+    that no replicate loses a size. Returns (distinct runs [G] sorted, counts int [num_replicates, G]).
     """
     labels, first = np.unique(np.asarray(runs), return_index=True)
-    stratum = np.zeros(len(labels), int) if strata is None else np.unique(np.asarray(strata)[first], return_inverse=True)[1]
+    stratum = (
+        np.zeros(len(labels), int) if strata is None else np.unique(np.asarray(strata)[first], return_inverse=True)[1]
+    )
     rng = np.random.default_rng(seed)
     counts = np.zeros((num_replicates, len(labels)), int)
     for value in np.unique(stratum):
@@ -99,8 +107,8 @@ def bootstrap_runs(
 ) -> Estimate:
     """Cluster bootstrap: statistic(*arrays) with an interval over runs (rows of one run stay together).
 
-    runs [n] and each array [n, ...]; method "percentile" or "bca" (bias-corrected and accelerated, Efron 1987, the acceleration
-    by leaving out one run at a time). ValueError for an unknown method or arrays of another length.
+    runs [n] and each array [n, ...]; method "percentile" or "bca" (bias-corrected and accelerated, Efron 1987, the
+    acceleration by leaving out one run at a time). ValueError for an unknown method or arrays of another length.
     """
     check_level(level)
     check_replicates(num_replicates)
@@ -125,12 +133,23 @@ def bootstrap_runs(
 
 
 def bootstrap_items(
-    statistic: Callable[..., float], *arrays: np.ndarray, num_replicates: int = 1000, seed: int = 0, level: float = 0.95,
+    statistic: Callable[..., float],
+    *arrays: np.ndarray,
+    num_replicates: int = 1000,
+    seed: int = 0,
+    level: float = 0.95,
     method: str = "percentile",
 ) -> Estimate:
-    """Bootstrap over items (rows). Several arrays are resampled together, which makes the comparison of two of them paired."""
+    """Bootstrap over items (rows). Several arrays are resampled together, which makes the comparison of two of them
+    paired."""
     return bootstrap_runs(
-        statistic, np.arange(len(arrays[0])), *arrays, num_replicates=num_replicates, seed=seed, level=level, method=method
+        statistic,
+        np.arange(len(arrays[0])),
+        *arrays,
+        num_replicates=num_replicates,
+        seed=seed,
+        level=level,
+        method=method,
     )
 
 
@@ -156,8 +175,9 @@ def from_replicates(
 ) -> Estimate:
     """Turn bootstrap replicates into an Estimate; failed replicates (not finite) are counted, and named in the status.
 
-    Percentile intervals from few runs are too narrow by about the ratio of t to normal and by sqrt(G/(G-1)); with num_runs = G given the
-    quantiles are moved outwards by both (Hesterberg 2015, expanded percentile). freedom does so for residual bootstraps, t only.
+    Percentile intervals from few runs are too narrow by about the ratio of t to normal and by sqrt(G/(G-1)); with
+    num_runs = G given the quantiles are moved outwards by both (Hesterberg 2015, expanded percentile). freedom does so
+    for residual bootstraps, t only.
     status "failed: ..." where replicates are undefined or all alike: an interval of width zero would claim certainty.
     """
     finite = np.isfinite(replicates)
@@ -177,7 +197,9 @@ def from_replicates(
     low, high = np.quantile(replicates, shares)
     if low == high:
         # All replicates alike (runs that all score the same, one loss, a bound): the spread is unknown, not zero.
-        return Estimate(float(estimate), np.nan, np.nan, f"failed: every replicate gives {low:.6g}, which is no interval")
+        return Estimate(
+            float(estimate), np.nan, np.nan, f"failed: every replicate gives {low:.6g}, which is no interval"
+        )
     notes = [f"{lost} of {lost + len(replicates)} replicates undefined"] * bool(lost)
     if num_runs is not None and num_runs < FEW_RUNS:
         notes.append(f"few runs ({num_runs})")
@@ -185,8 +207,8 @@ def from_replicates(
 
 
 def at_bound(interval: Estimate, replicates: np.ndarray, bound: float) -> Estimate:
-    """The interval, or where estimate and every replicate lie at the bound of a parameter, the bound without an interval: what the rows say
-    is only that they show nothing beyond it."""
+    """The interval, or where estimate and every replicate lie at the bound of a parameter, the bound without an
+    interval: what the rows say is only that they show nothing beyond it."""
     finite = replicates[np.isfinite(replicates)]
     if interval.estimate == bound and len(finite) and np.all(finite == bound):
         return Estimate(float(bound), np.nan, np.nan, f"ok: at its bound, {bound:g}, in every replicate")
@@ -199,7 +221,9 @@ def _expanded_tail(tail: float, num_runs: int | None, freedom: int | None) -> fl
     return float(stats.norm.cdf(stats.t.ppf(tail, freedom))) if freedom is not None else tail
 
 
-def _bca_shares(estimate: float, replicates: np.ndarray, jackknife: np.ndarray | None, tail: float) -> tuple[float, float]:
+def _bca_shares(
+    estimate: float, replicates: np.ndarray, jackknife: np.ndarray | None, tail: float
+) -> tuple[float, float]:
     """Quantiles of the replicates that a BCa interval uses (Efron 1987, eq. 2.3)."""
     if jackknife is None:
         raise ValueError("jackknife: method 'bca' needs the leave-one-out values; pass them or use 'percentile'")
@@ -226,7 +250,9 @@ def wilson(num_passes: np.ndarray, num_items: np.ndarray, level: float = 0.95) -
     return np.clip(centre - half, 0, 1), np.clip(centre + half, 0, 1)
 
 
-def clopper_pearson(num_passes: np.ndarray, num_items: np.ndarray, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
+def clopper_pearson(
+    num_passes: np.ndarray, num_items: np.ndarray, level: float = 0.95
+) -> tuple[np.ndarray, np.ndarray]:
     """Exact interval of a proportion: never below its level, usually above."""
     check_level(level)
     passes, items = _checked_counts(num_passes, num_items)
@@ -238,7 +264,8 @@ def clopper_pearson(num_passes: np.ndarray, num_items: np.ndarray, level: float 
 
 
 def mid_p(num_passes: np.ndarray, num_items: np.ndarray, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
-    """Mid-P interval of a proportion: Clopper-Pearson counting half of the observed outcome's probability; close to its level."""
+    """Mid-P interval of a proportion: Clopper-Pearson counting half of the observed outcome's probability; close to its
+    level."""
     check_level(level)
     passes, items = _checked_counts(num_passes, num_items)
     tail = (1 - level) / 2
@@ -252,7 +279,8 @@ def mid_p(num_passes: np.ndarray, num_items: np.ndarray, level: float = 0.95) ->
 
 
 def bisect(increasing: Callable[[np.ndarray], np.ndarray], shape: tuple[int, ...], num_steps: int = 60) -> np.ndarray:
-    """Root in p of a function that increases in p on (0, 1), for a whole array at once; searched in log-odds, so 1e-15 is resolved."""
+    """Root in p of a function that increases in p on (0, 1), for a whole array at once; searched in log-odds, so 1e-15
+    is resolved."""
     low, high = np.full(shape, -40.0), np.full(shape, 40.0)
     for _ in range(num_steps):
         middle = (low + high) / 2

@@ -1,6 +1,7 @@
 """Minima of a few parameters found as exactly as rounding allows: damped Newton steps inside bounds.
 
-A search that stops where the objective hardly changes (a simplex, a quasi-Newton line search) stops within the square root
+A search that stops where the objective hardly changes (a simplex, a quasi-Newton line search) stops within the square
+root
 of the rounding error of the minimum, and where exactly depends on the last bit of every sum: another CPU, another fifth
 digit. Newton steps contract such differences, and their end is where the gradient vanishes, which is known to rounding
 error itself. A parameter that is driven to its bound ends on it exactly.
@@ -16,7 +17,8 @@ SMALL_STEP = 1e-8
 NO_STEP = 1e-14
 # The objective may rise by its own rounding error.
 ROUNDING = 1e-12
-# Minima whose values differ by less, relative to 1 + |value|, are one: the first of them is taken, in the order of the starts.
+# Minima whose values differ by less, relative to 1 + |value|, are one: the first of them is taken, in the order of the
+# starts.
 SAME_VALUE = 1e-7
 MAX_DAMPING = 1e12
 
@@ -35,11 +37,12 @@ class Minimum:
 def minimise(
     objective: Objective, start: Sequence[float], low: Sequence[float], high: Sequence[float], max_steps: int = 200
 ) -> Minimum:
-    """Minimum of objective(x [k]) -> (value, gradient [k], Hessian [k, k]) inside [low, high], infinite where there is no bound.
+    """Minimum of objective(x [k]) -> (value, gradient [k], Hessian [k, k]) inside [low, high], infinite where there is
+    no bound.
 
-    Levenberg's damping on the absolute eigenvalues of the Hessian, so that a step goes down from a saddle too; a parameter
-    at its bound stays there while the gradient pushes it out. Where no step is found or max_steps are not enough,
-    is_converged is False.
+    Levenberg's damping on the absolute eigenvalues of the Hessian, so that a step goes down from a saddle too; a
+    parameter at its bound stays there while the gradient pushes it out. Where no step is found or max_steps are not
+    enough, is_converged is False.
     """
     low, high = np.asarray(low, float), np.asarray(high, float)
     x = np.clip(np.asarray(start, float), low, high)
@@ -79,8 +82,8 @@ def _step(gradient: np.ndarray, hessian: np.ndarray, is_free: np.ndarray, dampin
 
 
 def best_of(minima: Sequence[Minimum]) -> list[Minimum]:
-    """The converged minima, best first; those of the same value (SAME_VALUE) keep their order, so that no last bit chooses
-    between two starts that found the same one."""
+    """The converged minima, best first; those of the same value (SAME_VALUE) keep their order, so that no last bit
+    chooses between two starts that found the same one."""
     found = [minimum for minimum in minima if minimum.is_converged and np.isfinite(minimum.value)]
     ordered: list[Minimum] = []
     while found:
@@ -92,8 +95,8 @@ def best_of(minima: Sequence[Minimum]) -> list[Minimum]:
 
 
 def first_best(values: np.ndarray, axis: int = -1, tolerance: float = 1e-9) -> np.ndarray:
-    """Place of the largest value along an axis, the first of those within `tolerance` (relative) of it: equal values stay equal
-    whatever their last bits, where argmax would let those choose. nan counts as the least."""
+    """Place of the largest value along an axis, the first of those within `tolerance` (relative) of it: equal values
+    stay equal whatever their last bits, where argmax would let those choose. nan counts as the least."""
     values = np.where(np.isnan(values), -np.inf, values)
     top = values.max(axis=axis, keepdims=True)
     slack = np.where(np.isfinite(top), tolerance * np.abs(top), 0.0)

@@ -2,11 +2,12 @@
 
 One convention for all public functions:
 
-- What the DATA say comes back in the result. Rows that cannot be judged (nan, too few, percent where a share is needed, a count of 0
-  items, a constant loss) give a result whose status is "failed: <what, where>" and whose numbers are nan, so that one bad task of a
-  table does not end the work on the others. Status "ok..." comes with finite numbers, always.
-- What the CALLER got wrong (arrays of different lengths, text in a numeric column, an unknown method, a level of 95) is a ValueError
-  that names the argument and the remedy. So is every problem of functions that return plain arrays, which have no status.
+- What the DATA say comes back in the result. Rows that cannot be judged (nan, too few, percent where a share is needed,
+  a count of 0 items, a constant loss) give a result whose status is "failed: <what, where>" and whose numbers are nan,
+  so that one bad task of a table does not end the work on the others. Status "ok..." comes with finite numbers, always.
+- What the CALLER got wrong (arrays of different lengths, text in a numeric column, an unknown method, a level of 95) is
+  a ValueError that names the argument and the remedy. So is every problem of functions that return plain arrays, which
+  have no status.
 """
 
 from collections.abc import Hashable
@@ -18,8 +19,8 @@ import pandas as pd
 def float_columns(min_rows: int, **arrays: object) -> tuple[list[np.ndarray | None], str]:
     """The arrays as float columns of one length, and what is wrong with their rows ("" where nothing is).
 
-    A scalar stands for a whole column, None for a column that is not there (returned as None). ValueError for columns of different
-    lengths, of more than one dimension, or that hold anything but numbers.
+    A scalar stands for a whole column, None for a column that is not there (returned as None). ValueError for columns
+    of different lengths, of more than one dimension, or that hold anything but numbers.
     """
     table = {name: None if array is None else _numbers(name, array) for name, array in arrays.items()}
     lengths = {name: len(column) for name, column in table.items() if column is not None and column.ndim == 1}
@@ -53,7 +54,8 @@ def _row_problem(table: dict[str, np.ndarray | None], num_rows: int, min_rows: i
 
 
 def run_labels(runs: object, num_rows: int) -> tuple[np.ndarray, str]:
-    """Labels [n] of the rows' runs, sortable, and what is wrong with them. ValueError where there is not one label per row."""
+    """Labels [n] of the rows' runs, sortable, and what is wrong with them. ValueError where there is not one label per
+    row."""
     labels = np.asarray(runs)
     if labels.ndim != 1 or len(labels) != num_rows:
         raise ValueError(f"runs: has shape {labels.shape}, the other columns {num_rows} rows; pass one label per row")
@@ -76,8 +78,10 @@ def positive_problem(**arrays: np.ndarray | None) -> str:
 
 
 def share_problem(value: np.ndarray, chance: float, num_items: np.ndarray | None) -> str:
-    """What is wrong with values that should be shares of items: with num_items all must lie in 0 to 1; without, percent is suspected
-    where chance lies strictly between 0 and 1 and a value above 1. ValueError for a chance level that is no such number."""
+    """What is wrong with values that should be shares of items: with num_items all must lie in 0 to 1; without, percent
+    is suspected where chance lies strictly between 0 and 1 and a value above 1. ValueError for a chance level that is
+    no such number.
+    """
     if not np.isfinite(chance) or (num_items is not None and not 0 <= chance <= 1):
         needed = "a share from 0 to 1 (divide percent by 100)" if num_items is not None else "a finite number"
         raise ValueError(f"chance: got {chance}, needs {needed}")
@@ -95,11 +99,14 @@ def share_problem(value: np.ndarray, chance: float, num_items: np.ndarray | None
 
 
 def repeated_problem(**arrays: np.ndarray) -> str:
-    """Names the first row that repeats the key made of these columns (a checkpoint listed twice), "" where none does."""
+    """Names the first row that repeats the key made of these columns (a checkpoint listed twice), "" where none
+    does."""
     seen: dict[Hashable, int] = {}
     for place, key in enumerate(zip(*arrays.values())):
         if key in seen:
-            return f"rows {seen[key]} and {place} are one checkpoint ({' and '.join(arrays)} are equal); keep one of them"
+            return (
+                f"rows {seen[key]} and {place} are one checkpoint ({' and '.join(arrays)} are equal); keep one of them"
+            )
         seen[key] = place
     return ""
 
@@ -113,4 +120,6 @@ def check_level(level: float, name: str = "level") -> None:
 def check_replicates(num_replicates: int) -> None:
     """ValueError below 2 replicates, of which no interval can be made."""
     if num_replicates < 2:
-        raise ValueError(f"num_replicates: got {num_replicates}, needs 2 or more (200 for a rough interval, 1000 for a good one)")
+        raise ValueError(
+            f"num_replicates: got {num_replicates}, needs 2 or more (200 for a rough interval, 1000 for a good one)"
+        )

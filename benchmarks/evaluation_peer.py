@@ -1,8 +1,8 @@
 """The harness's side of benchmarks/evaluation.py: lm-evaluation-harness on the exported model and items, one thread.
 
-Run by benchmarks/evaluation.py as `python benchmarks/evaluation_peer.py FOLDER BATCH_SIZE`, possibly with the Python of another environment,
-so it imports no room. FOLDER holds `model/` (transformers format) and `tasks/*.yaml` with their jsonl. Writes FOLDER/peer.json: per task
-cpu_seconds, wall_seconds and per item what was found.
+Run by benchmarks/evaluation.py as `python benchmarks/evaluation_peer.py FOLDER BATCH_SIZE`, possibly with the Python of
+another environment, so it imports no room. FOLDER holds `model/` (transformers format) and `tasks/*.yaml` with their
+jsonl. Writes FOLDER/peer.json: per task cpu_seconds, wall_seconds and per item what was found.
 """
 
 import json
@@ -28,20 +28,31 @@ def main() -> None:
     load(folder, batch_size, names)  # imports and caches
     cpu = time.process_time()
     model, tasks_by_name = load(folder, batch_size, names)
-    out = {"version": lm_eval.__version__, "batch_size": batch_size, "load_cpu_seconds": time.process_time() - cpu, "tasks": {}}
+    out = {
+        "version": lm_eval.__version__,
+        "batch_size": batch_size,
+        "load_cpu_seconds": time.process_time() - cpu,
+        "tasks": {},
+    }
     for name in names:
         tasks = tasks_by_name[name]
         wall, cpu = time.perf_counter(), time.process_time()
         found = evaluator.evaluate(model, tasks, bootstrap_iters=0, log_samples=True)
         seconds = {"wall_seconds": time.perf_counter() - wall, "cpu_seconds": time.process_time() - cpu}
         samples = sorted(found["samples"][name], key=lambda sample: sample["doc_id"])
-        out["tasks"][name] = {**seconds, "responses": [sample["resps"] for sample in samples], "score": [sample_score(sample) for sample in samples]}
+        out["tasks"][name] = {
+            **seconds,
+            "responses": [sample["resps"] for sample in samples],
+            "score": [sample_score(sample) for sample in samples],
+        }
     (folder / "peer.json").write_text(json.dumps(out))
 
 
 def load(folder: Path, batch_size: int, names: list[str]) -> tuple[HFLM, dict]:
     """Model and tasks, as the harness loads them for every checkpoint."""
-    model = HFLM(pretrained=str(folder / "model"), device="cpu", dtype="float32", batch_size=batch_size, add_bos_token=True)
+    model = HFLM(
+        pretrained=str(folder / "model"), device="cpu", dtype="float32", batch_size=batch_size, add_bos_token=True
+    )
     manager = TaskManager(include_path=str(folder / "tasks"), include_defaults=False)
     return model, {name: manager.load([name]) for name in names}
 

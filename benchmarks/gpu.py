@@ -2,10 +2,11 @@
 
     python -m benchmarks.gpu [--seconds 530] [--nanogpt FOLDER]
 
-In order of interest: the tests of the operators and of stacked runs in bf16, fp16 and fp32; one operator test file under compute-sanitizer; benchmarks.kernels;
-benchmarks.train_gpu. Each step has a share of the seconds, and what an earlier one leaves goes to the later ones; a step that runs past its share is
-ended, and the benchmarks have then written what they have. Writes benchmarks/results/gpu.json: machine, and per step its command, seconds, exit status
-and last lines. Exit status 1 where a step failed, was cut off or could not start. Needs a CUDA GPU.
+In order of interest: the tests of the operators and of stacked runs in bf16, fp16 and fp32; one operator test file
+under compute-sanitizer; benchmarks.kernels; benchmarks.train_gpu. Each step has a share of the seconds, and what an
+earlier one leaves goes to the later ones; a step that runs past its share is ended, and the benchmarks have then
+written what they have. Writes benchmarks/results/gpu.json: machine, and per step its command, seconds, exit status and
+last lines. Exit status 1 where a step failed, was cut off or could not start. Needs a CUDA GPU.
 """
 
 import argparse
@@ -21,14 +22,20 @@ from pathlib import Path
 from benchmarks.kernels import RESULTS, machine, require_gpu
 
 ROOT = Path(__file__).resolve().parent.parent
-TESTS = ["tests/test_models_stacked.py", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests").glob("test_kernels_*.py"))]
-SANITIZED = "tests/test_kernels_decode_attention.py"  # reads through strides, splits and a shared prefix: the most ways to read past an end
+TESTS = [
+    "tests/test_models_stacked.py",
+    *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests").glob("test_kernels_*.py")),
+]
+SANITIZED = (  # reads through strides, splits and a shared prefix: the most ways to read past an end
+    "tests/test_kernels_decode_attention.py"
+)
 ENDING_SECONDS, TAIL_LINES = 10, 15  # what a benchmark needs to write and leave; what is kept of a step's output
 
 
 @dataclass(frozen=True)
 class Step:
-    """One command and its share of the whole time; `{seconds}` in it becomes the seconds that the command may plan with."""
+    """One command and its share of the whole time; `{seconds}` in it becomes the seconds that the command may plan
+    with."""
 
     name: str
     command: tuple[str, ...]
@@ -65,25 +72,42 @@ def run_step(step: Step, seconds: float) -> Outcome:
     if shutil.which(command[0]) is None:
         return Outcome(step.name, " ".join(command), "not installed", None, 0.0, [])
     started = time.perf_counter()
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, process_group=0)
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, process_group=0
+    )
     try:
         output, status = process.communicate(timeout=seconds)[0], "ok" if process.returncode == 0 else "failed"
     except subprocess.TimeoutExpired:
         # SIGTERM to the command alone would leave pytest's workers and the sanitizer's child on the GPU.
         subprocess.run(["kill", "-KILL", "--", f"-{process.pid}"], check=False)
         output, status = process.communicate()[0], "cut off"
-    return Outcome(step.name, " ".join(command), status, process.returncode, round(time.perf_counter() - started, 1), output.splitlines()[-TAIL_LINES:])
+    return Outcome(
+        step.name,
+        " ".join(command),
+        status,
+        process.returncode,
+        round(time.perf_counter() - started, 1),
+        output.splitlines()[-TAIL_LINES:],
+    )
 
 
 def run_all(todo: Sequence[Step], seconds: float, path: Path, about: dict) -> list[Outcome]:
-    """Every step within its share of what is left; the table is written anew after each, so that a call that is cut off leaves what it has."""
+    """Every step within its share of what is left; the table is written anew after each, so that a call that is cut off
+    leaves what it has."""
     ending, outcomes = time.perf_counter() + seconds, []
     for place, step in enumerate(todo):
         left = max(ending - time.perf_counter(), 1.0)
         outcome = run_step(step, left * step.share / sum(later.share for later in todo[place:]))
         outcomes.append(outcome)
-        print(f"{outcome.name}: {outcome.status} in {outcome.seconds:.0f} s" + "".join(f"\n    {line}" for line in outcome.tail[-3:]), flush=True)
-        path.write_text(json.dumps({"machine": about, "steps": [asdict(one) for one in outcomes]}, indent=1) + "\n", encoding="utf-8")
+        print(
+            f"{outcome.name}: {outcome.status} in {outcome.seconds:.0f} s"
+            + "".join(f"\n    {line}" for line in outcome.tail[-3:]),
+            flush=True,
+        )
+        path.write_text(
+            json.dumps({"machine": about, "steps": [asdict(one) for one in outcomes]}, indent=1) + "\n",
+            encoding="utf-8",
+        )
     return outcomes
 
 

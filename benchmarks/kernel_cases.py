@@ -1,7 +1,9 @@
-"""What benchmarks/kernels.py times: each operator at the shapes of our profiles and of a LLaMA of 1B parameters, with its peers.
+"""What benchmarks/kernels.py times: each operator at the shapes of our profiles and of a LLaMA of 1B parameters, with
+its peers.
 
-A case names its inputs, what has to be moved or multiplied at least, and one function per implementation. Peers that are not installed are
-left out of the case and listed in the report. The plain PyTorch version ("eager") is each operator's own reference or PyTorch's function.
+A case names its inputs, what has to be moved or multiplied at least, and one function per implementation. Peers that
+are not installed are left out of the case and listed in the report. The plain PyTorch version ("eager") is each
+operator's own reference or PyTorch's function.
 
 Shapes: M tokens, D width, T time, H query heads, G key heads, K head size, F hidden width, V vocabulary.
 """
@@ -28,7 +30,8 @@ ELEMENT_BYTES = 2  # bf16
 
 @dataclass
 class Case:
-    """One operator at one shape. `forward_cost` and `backward_cost` are bytes ("bytes") or floating-point operations ("flops")."""
+    """One operator at one shape. `forward_cost` and `backward_cost` are bytes ("bytes") or floating-point operations
+    ("flops")."""
 
     op: str
     shape: str
@@ -81,7 +84,11 @@ def rms_norm_case(num_tokens: int, width: int) -> Case:
 
 def swiglu_case(num_tokens: int, width: int) -> Case:
     """Gate and up as separate contiguous tensors."""
-    functions = {"ours": swiglu, "eager": lambda gate, up: F.silu(gate) * up, "compile": torch.compile(swiglu_reference)}
+    functions = {
+        "ours": swiglu,
+        "eager": lambda gate, up: F.silu(gate) * up,
+        "compile": torch.compile(swiglu_reference),
+    }
     absent = _liger(functions, lambda functional: lambda gate, up: functional.liger_swiglu(gate, up))
     size = num_tokens * width * ELEMENT_BYTES
     inputs = lambda: (_randn(num_tokens, width), _randn(num_tokens, width))  # noqa: E731
@@ -112,17 +119,33 @@ def cross_entropy_case(num_tokens: int, width: int, vocab_size: int) -> Case:
         "eager": lambda x, weight: linear_cross_entropy_reference(x, weight, targets)[0],
         "compile": lambda x, weight: compiled(x, weight, targets)[0],
     }
-    absent = _liger(functions, lambda functional: lambda x, weight: functional.liger_fused_linear_cross_entropy(x, weight, targets))
+    absent = _liger(
+        functions, lambda functional: lambda x, weight: functional.liger_fused_linear_cross_entropy(x, weight, targets)
+    )
     flops = 2.0 * num_tokens * width * vocab_size
-    inputs = lambda: (_randn(num_tokens, width), (_randn(vocab_size, width, grad=False) * width**-0.5).requires_grad_())  # noqa: E731
-    return Case("cross_entropy", f"M{num_tokens} D{width} V{vocab_size}", inputs, functions, "flops", flops, 2 * flops, absent=absent)
+    inputs = lambda: (
+        _randn(num_tokens, width),
+        (_randn(vocab_size, width, grad=False) * width**-0.5).requires_grad_(),
+    )  # noqa: E731
+    return Case(
+        "cross_entropy",
+        f"M{num_tokens} D{width} V{vocab_size}",
+        inputs,
+        functions,
+        "flops",
+        flops,
+        2 * flops,
+        absent=absent,
+    )
 
 
 def _sdpa(backend: SDPBackend) -> Callable:
     def run(q, k, v):
         q, k, v = (x.transpose(1, 2) for x in (q, k, v))
         with sdpa_kernel(backend):
-            return F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=k.shape[1] != q.shape[1]).transpose(1, 2)
+            return F.scaled_dot_product_attention(
+                q, k, v, is_causal=True, enable_gqa=k.shape[1] != q.shape[1]
+            ).transpose(1, 2)
 
     return run
 
@@ -137,7 +160,10 @@ def attention_case(batch: int, num_times: int, num_heads: int, num_key_heads: in
     absent = []
     try:
         functions[f"flash_attn_{attention_peers.flash_version()}"] = lambda q, k, v: attention(q, k, v, path="flash")[0]
-    except (ValueError, ImportError) as failure:  # not there, or built for another version: one peer less, named in the report
+    except (
+        ValueError,
+        ImportError,
+    ) as failure:  # not there, or built for another version: one peer less, named in the report
         absent = [f"flash_attn ({failure})"]
     if num_times <= 1024:  # the whole score matrix: too large beyond
         functions["eager"] = lambda q, k, v: attention(q, k, v, path="reference")[0]
@@ -149,14 +175,17 @@ def attention_case(batch: int, num_times: int, num_heads: int, num_key_heads: in
 
 
 def decode_case(num_rows: int, num_prefix: int, num_suffix: int, num_heads: int, num_key_heads: int, size: int) -> Case:
-    """One prompt with many rows; the peer reads the prefix once per row. Cost: the caches once, the prefix counted once."""
+    """One prompt with many rows; the peer reads the prefix once per row. Cost: the caches once, the prefix counted
+    once."""
 
     def each_row_alone(q, prefix_k, prefix_v, suffix_k, suffix_v):
         k, v = (
             torch.cat([prefix.expand(num_rows, -1, -1, -1), suffix[0]], dim=1).transpose(1, 2)
             for prefix, suffix in ((prefix_k, suffix_k), (prefix_v, suffix_v))
         )
-        return F.scaled_dot_product_attention(q[0].unsqueeze(2), k, v, enable_gqa=num_heads != num_key_heads).squeeze(2)[None]
+        return F.scaled_dot_product_attention(q[0].unsqueeze(2), k, v, enable_gqa=num_heads != num_key_heads).squeeze(
+            2
+        )[None]
 
     functions = {
         "ours": lambda *x: decode_attention(*x)[0],

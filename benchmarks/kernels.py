@@ -2,11 +2,13 @@
 
     python -m benchmarks.kernels [--seconds 480] [--only OP] [--tune]
 
-First the ceilings of this very GPU: copy bandwidth (bytes read and written) and bf16 matrix products. Then each case of kernel_cases.py, forward
-and forward with backward: every implementation is first compared with an fp32 reference (a wrong one is refused and gets no time), then timed
-(median, L2 cache flushed between calls). Cases run in order of interest until --seconds are spent; what was not reached is listed.
---tune times other tiles of the attention kernels instead. Writes kernels.json, kernels.md and kernels.png into benchmarks/results/, the
-first two after each case, so that a run that is cut off leaves what it has. Needs a CUDA GPU.
+First the ceilings of this very GPU: copy bandwidth (bytes read and written) and bf16 matrix products. Then each case of
+kernel_cases.py, forward
+and forward with backward: every implementation is first compared with an fp32 reference (a wrong one is refused and
+gets no time), then timed (median, L2 cache flushed between calls). Cases run in order of interest until --seconds are
+spent; what was not reached is listed.
+--tune times other tiles of the attention kernels instead. Writes kernels.json, kernels.md and kernels.png into
+benchmarks/results/, the first two after each case, so that a run that is cut off leaves what it has. Needs a CUDA GPU.
 """
 
 import argparse
@@ -24,7 +26,8 @@ from benchmarks.kernel_cases import Case, attention_case, cases
 from kernels import attention_triton, launch
 
 RESULTS = Path(__file__).resolve().parent / "results"
-# bf16 rounds to 2^-9; a fused sum over thousands of terms stays within a few of these, a wrong mask or a lost gradient does not.
+# bf16 rounds to 2^-9; a fused sum over thousands of terms stays within a few of these, a wrong mask or a lost gradient
+# does not.
 TOLERANCE = 2e-2
 
 
@@ -36,12 +39,19 @@ def require_gpu(command: str) -> None:
 
 def machine() -> dict:
     """Device, versions and commit that the numbers belong to."""
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=RESULTS.parent).stdout.strip()
+    commit = subprocess.run(
+        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=RESULTS.parent
+    ).stdout.strip()
     versions = {"torch": torch.__version__, "cuda": torch.version.cuda}
     for name in ("triton", "flash_attn", "liger_kernel"):
         if launch.has_package(name):
             versions[name] = getattr(__import__(name), "__version__", "installed")
-    return {"device": torch.cuda.get_device_name(), "versions": versions, "commit": commit or "unknown", "date": time.strftime("%Y-%m-%d")}
+    return {
+        "device": torch.cuda.get_device_name(),
+        "versions": versions,
+        "commit": commit or "unknown",
+        "date": time.strftime("%Y-%m-%d"),
+    }
 
 
 def median_ms(run: Callable, milliseconds: float = 150) -> float:
@@ -72,11 +82,15 @@ def gradients_of(function: Callable, inputs: tuple, weights: tuple) -> tuple:
 
 def relative_error(ours: tuple, expected: tuple) -> float:
     """Largest norm of a difference over the norm of what is expected, over outputs or gradients."""
-    return max((((x.float() - y.float()).norm() / y.float().norm().clamp(min=1e-30)).item() for x, y in zip(ours, expected)), default=0.0)
+    return max(
+        (((x.float() - y.float()).norm() / y.float().norm().clamp(min=1e-30)).item() for x, y in zip(ours, expected)),
+        default=0.0,
+    )
 
 
 def expected_of(case: Case, inputs: tuple, weights: tuple) -> tuple:
-    """Outputs and gradients of the most exact implementation there is: eager in fp32 where it fits, else the first peer."""
+    """Outputs and gradients of the most exact implementation there is: eager in fp32 where it fits, else the first
+    peer."""
     if "eager" in case.functions and case.op != "cross_entropy":
         wide = tuple(x.detach().float().requires_grad_(x.requires_grad) for x in inputs)
         outputs = outputs_of(case.functions["eager"], wide)
@@ -119,12 +133,18 @@ def measure(case: Case, limits: dict) -> list[dict]:
             with torch.no_grad():
                 row["forward_ms"] = median_ms(lambda: function(*inputs))  # noqa: B023
             row["forward_of_limit"] = case.forward_cost / row["forward_ms"] * 1e3 / limit
-            run = (lambda: gradients_of(function, inputs, weights)) if case.has_backward else (lambda: function(*inputs))  # noqa: B023
+            run = (
+                (lambda: gradients_of(function, inputs, weights)) if case.has_backward else (lambda: function(*inputs))
+            )  # noqa: B023
             if case.has_backward:
                 row["both_ms"] = median_ms(run)
                 row["both_of_limit"] = (case.forward_cost + case.backward_cost) / row["both_ms"] * 1e3 / limit
             row["peak_mib"] = peak_bytes(run) / 2**20
-        except (RuntimeError, ValueError, TypeError) as failure:  # a peer may not support a shape or run out of memory: say so in the table
+        except (
+            RuntimeError,
+            ValueError,
+            TypeError,
+        ) as failure:  # a peer may not support a shape or run out of memory: say so in the table
             row["refused"] = str(failure).splitlines()[0][:120]
         rows.append(row)
     return rows
@@ -146,15 +166,30 @@ def write_table(report: dict, path: Path) -> None:
     machine_line = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
     ceiling_line = ", ".join(f"{name} {value:.0f}" for name, value in report["ceilings"].items())
     lines = [f"{report['device']}; {machine_line}; commit {report['commit'][:10]}; {ceiling_line}", ""]
-    lines += ["| op | shape | implementation | forward ms | both ms | of limit | peak MiB | best peer / ours |", "|---|---|---|---|---|---|---|---|"]
+    lines += [
+        "| op | shape | implementation | forward ms | both ms | of limit | peak MiB | best peer / ours |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
     ratios = {**speedup(report["rows"], "forward_ms"), **speedup(report["rows"], "both_ms")}
     for row in report["rows"]:
-        ratio, peer = ratios.get((row["op"], row["shape"]), (None, "")) if row["implementation"] == "ours" else (None, "")
-        numbers = [row.get("forward_ms"), row.get("both_ms"), row.get("both_of_limit", row.get("forward_of_limit")), row.get("peak_mib"), ratio]
+        ratio, peer = (
+            ratios.get((row["op"], row["shape"]), (None, "")) if row["implementation"] == "ours" else (None, "")
+        )
+        numbers = [
+            row.get("forward_ms"),
+            row.get("both_ms"),
+            row.get("both_of_limit", row.get("forward_of_limit")),
+            row.get("peak_mib"),
+            ratio,
+        ]
         cells = ["" if value is None else f"{value:.3g}" for value in numbers]
         note = f" ({peer})" if peer else row.get("refused", "")
         lines.append(f"| {row['op']} | {row['shape']} | {row['implementation']} | {' | '.join(cells)}{note} |")
-    lines += ["", "Not reached: " + (", ".join(report["not_reached"]) or "none"), "Absent peers: " + (", ".join(report["absent"]) or "none")]
+    lines += [
+        "",
+        "Not reached: " + (", ".join(report["not_reached"]) or "none"),
+        "Absent peers: " + (", ".join(report["absent"]) or "none"),
+    ]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
@@ -166,7 +201,11 @@ def draw(report: dict, path: Path) -> None:
     figure = Figure(figsize=(7, 0.25 * len(ratios) + 1.2), layout="constrained")
     axes = figure.subplots()
     labels = [f"{op} {shape} (vs {peer})" for (op, shape), (_, peer) in ratios.items()]
-    axes.barh(labels, [ratio for ratio, _ in ratios.values()], color=["tab:green" if ratio >= 1 else "tab:red" for ratio, _ in ratios.values()])
+    axes.barh(
+        labels,
+        [ratio for ratio, _ in ratios.values()],
+        color=["tab:green" if ratio >= 1 else "tab:red" for ratio, _ in ratios.values()],
+    )
     axes.axvline(1, color="black", linewidth=0.8)
     axes.invert_yaxis()
     axes.set_xlabel(f"time of the best peer / ours, {report['device']}")
@@ -186,7 +225,11 @@ def tune(seconds: float) -> list[dict]:
             if time.monotonic() > stop:
                 break
             attention_triton.tiles = lambda name, k, dtype: tile if name == pass_name else original(name, k, dtype)  # noqa: B023
-            run = (lambda: case.functions["ours"](*inputs)) if pass_name == "forward" else (lambda: gradients_of(case.functions["ours"], inputs, weights))  # noqa: B023
+            run = (
+                (lambda: case.functions["ours"](*inputs))
+                if pass_name == "forward"
+                else (lambda: gradients_of(case.functions["ours"], inputs, weights))
+            )  # noqa: B023
             try:
                 rows.append({"head_size": size, "pass": pass_name, "tile": tile, "ms": median_ms(run, 50)})
             except Exception as failure:  # Triton raises many types where a tile needs too much of the GPU

@@ -1,13 +1,17 @@
-"""Attempts per second of PassUntil against batched, cached `transformers.generate`: same model, same items, same checkers, one thread each.
+"""Attempts per second of PassUntil against batched, cached `transformers.generate`: same model, same items, same
+checkers, one thread each.
 
     python -m benchmarks.passuntil [--model CHECKPOINT] [--tasks ...] [--minutes 12]
 
-Per task and K = 1e3, 1e4, 1e5 attempts per item: our shared prefixes (method "shared"), which draw K attempts as counts on a tree, and our plain sampling
-(method "sampled"). The peer draws one by one, so its rate does not hang on K; it and plain sampling are timed at fewer attempts (`timed_attempts`,
-`peer_timed_attempts`). The peer's batch size, and whether its rows repeat the prompt's cache or read the prompt again, are searched for each
-task. All take turns, item by item and round by round; rates are sums over the items of a round, the row has the median over the rounds. Rates are
-attempts per CPU second (on a GPU per second). vLLM is timed where it is installed and a GPU is there. `length_and_entropy`: how the gain falls with the
-length of an answer and with the entropy of an attempt, on the shortest prompt, where no branch is ever dropped. Writes benchmarks/results/passuntil.json.
+Per task and K = 1e3, 1e4, 1e5 attempts per item: our shared prefixes (method "shared"), which draw K attempts as counts
+on a tree, and our plain sampling (method "sampled"). The peer draws one by one, so its rate does not hang on K; it and
+plain sampling are timed at fewer attempts (`timed_attempts`,
+`peer_timed_attempts`). The peer's batch size, and whether its rows repeat the prompt's cache or read the prompt again,
+are searched for each task. All take turns, item by item and round by round; rates are sums over the items of a round,
+the row has the median over the rounds. Rates are attempts per CPU second (on a GPU per second). vLLM is timed where it
+is installed and a GPU is there. `length_and_entropy`: how the gain falls with the length of an answer and with the
+entropy of an attempt, on the shortest prompt, where no branch is ever dropped. Writes
+benchmarks/results/passuntil.json.
 """
 
 from __future__ import annotations
@@ -30,12 +34,21 @@ import transformers
 from safetensors import SafetensorError, safe_open
 
 from benchmarks.evaluation import processor
-from benchmarks.passuntil_peer import GeneratePeer, Peer, VLLMPeer, ending_tokens, has_vllm, is_timed, with_batch, with_pieces
+from benchmarks.passuntil_peer import (
+    GeneratePeer,
+    Peer,
+    VLLMPeer,
+    ending_tokens,
+    has_vllm,
+    is_timed,
+    with_batch,
+    with_pieces,
+)
 from corpus import tokenizer as own_tokenizer
-from evaluation.attempt import Decoding, log_weights
-from evaluation.pass_inputs import Asked, AskedTask, PassModel, load_asked, load_model
-from evaluation.pass_random import attempt_uniforms, draw_tokens, stream_key
-from evaluation.passuntil import count_until, sample_until
+from evaluation.passuntil.attempt import Decoding, log_weights
+from evaluation.passuntil.estimates import count_until, sample_until
+from evaluation.passuntil.inputs import Asked, AskedTask, PassModel, load_asked, load_model
+from evaluation.passuntil.randomness import attempt_uniforms, draw_tokens, stream_key
 from models import checkpoint, huggingface
 from tasks import PASS_TASKS
 
@@ -79,7 +92,8 @@ def timed(work: Callable[[], object]) -> float:
 
 
 def largest_checkpoint(folder: Path, data: Path) -> Path:
-    """The checkpoint of the most parameters, then the most tokens, under `folder` that was trained with the tokenizer of `data`. ValueError without one."""
+    """The checkpoint of the most parameters, then the most tokens, under `folder` that was trained with the tokenizer
+    of `data`. ValueError without one."""
     fingerprint, found = own_tokenizer.fingerprint(own_tokenizer.load(data / "tokenizer.json")), []
     for path in sorted(folder.rglob("checkpoints/*.safetensors")):
         try:
@@ -90,7 +104,9 @@ def largest_checkpoint(folder: Path, data: Path) -> Path:
         if header.get("tokenizer_fingerprint") == fingerprint:
             found.append((path.stat().st_size, int(header["tokens_seen"]), path))
     if not found:
-        raise ValueError(f"no checkpoint under {folder} has the tokenizer of {data}; train the series or name one with --model")
+        raise ValueError(
+            f"no checkpoint under {folder} has the tokenizer of {data}; train the series or name one with --model"
+        )
     return max(found)[-1]
 
 
@@ -108,7 +124,8 @@ class Bench:
             self.peers.append(VLLMPeer(folder, self.pieces))
 
     def without_ends(self) -> Bench:
-        """The same with a tokenizer none of whose tokens ends an attempt: without a stop all attempts are of one length."""
+        """The same with a tokenizer none of whose tokens ends an attempt: without a stop all attempts are of one
+        length."""
         other = copy.copy(self)
         other.pieces = [piece or b" " for piece in self.pieces]
         other.peers = [with_pieces(peer, other.pieces) for peer in self.peers]
@@ -118,13 +135,17 @@ class Bench:
         """Seconds of our shared prefixes."""
         key = (f"turn {turn}", "benchmark", item.item_id)
         ids = self.model.encode_prompt(item.context)
-        return timed(lambda: count_until(self.model.reader, ids, self.pieces, item.checker, decoding, None, num_attempts, key))
+        return timed(
+            lambda: count_until(self.model.reader, ids, self.pieces, item.checker, decoding, None, num_attempts, key)
+        )
 
     def sample(self, item: Asked, decoding: Decoding, turn: int) -> float:
         """Seconds of PLAIN_ATTEMPTS of our plain sampling."""
         key = (f"turn {turn}", "benchmark", item.item_id)
         ids = self.model.encode_prompt(item.context)
-        return timed(lambda: sample_until(self.model.reader, ids, self.pieces, item.checker, decoding, None, PLAIN_ATTEMPTS, key))
+        return timed(
+            lambda: sample_until(self.model.reader, ids, self.pieces, item.checker, decoding, None, PLAIN_ATTEMPTS, key)
+        )
 
     def peer(self, peer: Peer, item: Asked, decoding: Decoding, num_attempts: int = PLAIN_ATTEMPTS) -> float:
         """Seconds of a peer's attempts."""
@@ -144,7 +165,8 @@ class Bench:
         return [min((with_batch(generate, batch, reuses) for batch in PEER_BATCHES), key=cost), *others]
 
     def attempt_statistics(self, item: Asked, decoding: Decoding) -> dict[str, float]:
-        """Mean length of an attempt in tokens and its entropy in nats (mean negative log-probability), over STATISTICS_ATTEMPTS attempts."""
+        """Mean length of an attempt in tokens and its entropy in nats (mean negative log-probability), over
+        STATISTICS_ATTEMPTS attempts."""
         log_probabilities, frontier = self.model.reader.start(self.model.encode_prompt(item.context))
         stream, ends = stream_key("statistics", item.item_id), ending_tokens(self.pieces, decoding.stop)
         running, rows = np.arange(STATISTICS_ATTEMPTS), np.zeros(STATISTICS_ATTEMPTS, np.int64)
@@ -163,7 +185,8 @@ class Bench:
 
 
 def measure_task(bench: Bench, task: AskedTask, budget_seconds: float) -> list[dict]:
-    """Rows of one task: shared at every K, and plain sampling. Rounds go on until the time is spent; the first one may end after an item for that."""
+    """Rows of one task: shared at every K, and plain sampling. Rounds go on until the time is spent; the first one may
+    end after an item for that."""
     decoding, deadline, items = Decoding(task.max_new_tokens, task.stop), clock() + budget_seconds, list(task.items)
     peers = bench.tuned_peers(task.items[0], decoding)
     bench.count(task.items[0], decoding, ATTEMPTS[0], -1)
@@ -191,32 +214,57 @@ def measure_task(bench: Bench, task: AskedTask, budget_seconds: float) -> list[d
 
 def task_rows(task: str, seconds: dict[object, list[float]], num_items: int, about: dict) -> list[dict]:
     """Rows of the contract from the seconds of each round, by K, "sampled" and peer; attempts are per item."""
-    rates = {name: statistics.median(num_items * (name if isinstance(name, int) else PLAIN_ATTEMPTS) / value for value in values)
-             for name, values in seconds.items()}
+    rates = {
+        name: statistics.median(
+            num_items * (name if isinstance(name, int) else PLAIN_ATTEMPTS) / value for value in values
+        )
+        for name, values in seconds.items()
+    }
     peer = max((name for name in rates if isinstance(name, str) and name != "sampled"), key=rates.get)
     rows = []
-    for method, attempts, timed_attempts in [("shared", K, K) for K in seconds if isinstance(K, int)] + [("sampled", max(ATTEMPTS), PLAIN_ATTEMPTS)]:
+    for method, attempts, timed_attempts in [("shared", K, K) for K in seconds if isinstance(K, int)] + [
+        ("sampled", max(ATTEMPTS), PLAIN_ATTEMPTS)
+    ]:
         rate = rates[attempts if method == "shared" else "sampled"]
-        rows.append({"task": task, "attempts_per_item": attempts, "attempts_per_second": round(rate, 1), "peer": peer,
-                     "peer_attempts_per_second": round(rates[peer], 1), "ratio_to_best_peer": round(rate / rates[peer], 2), "method": method,
-                     "timed_attempts": timed_attempts, "peer_timed_attempts": PLAIN_ATTEMPTS, "num_items": num_items,
-                     "num_rounds": len(seconds[peer]), **about})
+        rows.append(
+            {
+                "task": task,
+                "attempts_per_item": attempts,
+                "attempts_per_second": round(rate, 1),
+                "peer": peer,
+                "peer_attempts_per_second": round(rates[peer], 1),
+                "ratio_to_best_peer": round(rate / rates[peer], 2),
+                "method": method,
+                "timed_attempts": timed_attempts,
+                "peer_timed_attempts": PLAIN_ATTEMPTS,
+                "num_items": num_items,
+                "num_rounds": len(seconds[peer]),
+                **about,
+            }
+        )
     return rows
 
 
 def length_and_entropy(bench: Bench, item: Asked, budget_seconds: float) -> list[dict]:
-    """The ratio at SWEEP_ATTEMPTS attempts by length at temperature 1, and by temperature at one length; no stop, no branch dropped. Cheap rows first.
+    """The ratio at SWEEP_ATTEMPTS attempts by length at temperature 1, and by temperature at one length; no stop, no
+    branch dropped. Cheap rows first.
     Lengths that do not fit behind the prompt are left out."""
     deadline, rows = clock() + budget_seconds, []
     open_item = Asked(item.item_id, item.context, item.reference, AnyText())
     peer = bench.tuned_peers(open_item, Decoding(SWEEP_LENGTH, ""))[0]
     room = bench.model.reader.max_sequence_length - len(bench.model.encode_prompt(item.context))
-    for length, temperature in sorted({(length, 1.0) for length in LENGTHS if length <= room} | {(SWEEP_LENGTH, temperature) for temperature in TEMPERATURES}):
+    for length, temperature in sorted(
+        {(length, 1.0) for length in LENGTHS if length <= room}
+        | {(SWEEP_LENGTH, temperature) for temperature in TEMPERATURES}
+    ):
         if clock() > deadline:
             break
         decoding = Decoding(length, "", temperature)
-        seconds = {SWEEP_ATTEMPTS: [bench.count(open_item, decoding, SWEEP_ATTEMPTS, 0)], "sampled": [bench.sample(open_item, decoding, 0)],
-                   peer.about: [bench.peer(peer, open_item, decoding)]}
+        seconds = {
+            SWEEP_ATTEMPTS: [bench.count(open_item, decoding, SWEEP_ATTEMPTS, 0)],
+            "sampled": [bench.sample(open_item, decoding, 0)],
+            peer.about: [bench.peer(peer, open_item, decoding)],
+        }
         about = {"max_new_tokens": length, "temperature": temperature, **bench.attempt_statistics(open_item, decoding)}
         rows += [row for row in task_rows("any text", seconds, 1, about) if row["method"] == "shared"]
     return rows
@@ -225,13 +273,20 @@ def length_and_entropy(bench: Bench, item: Asked, budget_seconds: float) -> list
 def goals(rows: list[dict]) -> dict[str, dict]:
     """Each goal with the smallest ratio of the rows it speaks of; None where there are none."""
     most = [row for row in rows if row["method"] == "shared" and row["attempts_per_item"] == max(ATTEMPTS)]
-    groups = ([row for row in most if row["is_exact_answer"]], [row for row in most if row["task"] == "program_synthesis"], rows)
-    return {name: {"goal": goal, "smallest_ratio": min((row["ratio_to_best_peer"] for row in group), default=None)}
-            for (name, goal), group in zip(GOALS.items(), groups, strict=True)}
+    groups = (
+        [row for row in most if row["is_exact_answer"]],
+        [row for row in most if row["task"] == "program_synthesis"],
+        rows,
+    )
+    return {
+        name: {"goal": goal, "smallest_ratio": min((row["ratio_to_best_peer"] for row in group), default=None)}
+        for (name, goal), group in zip(GOALS.items(), groups, strict=True)
+    }
 
 
 def asked_tasks(bench: Bench, names: list[str] | None, num_items: int) -> list[AskedTask]:
-    """The tasks that there are items for beside the model's tokenizer and that the peer can end; those of `names` must be such. ValueError where none is."""
+    """The tasks that there are items for beside the model's tokenizer and that the peer can end; those of `names` must
+    be such. ValueError where none is."""
     items = bench.model.data / "items"
     chosen = names or [name for name in (*PASS_TASKS, "exam", "exam_zh") if (items / f"{name}.jsonl").exists()]
     if not chosen:
@@ -245,9 +300,16 @@ def asked_tasks(bench: Bench, names: list[str] | None, num_items: int) -> list[A
 def main() -> int:
     """Measure task by task, write, print; exit code 2 with one line for bad input."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=Path, help="checkpoint; by default the largest one of a series of paper P under results/")
+    parser.add_argument(
+        "--model", type=Path, help="checkpoint; by default the largest one of a series of paper P under results/"
+    )
     parser.add_argument("--tasks", nargs="+")
-    parser.add_argument("--minutes", type=float, default=MINUTES, help="CPU time of the whole run, about; at least one item of every task is measured")
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        default=MINUTES,
+        help="CPU time of the whole run, about; at least one item of every task is measured",
+    )
     parser.add_argument("--num-items", type=int, default=NUM_ITEMS)
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "passuntil.json")
     arguments = parser.parse_args()
@@ -265,20 +327,47 @@ def main() -> int:
             rows += measure_task(bench, task, left / (len(tasks) - place))
             print(*map(line, rows[-len(ATTEMPTS) - 1 :]), sep="\n", flush=True)
             write(arguments.out, bench, rows, [])
-        shortest = min((item for task in tasks for item in task.items), key=lambda item: len(bench.model.encode_prompt(item.context)))
+        shortest = min(
+            (item for task in tasks for item in task.items),
+            key=lambda item: len(bench.model.encode_prompt(item.context)),
+        )
         sweep = length_and_entropy(bench.without_ends(), shortest, ends - clock())
     write(arguments.out, bench, rows, sweep)
-    print(*map(line, sweep), *(f"{name}: goal {goal['goal']}, smallest ratio {goal['smallest_ratio']}" for name, goal in goals(rows).items()), sep="\n")
+    print(
+        *map(line, sweep),
+        *(
+            f"{name}: goal {goal['goal']}, smallest ratio {goal['smallest_ratio']}"
+            for name, goal in goals(rows).items()
+        ),
+        sep="\n",
+    )
     return 0
 
 
 def write(path: Path, bench: Bench, rows: list[dict], sweep: list[dict]) -> None:
     """The table, anew after each task, so that a run that is cut off leaves what it has."""
-    machine = {"processor": processor(), "cores": os.cpu_count(), "threads": 1, "device": "cuda" if torch.cuda.is_available() else "cpu",
-               "python": platform.python_version(), "torch": torch.__version__, "transformers": transformers.__version__}
-    model = {name: bench.model.about[name] for name in ("run", "tokens_seen", "num_parameters", "num_nonembedding_parameters", "weight_hash")}
+    machine = {
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "threads": 1,
+        "device": "cuda" if torch.cuda.is_available() else "cpu",
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+    }
+    model = {
+        name: bench.model.about[name]
+        for name in ("run", "tokens_seen", "num_parameters", "num_nonembedding_parameters", "weight_hash")
+    }
     time_ = "seconds" if torch.cuda.is_available() else "CPU seconds of one thread"
-    out = {"machine": machine, "model": model, "time": f"{time_}, median of rounds", "goals": goals(rows), "rows": rows, "length_and_entropy": sweep}
+    out = {
+        "machine": machine,
+        "model": model,
+        "time": f"{time_}, median of rounds",
+        "goals": goals(rows),
+        "rows": rows,
+        "length_and_entropy": sweep,
+    }
     path.parent.mkdir(exist_ok=True)
     checkpoint.atomic_write(path, (json.dumps(out, indent=1) + "\n").encode())
 
@@ -286,7 +375,10 @@ def write(path: Path, bench: Bench, rows: list[dict], sweep: list[dict]) -> None
 def line(row: dict) -> str:
     """One row for people."""
     shape = f"{row['attempt_tokens']:5.1f} tokens, {row['attempt_entropy_nats']:5.1f} nats"
-    rates = f"{row['attempts_per_second']:12,.0f} attempts/s, {row['peer']} {row['peer_attempts_per_second']:8,.0f}, ratio {row['ratio_to_best_peer']:8.1f}"
+    rates = (
+        f"{row['attempts_per_second']:12,.0f} attempts/s, {row['peer']} {row['peer_attempts_per_second']:8,.0f}, ratio"
+        f" {row['ratio_to_best_peer']:8.1f}"
+    )
     return f"{row['task']:42s} {row['method']:8s} K {row['attempts_per_item']:7,d}, {shape}: {rates}"
 
 

@@ -1,8 +1,10 @@
-"""The peers of benchmarks/passuntil.py: `transformers.generate` as one who knows it would use it, and vLLM where it can be had.
+"""The peers of benchmarks/passuntil.py: `transformers.generate` as one who knows it would use it, and vLLM where it can
+be had.
 
-`generate` draws a batch of attempts from one prompt with the cache on. Two ways are tried: the prompt read again by every row (num_return_sequences), or
-read once and its cache repeated for the rows, as the documentation of caches shows. Every token that completes the stop is an end-of-text token, so rows end
-where the attempt does and no text is searched. Attempts are judged by the same checker; equal texts are judged once, which is kinder than a plain loop.
+`generate` draws a batch of attempts from one prompt with the cache on. Two ways are tried: the prompt read again by
+every row (num_return_sequences), or read once and its cache repeated for the rows, as the documentation of caches
+shows. Every token that completes the stop is an end-of-text token, so rows end where the attempt does and no text is
+searched. Attempts are judged by the same checker; equal texts are judged once, which is kinder than a plain loop.
 """
 
 from __future__ import annotations
@@ -15,25 +17,27 @@ import torch
 from transformers import LlamaForCausalLM
 from transformers.cache_utils import DynamicCache
 
-from evaluation.attempt import Decoding
+from evaluation.passuntil.attempt import Decoding
 from tasks.checkers import Checker
 
 
 def is_timed(stop: str) -> bool:
-    """Whether the peer can end an attempt at this stop: one of several bytes could come in parts, which `generate` does not see."""
+    """Whether the peer can end an attempt at this stop: one of several bytes could come in parts, which `generate` does
+    not see."""
     return len(stop.encode()) <= 1
 
 
 def ending_tokens(pieces: list[bytes], stop: str) -> list[int]:
-    """Ids that end an attempt: those whose bytes hold the stop, and those without bytes. ValueError for a stop that takes more than one byte,
-    which could come in parts."""
+    """Ids that end an attempt: those whose bytes hold the stop, and those without bytes. ValueError for a stop that
+    takes more than one byte, which could come in parts."""
     if not is_timed(stop):
         raise ValueError(f"stop {stop!r} may come in several tokens; the peer is timed on tasks whose stop is one byte")
     return [index for index, piece in enumerate(pieces) if not piece or (stop and stop.encode() in piece)]
 
 
 def judge(texts: list[bytes], stop: str, checker: Checker, is_whole: list[bool]) -> int:
-    """Passes among attempts given as all their bytes, the stop and what follows it included; `is_whole`: the stop, or without one the end, was reached."""
+    """Passes among attempts given as all their bytes, the stop and what follows it included; `is_whole`: the stop, or
+    without one the end, was reached."""
     known: dict[bytes, bool] = {}
     passes = 0
     for text, whole in zip(texts, is_whole, strict=True):
@@ -76,7 +80,11 @@ class GeneratePeer:
     def _generate(self, prompt_ids: list[int], decoding: Decoding, ends: list[int], num_rows: int) -> list[list[int]]:
         device = self._model.device
         ids = torch.tensor([prompt_ids], device=device)
-        options: dict[str, object] = {"num_return_sequences": num_rows, "input_ids": ids, "attention_mask": torch.ones_like(ids)}
+        options: dict[str, object] = {
+            "num_return_sequences": num_rows,
+            "input_ids": ids,
+            "attention_mask": torch.ones_like(ids),
+        }
         if self.reuses_prompt:
             cache = DynamicCache()
             self._model(input_ids=ids[:, :-1], past_key_values=cache, use_cache=True)
@@ -117,7 +125,12 @@ class VLLMPeer:
         """Passes among the attempts, all asked for at once."""
         ends = ending_tokens(self.pieces, decoding.stop)
         asked = self._vllm.SamplingParams(
-            n=num_attempts, temperature=decoding.temperature, top_p=decoding.top_p, max_tokens=decoding.max_new_tokens, stop_token_ids=ends, detokenize=False
+            n=num_attempts,
+            temperature=decoding.temperature,
+            top_p=decoding.top_p,
+            max_tokens=decoding.max_new_tokens,
+            stop_token_ids=ends,
+            detokenize=False,
         )
         outputs = self._model.generate({"prompt_token_ids": prompt_ids}, asked, use_tqdm=False)[0].outputs
         texts = [b"".join(self.pieces[token] for token in output.token_ids) for output in outputs]

@@ -8,11 +8,11 @@ and pass rates run in fp32 on both.
 
 import math
 
-from experiments.profiles import load_profile
-from experiments.series_plan import plan_series, series_view
-from experiments.sweep_cost import evaluate_seconds, train_seconds
-from experiments.sweep_plan import Run, plan_runs
+from ladder.cost import evaluate_seconds, train_seconds
+from ladder.plan import Run, plan_runs
+from ladder.series_plan import plan_series, series_view
 from models.config import GPTConfig
+from profiles.profile import load_profile
 
 VOCAB_SIZE, NUM_WORKERS = 1024, 2
 

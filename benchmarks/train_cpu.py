@@ -2,14 +2,16 @@
 
     python -m benchmarks.train_cpu --nanogpt PATH [--peer-python PATH] [--compile none|all] [--tools ...] [--imitate]
 
-Every tool trains a model of the same depth, width and heads on the same batches, through its own loop, in two processes that live as long as
-the benchmark. Per size each peer is first tuned as its user would: fp32 or bf16, two processes of one thread side by side or one process of two
-threads, then torch.compile on the better of these; its fastest variant counts. Then all tools take turns, so that other load on the machine falls on all alike.
-Ours needs no tuning: two processes of one thread, in bf16 as the profiles say. Row "ladder" is the same number of tokens at each size, one after the other.
-Speeds are tokens per CPU second of a thread, summed over the threads: wall time on a quiet machine (also given), and still comparable on a busy
-one. Losses are those of the same steps on the same data. One table per kind of CPU: benchmarks/results/train_cpu.json where it has bf16 instructions,
-train_cpu_without_bf16.json where bf16 is emulated. --imitate runs all tools as on a CPU of the second kind (imitated_cpu.py), and the table
-says so.
+Every tool trains a model of the same depth, width and heads on the same batches, through its own loop, in two processes
+that live as long as the benchmark. Per size each peer is first tuned as its user would: fp32 or bf16, two processes of
+one thread side by side or one process of two threads, then torch.compile on the better of these; its fastest variant
+counts. Then all tools take turns, so that other load on the machine falls on all alike.
+Ours needs no tuning: two processes of one thread, in bf16 as the profiles say. Row "ladder" is the same number of
+tokens at each size, one after the other.
+Speeds are tokens per CPU second of a thread, summed over the threads: wall time on a quiet machine (also given), and
+still comparable on a busy one. Losses are those of the same steps on the same data. One table per kind of CPU:
+benchmarks/results/train_cpu.json where it has bf16 instructions, train_cpu_without_bf16.json where bf16 is emulated.
+--imitate runs all tools as on a CPU of the second kind (imitated_cpu.py), and the table says so.
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ from benchmarks.imitated_cpu import WITHOUT_BF16, mkl_as_on_intel
 from benchmarks.train_cpu_worker import BATCH_SEQUENCES, SEQUENCE_LENGTH
 
 ROOT = Path(__file__).resolve().parent
-# Four of the cpu profile's sizes, with its batch; the feed-forward widths give about as many parameters as nanoGPT's 8 d^2 per layer.
+# Four of the cpu profile's sizes, with its batch; the feed-forward widths give about as many parameters as nanoGPT's 8
+# d^2 per layer.
 SIZES = {
     "0.05M": {"num_layers": 4, "d_model": 32, "num_heads": 2, "num_kv_heads": 2, "d_ff": 96},
     "0.2M": {"num_layers": 4, "d_model": 64, "num_heads": 4, "num_kv_heads": 4, "d_ff": 176},
@@ -39,12 +42,17 @@ SIZES = {
 TABLES = {"native": "train_cpu", "emulated": "train_cpu_without_bf16"}
 PEERS = ("nanogpt", "transformers", "litgpt")
 TUNING_STEPS, NUM_ROUNDS = 2, 3
-LAYOUTS = {"side-by-side": {"threads": 1, "processes": 2}, "two-threads": {"threads": 2, "processes": 1}, "one-worker": {"threads": 1, "processes": 1}}
+LAYOUTS = {
+    "side-by-side": {"threads": 1, "processes": 2},
+    "two-threads": {"threads": 2, "processes": 1},
+    "one-worker": {"threads": 1, "processes": 1},
+}
 
 
 @dataclass
 class Timing:
-    """Tokens per second of all processes of a tool, by CPU time and by wall time, and the losses of the first process."""
+    """Tokens per second of all processes of a tool, by CPU time and by wall time, and the losses of the first
+    process."""
 
     per_cpu_second: float
     per_wall_second: float
@@ -60,7 +68,9 @@ class Tool:
         self.log = Path(tempfile.gettempdir()) / f"train_cpu_{name}.log"
         with open(self.log, "w", encoding="utf-8") as log:
             pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": log, "text": True}
-            self.processes = [subprocess.Popen(command, env=os.environ | environment, **pipes) for _ in range(num_processes)]
+            self.processes = [
+                subprocess.Popen(command, env=os.environ | environment, **pipes) for _ in range(num_processes)
+            ]
         self.active, self.threads, self.started, self.num_steps = self.processes, 1, 0.0, 1
 
     def send(self, order: dict) -> None:
@@ -80,7 +90,9 @@ class Tool:
         answers = [json.loads(line) for line in lines]
         tokens = self.num_steps * BATCH_SEQUENCES * SEQUENCE_LENGTH
         wall = tokens * len(answers) / (time.perf_counter() - self.started)
-        return Timing(sum(tokens * self.threads / answer["cpu_seconds"] for answer in answers), wall, answers[0]["losses"])
+        return Timing(
+            sum(tokens * self.threads / answer["cpu_seconds"] for answer in answers), wall, answers[0]["losses"]
+        )
 
     def close(self) -> None:
         """Ends the processes."""
@@ -103,13 +115,19 @@ def tune(peers: list[Tool], size: str, options: argparse.Namespace) -> tuple[dic
     trials: dict[Tool, list[dict]] = {peer: [] for peer in peers}
 
     def attempt(variants: dict[Tool, dict]) -> None:
-        ask({peer: {"do": "model", "shape": SIZES[size], **variant} for peer, variant in variants.items()}, options.together)
+        ask(
+            {peer: {"do": "model", "shape": SIZES[size], **variant} for peer, variant in variants.items()},
+            options.together,
+        )
         for peer, timing in ask({peer: {"do": "steps", "n": TUNING_STEPS} for peer in peers}, options.together).items():
             trials[peer].append(variants[peer] | {"tokens_per_second": round(timing.per_cpu_second)})
 
     def best() -> dict[Tool, dict]:
         fastest = {peer: max(trials[peer], key=lambda trial: trial["tokens_per_second"]) for peer in peers}
-        return {peer: {key: value for key, value in trial.items() if key != "tokens_per_second"} for peer, trial in fastest.items()}
+        return {
+            peer: {key: value for key, value in trial.items() if key != "tokens_per_second"}
+            for peer, trial in fastest.items()
+        }
 
     for precision in options.precisions:
         for name in options.layouts:
@@ -123,9 +141,15 @@ def measure_size(tools: list[Tool], size: str, options: argparse.Namespace) -> l
     """One row per tool."""
     peers = [tool for tool in tools if tool.name != "ours"]
     chosen, trials = tune(peers, size, options)
-    variants = {tool: chosen.get(tool, {"precision": "bf16", "compile": False, **LAYOUTS[options.layouts[0]]}) for tool in tools}
-    first = ask({tool: {"do": "model", "shape": SIZES[size], **variant} for tool, variant in variants.items()}, options.together)
-    rounds = [ask({tool: {"do": "steps", "n": options.steps} for tool in tools}, options.together) for _ in range(NUM_ROUNDS)]
+    variants = {
+        tool: chosen.get(tool, {"precision": "bf16", "compile": False, **LAYOUTS[options.layouts[0]]}) for tool in tools
+    }
+    first = ask(
+        {tool: {"do": "model", "shape": SIZES[size], **variant} for tool, variant in variants.items()}, options.together
+    )
+    rounds = [
+        ask({tool: {"do": "steps", "n": options.steps} for tool in tools}, options.together) for _ in range(NUM_ROUNDS)
+    ]
     rows = []
     for tool in tools:
         timings = [answers[tool] for answers in rounds]
@@ -138,7 +162,11 @@ def measure_size(tools: list[Tool], size: str, options: argparse.Namespace) -> l
             "last_loss_nats": round(statistics.mean(curve[-options.steps :]), 4),
         })  # fmt: skip
         row = rows[-1]
-        print(f"{size:6} {tool.name:13} {row['tokens_per_second']:8,} tokens/s  loss {row['last_loss_nats']:.3f}  {row['variant']}", flush=True)
+        print(
+            f"{size:6} {tool.name:13} {row['tokens_per_second']:8,} tokens/s  loss {row['last_loss_nats']:.3f} "
+            f" {row['variant']}",
+            flush=True,
+        )
     return rows
 
 
@@ -156,14 +184,18 @@ def ladder_rows(rows: list[dict], sizes: list[str]) -> list[dict]:
     for tool in tools:
         seconds = sum(1 / row["tokens_per_second"] for row in rows if row["tool"] == tool)
         parameters = sum(num_parameters(size) for size in sizes)
-        out.append({"size": "ladder", "parameters": parameters, "tool": tool, "tokens_per_second": round(len(sizes) / seconds)})
+        out.append(
+            {"size": "ladder", "parameters": parameters, "tool": tool, "tokens_per_second": round(len(sizes) / seconds)}
+        )
     return out
 
 
 def add_ratios(rows: list[dict]) -> None:
     """ratio_to_best_peer within each size: of us to the best of the others, of a peer to the best of the peers."""
     for row in rows:
-        peers = [other["tokens_per_second"] for other in rows if other["size"] == row["size"] and other["tool"] != "ours"]
+        peers = [
+            other["tokens_per_second"] for other in rows if other["size"] == row["size"] and other["tool"] != "ours"
+        ]
         row["ratio_to_best_peer"] = round(row["tokens_per_second"] / max(peers), 2)
 
 
@@ -183,20 +215,55 @@ def machine(is_imitated: bool) -> dict:
 def main() -> None:
     """Runs the comparison and writes the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--nanogpt", default=os.environ.get("NANOGPT"), help="checkout of nanoGPT: git clone https://github.com/karpathy/nanoGPT")
-    parser.add_argument("--peer-python", default=sys.executable, help="Python of an environment with transformers, accelerate, litgpt and this torch")
+    parser.add_argument(
+        "--nanogpt",
+        default=os.environ.get("NANOGPT"),
+        help="checkout of nanoGPT: git clone https://github.com/karpathy/nanoGPT",
+    )
+    parser.add_argument(
+        "--peer-python",
+        default=sys.executable,
+        help="Python of an environment with transformers, accelerate, litgpt and this torch",
+    )
     parser.add_argument("--tools", nargs="+", default=["ours", *PEERS], choices=["ours", *PEERS])
     parser.add_argument("--sizes", nargs="+", default=list(SIZES), choices=list(SIZES))
-    parser.add_argument("--compile", default="all", choices=["none", "all"], help="also try torch.compile for the peers (needs a C++ compiler)")
-    parser.add_argument("--precisions", nargs="+", default=["fp32", "bf16"], choices=["fp32", "bf16"], help="what the peers are tried in")
-    parser.add_argument("--layouts", nargs="+", default=["side-by-side", "two-threads"], choices=list(LAYOUTS), help="ours takes the first")
-    parser.add_argument("--together", action="store_true", help="all tools at once instead of in turn: for a machine that is busy anyway")
+    parser.add_argument(
+        "--compile",
+        default="all",
+        choices=["none", "all"],
+        help="also try torch.compile for the peers (needs a C++ compiler)",
+    )
+    parser.add_argument(
+        "--precisions",
+        nargs="+",
+        default=["fp32", "bf16"],
+        choices=["fp32", "bf16"],
+        help="what the peers are tried in",
+    )
+    parser.add_argument(
+        "--layouts",
+        nargs="+",
+        default=["side-by-side", "two-threads"],
+        choices=list(LAYOUTS),
+        help="ours takes the first",
+    )
+    parser.add_argument(
+        "--together",
+        action="store_true",
+        help="all tools at once instead of in turn: for a machine that is busy anyway",
+    )
     parser.add_argument("--steps", type=int, default=8, help="steps of a round; each tool has three rounds per size")
-    parser.add_argument("--imitate", action="store_true", help="as on a CPU without bf16 instructions, for all tools (needs a C compiler)")
+    parser.add_argument(
+        "--imitate",
+        action="store_true",
+        help="as on a CPU without bf16 instructions, for all tools (needs a C compiler)",
+    )
     parser.add_argument("--output", type=Path, help="default: benchmarks/results/<the table of this kind of CPU>.json")
     options = parser.parse_args()
     if "nanogpt" in options.tools and not (options.nanogpt and (Path(options.nanogpt) / "model.py").exists()):
-        raise SystemExit("train_cpu: no nanoGPT; run `git clone https://github.com/karpathy/nanoGPT` and pass --nanogpt PATH")
+        raise SystemExit(
+            "train_cpu: no nanoGPT; run `git clone https://github.com/karpathy/nanoGPT` and pass --nanogpt PATH"
+        )
     about = machine(options.imitate)
     output = options.output or ROOT / "results" / f"{TABLES[about['bf16']]}.json"
     environment = {"OMP_NUM_THREADS": "2", "NANOGPT": options.nanogpt or ""}
@@ -214,11 +281,19 @@ def main() -> None:
     if len(tools) > 1 and "ours" in options.tools:
         add_ratios(rows)
     about["load_after"] = round(os.getloadavg()[0], 2)
-    shape = {"batch_sequences": BATCH_SEQUENCES, "sequence_length": SEQUENCE_LENGTH, "layouts": options.layouts, "compile": options.compile}
+    shape = {
+        "batch_sequences": BATCH_SEQUENCES,
+        "sequence_length": SEQUENCE_LENGTH,
+        "layouts": options.layouts,
+        "compile": options.compile,
+    }
     shape |= {"precisions": options.precisions, "together": options.together}
     output.write_text(json.dumps({"machine": about, **shape, "rows": rows}, indent=1) + "\n")
     for row in rows[-len(tools) :]:
-        print(f"ladder {row['tool']:13} {row['tokens_per_second']:8,} tokens/s  ratio to best peer {row.get('ratio_to_best_peer')}")
+        print(
+            f"ladder {row['tool']:13} {row['tokens_per_second']:8,} tokens/s  ratio to best peer"
+            f" {row.get('ratio_to_best_peer')}"
+        )
 
 
 if __name__ == "__main__":

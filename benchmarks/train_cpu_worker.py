@@ -1,7 +1,9 @@
-"""One training process of benchmarks/train_cpu.py: trains one tool's model as that tool's own loop does, a few steps at a time.
+"""One training process of benchmarks/train_cpu.py: trains one tool's model as that tool's own loop does, a few steps at
+a time.
 
-Commands come as JSON lines on stdin, answers go to stdout: {"do": "model", ...} builds a fresh model and takes one step untimed;
-{"do": "steps", "n": N} trains N more steps and answers with their losses. Between commands the process sleeps, so that tools can take turns.
+Commands come as JSON lines on stdin, answers go to stdout: {"do": "model", ...} builds a fresh model and takes one step
+untimed; {"do": "steps", "n": N} trains N more steps and answers with their losses. Between commands the process sleeps,
+so that tools can take turns.
 Run by the driver; `python benchmarks/train_cpu_worker.py TOOL` where TOOL is ours, nanogpt, transformers or litgpt.
 """
 
@@ -88,8 +90,8 @@ def lr_at(step: int) -> float:
 
 def run_ours(session: Session, data: list[np.ndarray]) -> None:
     """models.train.train, as the sweep calls it."""
-    from models import cpu_step
     from models.config import GPTConfig, TrainConfig
+    from models.cpu import step as cpu_step
     from models.train import train
 
     if maker := os.environ.get("IMITATED_MAKER"):  # as imitated_cpu.py makes MKL see it
@@ -103,7 +105,14 @@ def run_ours(session: Session, data: list[np.ndarray]) -> None:
         sequence_length=SEQUENCE_LENGTH, max_lr=MAX_LR, warmup_tokens=WARMUP_STEPS * tokens_per_step, precision=order["precision"],
     )  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
-        train(config, settings, lambda start: iter(data * 100), folder, "benchmark", lambda progress: session.step_done(progress.loss_nats))
+        train(
+            config,
+            settings,
+            lambda start: iter(data * 100),
+            folder,
+            "benchmark",
+            lambda progress: session.step_done(progress.loss_nats),
+        )
 
 
 def run_nanogpt(session: Session, data: list[np.ndarray]) -> None:
@@ -139,16 +148,24 @@ def run_litgpt(session: Session, data: list[np.ndarray]) -> None:
     from litgpt.utils import chunked_cross_entropy
 
     shape, order = session.order["shape"], session.order
-    fabric = lightning.Fabric(accelerator="cpu", devices=1, precision="bf16-mixed" if order["precision"] == "bf16" else "32-true")
+    fabric = lightning.Fabric(
+        accelerator="cpu", devices=1, precision="bf16-mixed" if order["precision"] == "bf16" else "32-true"
+    )
     config = Config(
         block_size=SEQUENCE_LENGTH, vocab_size=VOCAB_SIZE, padded_vocab_size=VOCAB_SIZE, n_layer=shape["num_layers"], n_head=shape["num_heads"],
         n_embd=shape["d_model"], rotary_percentage=1.0, parallel_residual=False, bias=False, norm_class_name="RMSNorm", mlp_class_name="LLaMAMLP",
         intermediate_size=shape["d_ff"],
     )  # fmt: skip
     model = GPT(config)
-    model.apply(lambda module: module.weight.data.normal_(0, 0.02) if isinstance(module, torch.nn.Linear | torch.nn.Embedding) else None)
+    model.apply(
+        lambda module: (
+            module.weight.data.normal_(0, 0.02) if isinstance(module, torch.nn.Linear | torch.nn.Embedding) else None
+        )
+    )
     model = fabric.setup(torch.compile(model) if order["compile"] else model)
-    optimizer = fabric.setup_optimizers(torch.optim.AdamW(model.parameters(), lr=MAX_LR, weight_decay=0.1, betas=(0.9, 0.95)))
+    optimizer = fabric.setup_optimizers(
+        torch.optim.AdamW(model.parameters(), lr=MAX_LR, weight_decay=0.1, betas=(0.9, 0.95))
+    )
     for step, batch in enumerate(data * 100, start=1):
         for group in optimizer.param_groups:
             group["lr"] = lr_at(step)

@@ -1,13 +1,16 @@
-"""Tokens per second and model FLOPs utilisation of training on one GPU, ours against nanoGPT and Liger-patched transformers.
+"""Tokens per second and model FLOPs utilisation of training on one GPU, ours against nanoGPT and Liger-patched
+transformers.
 
     python -m benchmarks.train_gpu [--seconds 480] [--nanogpt FOLDER]
 
-Sizes of about 1M, 10M, 30M, 124M and 350M parameters, then a ladder: 16 models of 1M trained together (models/stacked.py) against nanoGPT
-training them one after another. Every implementation gets the same number of tokens a step, bf16 products, AdamW and gradient clipping, and
-random tokens (speed does not depend on them). Timed: the median of STEPS whole steps after WARMUP, the wait for the GPU included.
-Utilisation counts models.config.GPTConfig.flops_per_token (nanoGPT by the same formula on its own matrices) against bf16 products measured
-on this GPU, and against the vendor's dense peak where the device is known.
---nanogpt: a checkout of karpathy/nanoGPT, whose model.py is imported from there; without it that peer is listed as absent.
+Sizes of about 1M, 10M, 30M, 124M and 350M parameters, then a ladder: 16 models of 1M trained together
+(models/stacked.py) against nanoGPT training them one after another. Every implementation gets the same number of tokens
+a step, bf16 products, AdamW and gradient clipping, and random tokens (speed does not depend on them). Timed: the median
+of STEPS whole steps after WARMUP, the wait for the GPU included.
+Utilisation counts models.config.GPTConfig.flops_per_token (nanoGPT by the same formula on its own matrices) against
+bf16 products measured on this GPU, and against the vendor's dense peak where the device is known.
+--nanogpt: a checkout of karpathy/nanoGPT, whose model.py is imported from there; without it that peer is listed as
+absent.
 Writes train_gpu.json, train_gpu.md and train_gpu.png into benchmarks/results/. Needs a CUDA GPU.
 """
 
@@ -34,7 +37,8 @@ from models.stacked import StackedRuns
 
 WARMUP, STEPS = 10, 20
 VENDOR_PEAK_FLOPS = {"H100": 989.4e12, "H200": 989.4e12, "A100": 312e12}  # dense bf16, data sheets of the SXM boards
-# Name: layers, width, heads, hidden width, vocabulary, T, sequences a step. A hidden width of 8/3 D makes SwiGLU as large as GPT-2's MLP.
+# Name: layers, width, heads, hidden width, vocabulary, T, sequences a step. A hidden width of 8/3 D makes SwiGLU as
+# large as GPT-2's MLP.
 SIZES = {
     "1M": (4, 128, 4, 344, 1024, 256, 64),
     "10M": (6, 384, 6, 1024, 1024, 512, 64),
@@ -49,7 +53,9 @@ def configs(name: str) -> tuple[GPTConfig, TrainConfig]:
     """Shape and training of one size."""
     num_layers, d_model, num_heads, d_ff, vocab_size, num_times, batch = SIZES[name]
     model = GPTConfig(vocab_size, num_layers, d_model, num_heads, num_heads, d_ff, num_times)
-    train = TrainConfig("benchmark", 0, 0, batch * num_times * 1000, batch, num_times, max_lr=1e-3, precision="bf16", device="cuda")
+    train = TrainConfig(
+        "benchmark", 0, 0, batch * num_times * 1000, batch, num_times, max_lr=1e-3, precision="bf16", device="cuda"
+    )
     return model, train
 
 
@@ -92,7 +98,9 @@ def ours_stacked(name: str, num_runs: int) -> Callable[[], object]:
     return lambda: runs.step(*batch, 1e-3)
 
 
-def torch_step(model: torch.nn.Module, loss_of: Callable, optimizer: torch.optim.Optimizer, batch: tuple) -> Callable[[], object]:
+def torch_step(
+    model: torch.nn.Module, loss_of: Callable, optimizer: torch.optim.Optimizer, batch: tuple
+) -> Callable[[], object]:
     """The usual loop of a PyTorch script around a peer's model."""
 
     def step() -> None:
@@ -116,7 +124,12 @@ def transformers_liger(name: str) -> Callable[[], object]:
     model = LlamaForCausalLM._from_config(llama_config(model_config), attn_implementation="sdpa").to("cuda")
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, fused=True)
     # transformers shifts labels itself, so it is handed the tokens twice.
-    return torch_step(model, lambda llama, tokens, _: llama(tokens, labels=tokens, use_cache=False).loss, optimizer, random_batch(model_config, train_config))
+    return torch_step(
+        model,
+        lambda llama, tokens, _: llama(tokens, labels=tokens, use_cache=False).loss,
+        optimizer,
+        random_batch(model_config, train_config),
+    )
 
 
 def nanogpt(name: str, folder: Path) -> Callable[[], object]:
@@ -126,26 +139,56 @@ def nanogpt(name: str, folder: Path) -> Callable[[], object]:
     sys.modules[spec.name] = module  # its dataclass looks itself up there
     spec.loader.exec_module(module)
     num_layers, d_model, num_heads, _, vocab_size, num_times, _ = SIZES[name]
-    shape = {"block_size": num_times, "vocab_size": vocab_size, "n_layer": num_layers, "n_head": num_heads, "n_embd": d_model}
+    shape = {
+        "block_size": num_times,
+        "vocab_size": vocab_size,
+        "n_layer": num_layers,
+        "n_head": num_heads,
+        "n_embd": d_model,
+    }
     model = module.GPT(module.GPTConfig(**shape, dropout=0.0, bias=False)).to("cuda")
     optimizer = model.configure_optimizers(0.1, 1e-3, (0.9, 0.95), "cuda")
-    return torch_step(torch.compile(model), lambda gpt, tokens, targets: gpt(tokens, targets)[1], optimizer, random_batch(*configs(name)))
+    return torch_step(
+        torch.compile(model),
+        lambda gpt, tokens, targets: gpt(tokens, targets)[1],
+        optimizer,
+        random_batch(*configs(name)),
+    )
 
 
-def measure(size: str, name: str, make: Callable[[], Callable], num_runs: int, limits: dict, num_models_in_turn: int = 1) -> dict:
+def measure(
+    size: str, name: str, make: Callable[[], Callable], num_runs: int, limits: dict, num_models_in_turn: int = 1
+) -> dict:
     """One row: speed and utilisation, or why there is none. num_models_in_turn: one step of each counts as one step."""
     model_config, train_config = configs(size)
-    row = {"size": size, "implementation": name, "num_parameters": model_config.num_parameters, "num_runs": num_runs * num_models_in_turn}
+    row = {
+        "size": size,
+        "implementation": name,
+        "num_parameters": model_config.num_parameters,
+        "num_runs": num_runs * num_models_in_turn,
+    }
     torch.cuda.reset_peak_memory_stats()
     try:
         seconds = seconds_a_step(make())
         rate = num_runs * train_config.tokens_per_step / seconds
         flops = rate * model_config.flops_per_token
-        row |= {"milliseconds_a_step": 1e3 * seconds * num_models_in_turn, "tokens_per_second": rate, "peak_gib": torch.cuda.max_memory_allocated() / 2**30}
+        row |= {
+            "milliseconds_a_step": 1e3 * seconds * num_models_in_turn,
+            "tokens_per_second": rate,
+            "peak_gib": torch.cuda.max_memory_allocated() / 2**30,
+        }
         row["of_measured_matmul"] = flops / (limits["matmul_tflops_per_second"] * 1e12)
-        peak = next((value for board, value in VENDOR_PEAK_FLOPS.items() if board in torch.cuda.get_device_name()), None)
+        peak = next(
+            (value for board, value in VENDOR_PEAK_FLOPS.items() if board in torch.cuda.get_device_name()), None
+        )
         row |= {} if peak is None else {"mfu": flops / peak}
-    except (RuntimeError, ValueError, TypeError, ImportError, AttributeError) as failure:  # a peer that does not run is a row that says so
+    except (
+        RuntimeError,
+        ValueError,
+        TypeError,
+        ImportError,
+        AttributeError,
+    ) as failure:  # a peer that does not run is a row that says so
         row["refused"] = f"{type(failure).__name__}: {failure}".splitlines()[0][:160]
     gc.collect()
     torch.cuda.empty_cache()
@@ -154,13 +197,17 @@ def measure(size: str, name: str, make: Callable[[], Callable], num_runs: int, l
 
 
 def plan(folder: Path | None) -> tuple[list[tuple], list[str]]:
-    """Rows to measure (size, name, make, runs, models in turn), the ones that goals are set for first; and the peers that are absent."""
+    """Rows to measure (size, name, make, runs, models in turn), the ones that goals are set for first; and the peers
+    that are absent."""
     absent = [] if folder else ["nanogpt"]
     has_liger = launch.has_package("liger_kernel")
     absent += [] if has_liger else ["transformers_liger"]
     rows = []
     for size in ("124M", "1M", "350M", "30M", "10M"):
-        rows += [(size, "ours", lambda size=size: ours(size), 1, 1), (size, "ours_graph", lambda size=size: ours_stacked(size, 1), 1, 1)]
+        rows += [
+            (size, "ours", lambda size=size: ours(size), 1, 1),
+            (size, "ours_graph", lambda size=size: ours_stacked(size, 1), 1, 1),
+        ]
         if folder:
             rows.append((size, "nanogpt", lambda size=size: nanogpt(size, folder), 1, 1))
         if has_liger:
@@ -175,12 +222,32 @@ def plan(folder: Path | None) -> tuple[list[tuple], list[str]]:
 def write(report: dict) -> None:
     """The report as json and as a Markdown table."""
     (RESULTS / "train_gpu.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    columns = ("size", "implementation", "num_runs", "milliseconds_a_step", "tokens_per_second", "mfu", "of_measured_matmul", "peak_gib", "refused")
+    columns = (
+        "size",
+        "implementation",
+        "num_runs",
+        "milliseconds_a_step",
+        "tokens_per_second",
+        "mfu",
+        "of_measured_matmul",
+        "peak_gib",
+        "refused",
+    )
     lines = [f"{report['device']}; torch {report['versions']['torch']}; commit {report['commit'][:10]}", ""]
     lines += ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
     for row in report["rows"]:
-        lines.append("| " + " | ".join(f"{value:.4g}" if isinstance(value := row.get(column, ""), float) else str(value) for column in columns) + " |")
-    lines += ["", "Not reached: " + (", ".join(report["not_reached"]) or "none"), "Absent peers: " + (", ".join(report["absent"]) or "none")]
+        lines.append(
+            "| "
+            + " | ".join(
+                f"{value:.4g}" if isinstance(value := row.get(column, ""), float) else str(value) for column in columns
+            )
+            + " |"
+        )
+    lines += [
+        "",
+        "Not reached: " + (", ".join(report["not_reached"]) or "none"),
+        "Absent peers: " + (", ".join(report["absent"]) or "none"),
+    ]
     (RESULTS / "train_gpu.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

@@ -1,6 +1,7 @@
 """`python -m corpus [--profile P]`: build data/ (tokenizer, frozen token streams, validation set, items) byte for byte.
 
-Paper P has a tokenizer, mixtures and items of its own; they lie in the folder passuntil/ of the data, one folder per series.
+Paper P has a tokenizer, mixtures and items of its own; they lie in the folder passuntil/ of the data, one folder per
+series.
 An entry point, so the one place in this room that knows paths and composes rooms.
 """
 
@@ -12,23 +13,27 @@ import signal
 import sys
 from pathlib import Path
 
-from corpus.files import atomic_write, explain, remove_leftovers
 from corpus.films import EMOJI, make_films
 from corpus.lexicon import LANGUAGES
-from corpus.lock import exclusive
 from corpus.mixture import KINDS, Mixture, kinds_of
 from corpus.stream import TokenStream, make_validation, save_validation, write_file
 from corpus.tokenizer import PieceEncoder, fingerprint, token_bytes, train, train_whole_words
 from corpus.world import World, make_world
+from files.atomic import atomic_write, explain, remove_leftovers
+from files.lock import exclusive
 
 NUM_TOKENIZER_DOCUMENTS = 400  # of each kind and language: enough that the merges no longer move
 DATA_FORMAT_VERSION = 1
 PASSUNTIL_FOLDER = "passuntil"
-PASSUNTIL_MIXTURES = ("prose", "code")  # both train the tokenizer, whatever series a profile has: items are the same in every profile
+PASSUNTIL_MIXTURES = (
+    "prose",
+    "code",
+)  # both train the tokenizer, whatever series a profile has: items are the same in every profile
 
 
 def tokenizer_texts(world: World, mixtures: tuple[str, ...] = ("v1",)):
-    """Training text of a tokenizer: equally many documents of every kind of `mixtures`, so that it does not hang on their shares."""
+    """Training text of a tokenizer: equally many documents of every kind of `mixtures`, so that it does not hang on
+    their shares."""
     for name in kinds_of(*mixtures):
         kind = KINDS[name]
         for code in kind.languages:
@@ -42,9 +47,16 @@ def _write_json(path: Path, content: dict) -> None:
 
 
 def _facts(world: World) -> dict:
-    return {code: {"persons": [name.strip() for name in LANGUAGES[code].names], "attributes": [a.name for a in LANGUAGES[code].attributes],
-                   "values": [[a.values[i].strip() for a, i in zip(LANGUAGES[code].attributes, row, strict=True)] for row in rows]}
-            for code, rows in world.facts.items()}
+    return {
+        code: {
+            "persons": [name.strip() for name in LANGUAGES[code].names],
+            "attributes": [a.name for a in LANGUAGES[code].attributes],
+            "values": [
+                [a.values[i].strip() for a, i in zip(LANGUAGES[code].attributes, row, strict=True)] for row in rows
+            ],
+        }
+        for code, rows in world.facts.items()
+    }
 
 
 def _films(world: World) -> dict:
@@ -52,13 +64,24 @@ def _films(world: World) -> dict:
     return {"".join(film.title): "".join(emoji[i] for i in film.motifs) for film in make_films(world.seed)}
 
 
-def _write_streams(out: Path, world: World, mixture: Mixture, encoder: PieceEncoder, tokenizer, header: dict, train_tokens: dict[int, int],
-                   validation_sequences: int, sequence_length: int) -> None:
+def _write_streams(
+    out: Path,
+    world: World,
+    mixture: Mixture,
+    encoder: PieceEncoder,
+    tokenizer,
+    header: dict,
+    train_tokens: dict[int, int],
+    validation_sequences: int,
+    sequence_length: int,
+) -> None:
     validation = make_validation(world, mixture, encoder, token_bytes(tokenizer), validation_sequences, sequence_length)
     save_validation(out / "validation.bin", validation, header)
     for seed, num_tokens in train_tokens.items():
         print(f"data: {mixture.name}, train_{seed}.bin, {num_tokens:,} tokens", flush=True)
-        write_file(out / f"train_{seed}.bin", TokenStream(world, mixture, encoder, seed), num_tokens, header | {"seed": seed})
+        write_file(
+            out / f"train_{seed}.bin", TokenStream(world, mixture, encoder, seed), num_tokens, header | {"seed": seed}
+        )
 
 
 def _write_manifest(out: Path, header: dict, left_out: Path | None = None) -> dict:
@@ -68,10 +91,20 @@ def _write_manifest(out: Path, header: dict, left_out: Path | None = None) -> di
     return manifest
 
 
-def build(out: Path, world_seed: int, mixture_name: str, train_tokens: dict[int, int], validation_sequences: int, sequence_length: int,
-          num_items: int, passuntil: dict | None = None) -> dict:
-    """Write all files of data/ and return the manifest of paper L's part (sha-256 of each), which is written last: a folder without one was
-    not finished. `passuntil` are keyword arguments of build_passuntil, whose part lies in a folder of its own with its own manifest."""
+def build(
+    out: Path,
+    world_seed: int,
+    mixture_name: str,
+    train_tokens: dict[int, int],
+    validation_sequences: int,
+    sequence_length: int,
+    num_items: int,
+    passuntil: dict | None = None,
+) -> dict:
+    """Write all files of data/ and return the manifest of paper L's part (sha-256 of each), which is written last: a
+    folder without one was not finished. `passuntil` are keyword arguments of build_passuntil, whose part lies in a
+    folder of its own with its own manifest.
+    """
     from tasks import TASKS
     from tasks.base import make_items, save_items
 
@@ -81,9 +114,24 @@ def build(out: Path, world_seed: int, mixture_name: str, train_tokens: dict[int,
     tokenizer = train(tokenizer_texts(world))
     tokenizer.save(str(out / "tokenizer.json"))
     encoder = PieceEncoder(tokenizer)
-    header = {"tokenizer": fingerprint(tokenizer), "world_seed": world_seed, "mixture": mixture_name, "version": DATA_FORMAT_VERSION}
+    header = {
+        "tokenizer": fingerprint(tokenizer),
+        "world_seed": world_seed,
+        "mixture": mixture_name,
+        "version": DATA_FORMAT_VERSION,
+    }
     _write_json(out / "world.json", _facts(world))
-    _write_streams(out, world, Mixture(mixture_name, world, encoder), encoder, tokenizer, header, train_tokens, validation_sequences, sequence_length)
+    _write_streams(
+        out,
+        world,
+        Mixture(mixture_name, world, encoder),
+        encoder,
+        tokenizer,
+        header,
+        train_tokens,
+        validation_sequences,
+        sequence_length,
+    )
     for name, task in TASKS.items():
         save_items(out / "items" / f"{name}.jsonl", make_items(task, world, num_items))
     manifest = _write_manifest(out, header, left_out=out / PASSUNTIL_FOLDER)
@@ -92,10 +140,17 @@ def build(out: Path, world_seed: int, mixture_name: str, train_tokens: dict[int,
     return manifest
 
 
-def build_passuntil(out: Path, world_seed: int, series: dict[str, str], train_tokens: dict[int, int], validation_sequences: int,
-                    sequence_length: int, num_items: int) -> dict:
-    """Write paper P's part of the data: one tokenizer and one set of items for all series, streams and validation set of each series
-    (name -> mixture). Returns the manifest, which is written last."""
+def build_passuntil(
+    out: Path,
+    world_seed: int,
+    series: dict[str, str],
+    train_tokens: dict[int, int],
+    validation_sequences: int,
+    sequence_length: int,
+    num_items: int,
+) -> dict:
+    """Write paper P's part of the data: one tokenizer and one set of items for all series, streams and validation set
+    of each series (name -> mixture). Returns the manifest, which is written last."""
     from tasks import PASS_TASKS
     from tasks.base import make_items, save_items
 
@@ -109,17 +164,25 @@ def build_passuntil(out: Path, world_seed: int, series: dict[str, str], train_to
     _write_json(out / "world.json", {"facts": _facts(world), "films": _films(world)})
     for name, mixture_name in series.items():
         (out / name).mkdir(exist_ok=True)
-        _write_streams(out / name, world, Mixture(mixture_name, world, encoder), encoder, tokenizer, header | {"mixture": mixture_name}, train_tokens,
-                       validation_sequences, sequence_length)
+        _write_streams(
+            out / name,
+            world,
+            Mixture(mixture_name, world, encoder),
+            encoder,
+            tokenizer,
+            header | {"mixture": mixture_name},
+            train_tokens,
+            validation_sequences,
+            sequence_length,
+        )
     for name, task in PASS_TASKS.items():
         save_items(out / "items" / f"{name}.jsonl", make_items(task, world, num_items))
     return _write_manifest(out, header | {"mixtures": dict(series)})
 
 
-
 def main() -> int:
     """Read the profile, build its data folder, print what was built."""
-    from experiments.profiles import Paths, data_plan, default_profile
+    from profiles.profile import Paths, data_plan, default_profile
 
     parser = argparse.ArgumentParser(prog="python -m corpus", description=__doc__)
     parser.add_argument("--profile", default=None, help="default: the profile named in params.yaml")

@@ -15,10 +15,18 @@ LAST_SAFE_DAY = 28  # months and years are counted from days that every month ha
 OPENINGS = ((" Today is", 0), (" Yesterday was", 1), (" Tomorrow is", -1))  # text, days from the told date to today
 MAX_COUNTED_DAYS = 9
 # (question, unit, count)
-QUESTIONS = ((" tomorrow", "day", 1), (" yesterday", "day", -1), (" a week later", "day", 7), (" a week ago", "day", -7), (" a month later", "month", 1),
-             (" a month ago", "month", -1), (" a year later", "year", 1), (" a year ago", "year", -1),
-             *((f" {n} days later", "day", n) for n in range(2, MAX_COUNTED_DAYS + 1)),
-             *((f" {n} days ago", "day", -n) for n in range(2, MAX_COUNTED_DAYS + 1)))
+QUESTIONS = (
+    (" tomorrow", "day", 1),
+    (" yesterday", "day", -1),
+    (" a week later", "day", 7),
+    (" a week ago", "day", -7),
+    (" a month later", "month", 1),
+    (" a month ago", "month", -1),
+    (" a year later", "year", 1),
+    (" a year ago", "year", -1),
+    *((f" {n} days later", "day", n) for n in range(2, MAX_COUNTED_DAYS + 1)),
+    *((f" {n} days ago", "day", -n) for n in range(2, MAX_COUNTED_DAYS + 1)),
+)
 NUM_WORDED = 8  # questions that name no number: as frequent as all the others together
 
 
@@ -45,7 +53,9 @@ def draw_date_question(draw: Draw, split: str) -> tuple[date, int, int, date]:
     """The told date, its opening, its question (indices) and the date asked for, of the asked split."""
     while True:
         told, opening = draw_date(draw), int(draw() * len(OPENINGS))
-        question = int(draw() * NUM_WORDED) if draw() < 0.5 else NUM_WORDED + int(draw() * (len(QUESTIONS) - NUM_WORDED))
+        question = (
+            int(draw() * NUM_WORDED) if draw() < 0.5 else NUM_WORDED + int(draw() * (len(QUESTIONS) - NUM_WORDED))
+        )
         today = moved(told, "day", OPENINGS[opening][1])
         _, unit, count = QUESTIONS[question]
         if unit != "day" and today.day > LAST_SAFE_DAY:
@@ -57,7 +67,15 @@ def draw_date_question(draw: Draw, split: str) -> tuple[date, int, int, date]:
 def date_question(told: date, opening: int, question: int) -> list[str]:
     """` Today is 03/15/1981. What is the date tomorrow? Answer:` without the answer."""
     text, asked = OPENINGS[opening][0], QUESTIONS[question][0]
-    return [text, *date_pieces(told), ".", " What is the date", *(f" {word}" for word in asked.split()), "?", " Answer:"]
+    return [
+        text,
+        *date_pieces(told),
+        ".",
+        " What is the date",
+        *(f" {word}" for word in asked.split()),
+        "?",
+        " Answer:",
+    ]
 
 
 def calendar_page(draw: Draw, world: World, language: Language, split: str = TRAIN) -> list[str]:

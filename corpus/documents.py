@@ -18,7 +18,8 @@ from corpus.lexicon import Language
 from corpus.world import TRAIN, World, belongs
 
 Draw = Callable[[], float]
-MAX_NUMBER = 20  # 210 sums and 210 differences: enough that a problem of 2-3 steps is new, few enough to be learned within 1e7 tokens
+# 210 sums and 210 differences: enough that a problem of 2-3 steps is new, few enough to be learned within 1e7 tokens
+MAX_NUMBER = 20
 NUMBERS = tuple(f" {n}" for n in range(MAX_NUMBER + 1))
 USUAL_PLACE = 0.5  # share of things that lie where things of their kind usually lie
 USUAL_ORDER = 0.8  # share of sentences whose nouns stand in their usual roles (large things do not fit into small ones)
@@ -101,8 +102,8 @@ def code_listing(draw: Draw, world: World, language: Language, split: str = TRAI
 
 
 def draw_places(draw: Draw, language: Language, things: list[int]) -> list[int]:
-    """A place for each thing, all different: mostly the thing's usual place, so that common sense answers some questions
-    before reading does (as in RACE), else any."""
+    """A place for each thing, all different: mostly the thing's usual place, so that common sense answers some
+    questions before reading does (as in RACE), else any."""
     num_places = len(language.places)
     places: list[int] = []
     for thing in things:
@@ -128,7 +129,12 @@ def passage(draw: Draw, language: Language, split: str) -> tuple[list[str], list
 
 def reading_question(language: Language, thing: int) -> list[str]:
     """`Question: Where is the ball? Answer: the ball is in the` without the place."""
-    return fill(language.question, "") + fill(language.where, language.objects[thing]) + [language.answer] + fill(language.reply, language.objects[thing])
+    return (
+        fill(language.question, "")
+        + fill(language.where, language.objects[thing])
+        + [language.answer]
+        + fill(language.reply, language.objects[thing])
+    )
 
 
 def comprehension(draw: Draw, world: World, language: Language, split: str = TRAIN) -> list[str]:
@@ -173,8 +179,8 @@ def script_ending(language: Language, job: int) -> list[str]:
 
 
 def coreference_nouns(draw: Draw, language: Language, kind: int, split: str) -> tuple[str, str, str]:
-    """Two nouns and a place for sentence `kind`, of the asked split. Things meet nowhere: a place that the text does not show
-    must not tell two compositions apart, or the same sentence stands on both sides of the split."""
+    """Two nouns and a place for sentence `kind`, of the asked split. Things meet nowhere: a place that the text does
+    not show must not tell two compositions apart, or the same sentence stands on both sides of the split."""
     people = language.coreferences[kind].people
     nouns = language.names if people else language.objects
     while True:

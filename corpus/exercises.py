@@ -4,7 +4,10 @@ from corpus.documents import MAX_NUMBER, NUMBERS, Draw, fill, pick
 from corpus.lexicon import CONSONANTS, SOUNDS, SPELLED_WORDS, VOWELS, Language
 from corpus.world import TRAIN, World, belongs
 
-MODIFIED_RULES = (0, 1)  # added to every result: plain arithmetic, and the "plus one" form of BIG-bench modified arithmetic
+MODIFIED_RULES = (
+    0,
+    1,
+)  # added to every result: plain arithmetic, and the "plus one" form of BIG-bench modified arithmetic
 MAX_SPELLED_SHUFFLES = 24
 
 
@@ -70,7 +73,8 @@ def _spelled(letters: list[str]) -> list[str]:
 
 
 def scrambled(draw: Draw, word: int, split: str) -> list[str] | None:
-    """The letters of SPELLED_WORDS[word] in an order other than their own, of the asked split; None if no such order was met."""
+    """The letters of SPELLED_WORDS[word] in an order other than their own, of the asked split; None if no such order
+    was met."""
     letters = list(SPELLED_WORDS[word].strip())
     for _ in range(MAX_SPELLED_SHUFFLES):
         order = sorted(range(len(letters)), key=lambda _: draw())

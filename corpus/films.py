@@ -21,10 +21,42 @@ FILM_SHIFT = 8.0  # the first film is 23 times as frequent as the last
 
 # Each emoji is one code point; its word is an English word of the world where there is one.
 EMOJI = {
-    "🐶": " dog", "🐱": " cat", "🦊": " fox", "🐝": " bee", "🐷": " pig", "🐮": " cow", "🐟": " fish", "🐻": " bear", "🦁": " lion", "🐸": " frog",
-    "🐴": " horse", "🐍": " snake", "🐳": " whale", "🌲": " tree", "🌹": " rose", "🍰": " cake", "🚗": " car", "🚂": " train", "🚀": " rocket", "🚢": " ship",
-    "🏠": " house", "🏰": " castle", "👑": " crown", "💍": " ring", "🔑": " key", "🎩": " hat", "👻": " ghost", "🤖": " robot", "🔥": " fire", "🌙": " moon",
-    "🌊": " wave", "⚽": " ball", "🎸": " guitar", "🎁": " gift", "📖": " book", "💡": " lamp",
+    "🐶": " dog",
+    "🐱": " cat",
+    "🦊": " fox",
+    "🐝": " bee",
+    "🐷": " pig",
+    "🐮": " cow",
+    "🐟": " fish",
+    "🐻": " bear",
+    "🦁": " lion",
+    "🐸": " frog",
+    "🐴": " horse",
+    "🐍": " snake",
+    "🐳": " whale",
+    "🌲": " tree",
+    "🌹": " rose",
+    "🍰": " cake",
+    "🚗": " car",
+    "🚂": " train",
+    "🚀": " rocket",
+    "🚢": " ship",
+    "🏠": " house",
+    "🏰": " castle",
+    "👑": " crown",
+    "💍": " ring",
+    "🔑": " key",
+    "🎩": " hat",
+    "👻": " ghost",
+    "🤖": " robot",
+    "🔥": " fire",
+    "🌙": " moon",
+    "🌊": " wave",
+    "⚽": " ball",
+    "🎸": " guitar",
+    "🎁": " gift",
+    "📖": " book",
+    "💡": " lamp",
 }
 _ADJECTIVES = " Silent Lost Golden Broken Secret Distant Wild Dark Frozen Hidden Red Last".split()
 _NOUNS = " Harbour River Garden Winter Road Island City Dream Letter Night Forest Bridge".split()
@@ -47,7 +79,9 @@ def make_films(world_seed: int) -> tuple[Film, ...]:
     films: dict[tuple[str, ...], Film] = {}
     while len(films) < NUM_FILMS:
         first, second = rng.sample(_NOUNS, 2)
-        title = tuple(fill(_TITLES[len(films) % len(_TITLES)], f" {rng.choice(_ADJECTIVES)}", f" {first}", f" {second}"))
+        title = tuple(
+            fill(_TITLES[len(films) % len(_TITLES)], f" {rng.choice(_ADJECTIVES)}", f" {first}", f" {second}")
+        )
         motifs = tuple(rng.sample(range(len(EMOJI)), NUM_MOTIFS))
         if all(len({*motifs} & {*other.motifs}) < NUM_SHOWN for other in films.values()):
             films.setdefault(title, Film(title, motifs))
@@ -66,7 +100,8 @@ def draw_film(draw: Draw) -> int:
 
 
 def draw_riddle(draw: Draw, world: World, split: str, uniform: bool = False) -> tuple[int, list[int]]:
-    """A film (by rank, or any with equal weight) and three of its motifs in some order; the set is of the asked split."""
+    """A film (by rank, or any with equal weight) and three of its motifs in some order; the set is of the asked
+    split."""
     while True:
         film = int(draw() * NUM_FILMS) if uniform else draw_film(draw)
         motifs = make_films(world.seed)[film].motifs

@@ -1,4 +1,5 @@
-"""Which share of the tokens each document kind has, per language, and which source of the paper's Table 3 it stands for.
+"""Which share of the tokens each document kind has, per language, and which source of the paper's Table 3 it stands
+for.
 
 Shares are of tokens, not of documents: the mean length of each kind is measured once from a fixed seed and the drawing
 weights follow. The mixture was tuned on the calibration seed and then frozen (report, search log).
@@ -52,15 +53,56 @@ KINDS: dict[str, Kind] = {
     "pattern_page": Kind(patterns.pattern_page, "StackExchange", ("en",)),
 }
 
-# Token shares of English in percent; Chinese has the same without the kinds it lacks. v1 is paper L's, the others the two series of paper P.
+# Token shares of English in percent; Chinese has the same without the kinds it lacks. v1 is paper L's, the others the
+# two series of paper P.
 MIXTURES: dict[str, dict[str, float]] = {
-    "v1": {"biography": 10, "faq": 4, "directory": 10, "code_listing": 8, "legend": 8, "guessing_game": 8, "exam_sheet": 16, "comprehension": 8,
-           "story": 5, "dispute": 6, "homework": 12, "drill": 6, "puzzle": 2, "dictionary_page": 1, "modified_page": 1},
-    "prose": {"biography": 5, "faq": 2, "directory": 10, "code_listing": 6, "comprehension": 3, "story": 5, "homework": 9, "drill": 3,
-              "program_page": 8, "film_page": 9, "calendar_page": 10, "pattern_page": 30},
-    "code": {"biography": 2, "faq": 1, "directory": 6, "code_listing": 12, "comprehension": 2, "story": 2, "homework": 8, "drill": 4,
-             "program_page": 20, "film_page": 5, "calendar_page": 8, "pattern_page": 30},
+    "v1": {
+        "biography": 10,
+        "faq": 4,
+        "directory": 10,
+        "code_listing": 8,
+        "legend": 8,
+        "guessing_game": 8,
+        "exam_sheet": 16,
+        "comprehension": 8,
+        "story": 5,
+        "dispute": 6,
+        "homework": 12,
+        "drill": 6,
+        "puzzle": 2,
+        "dictionary_page": 1,
+        "modified_page": 1,
+    },
+    "prose": {
+        "biography": 5,
+        "faq": 2,
+        "directory": 10,
+        "code_listing": 6,
+        "comprehension": 3,
+        "story": 5,
+        "homework": 9,
+        "drill": 3,
+        "program_page": 8,
+        "film_page": 9,
+        "calendar_page": 10,
+        "pattern_page": 30,
+    },
+    "code": {
+        "biography": 2,
+        "faq": 1,
+        "directory": 6,
+        "code_listing": 12,
+        "comprehension": 2,
+        "story": 2,
+        "homework": 8,
+        "drill": 4,
+        "program_page": 20,
+        "film_page": 5,
+        "calendar_page": 8,
+        "pattern_page": 30,
+    },
 }
+
 
 class Mixture:
     """Draws (kind, language) pairs so that tokens, not documents, have the shares of `MIXTURES[name]`."""

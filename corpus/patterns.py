@@ -1,9 +1,10 @@
 """Pattern pages: lists of Input and Output lines that follow one rule, which only the examples show.
 
-The rules: dates from one form into another, sums, copying, turning lists round, taking one of them, setting them between signs.
-What the unnatural in-context tasks ask (dates joined by exclamation marks, triples of four-digit numbers, words letter by letter
-turned round, a minus sign that adds) never occurs, only its kin (dates joined by other signs, two of such numbers, letters
-that spell nothing, other signs that add); asked dates and sums are held out too.
+The rules: dates from one form into another, sums, copying, turning lists round, taking one of them, setting them
+between signs.
+What the unnatural in-context tasks ask (dates joined by exclamation marks, triples of four-digit numbers, words letter
+by letter turned round, a minus sign that adds) never occurs, only its kin (dates joined by other signs, two of such
+numbers, letters that spell nothing, other signs that add); asked dates and sums are held out too.
 Dates and numbers in a row carry no space, letters and words do, so that a part has the same token on both lines.
 """
 
@@ -21,10 +22,14 @@ LETTERS = tuple(f" {letter}" for letter in "abcdefghijklmnopqrstuvwxyz")
 SIGNS = tuple("!#*~+=&")  # the first never joins a date
 OPERATORS = tuple("#~&*")  # besides plus and minus, which keep their meaning
 MIN_OPERAND, MAX_OPERAND = 10, 49  # two digits, and every sum is one of 79 numbers of two digits
-SMALLEST_LONG, LARGEST_LONG = FIRST_YEAR, FIRST_YEAR + NUM_YEARS - 1  # numbers of four digits, each a token as it is in dates: pages show two of them
+SMALLEST_LONG, LARGEST_LONG = (
+    FIRST_YEAR,
+    FIRST_YEAR + NUM_YEARS - 1,
+)  # numbers of four digits, each a token as it is in dates: pages show two of them
 WORDS = (*ENGLISH.objects, *ENGLISH.attributes[2].values, *ENGLISH.attributes[3].values)
 
-SPELLED_FIVE = tuple("""
+SPELLED_FIVE = tuple(
+    """
 about above actor adult after again agent agree alarm album alone along among anger apple apply arena argue armor aside award bacon badge baker basic
 beach beard begin below bench birth black blade blame blank blast blend bless blind block blood board boost bound brain brand brave bread break brick bride
 brief bring broad brown brush build burst buyer cabin cable camel canal candy cargo carry catch cause chain chair chalk charm chart chase cheap check cheek
@@ -37,7 +42,8 @@ index inner issue ivory jelly jewel joint judge juice knife knock label labor la
 lorry lover lower loyal lucky lunch magic major march match maybe mayor medal mercy merry metal might minor model money month moral motor mount mouse mouth
 movie music nerve never night noble noise north novel nurse ocean offer often olive onion opera orbit order other ought outer owner paint panel paper party
 patch peace peach pearl phone piano piece pilot pitch place plain plane plant plate point pound power press price pride prime print prize proof proud pupil
-""".split())
+""".split()
+)
 PairMaker = Callable[[Draw, str], tuple[list[str], list[str]]]
 
 
@@ -85,7 +91,8 @@ def sum_pieces(a: int, sign: str, b: int) -> list[str]:
     return [f" {a}", f" {sign}", f" {b}"]
 
 
-# List rules: parts of the input to pieces of the output. Copying is what all others wait for; turning round is the nearest kin of two tasks.
+# List rules: parts of the input to pieces of the output. Copying is what all others wait for; turning round is the
+# nearest kin of two tasks.
 _LIST_RULES: tuple[Callable[[list[str]], list[str]], ...] = (
     joined,
     joined,
@@ -101,9 +108,24 @@ _LIST_RULES: tuple[Callable[[list[str]], list[str]], ...] = (
 # Spelled words: copying and parts, never turned round.
 _LETTER_RULES = (*_LIST_RULES[:3], *_LIST_RULES[5:])
 # Natural forms of a date: order of (year, month, day) and separator.
-_DATE_FORMS = (((1, 2, 0), "/"), ((1, 2, 0), "/"), ((2, 1, 0), "."), ((2, 1, 0), "-"), ((0, 1, 2), "/"), ((0, 1, 2), "."), ((0,), "/"), ((1, 2), "/"))
+_DATE_FORMS = (
+    ((1, 2, 0), "/"),
+    ((1, 2, 0), "/"),
+    ((2, 1, 0), "."),
+    ((2, 1, 0), "-"),
+    ((0, 1, 2), "/"),
+    ((0, 1, 2), "."),
+    ((0,), "/"),
+    ((1, 2), "/"),
+)
 _THREE_ORDERS = ((0, 1, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0))
-_SIZES = (("short", "short", "short"), ("long", "long"), ("short", "long", "long"), ("long", "short", "long"), ("long", "long", "short"))
+_SIZES = (
+    ("short", "short", "short"),
+    ("long", "long"),
+    ("short", "long", "long"),
+    ("long", "short", "long"),
+    ("long", "long", "short"),
+)
 NATURAL_MARKS = ("/", "/", ".", "-")
 
 
@@ -150,7 +172,12 @@ def _loose_letters_rule(draw: Draw) -> PairMaker:
 
 
 def _dates_rule(draw: Draw) -> PairMaker:
-    (order, separator), has_sign, is_fenced, sign = pick(draw, _DATE_FORMS), draw() < 0.4, draw() < 0.5, pick(draw, SIGNS[1:])
+    (order, separator), has_sign, is_fenced, sign = (
+        pick(draw, _DATE_FORMS),
+        draw() < 0.4,
+        draw() < 0.5,
+        pick(draw, SIGNS[1:]),
+    )
 
     def make(draw: Draw, split: str):
         parts = date_parts(draw_pattern_date(draw, split))
@@ -182,7 +209,8 @@ def _short_numbers(draw: Draw, count: int) -> list[str]:
 
 
 def _marks_rule(draw: Draw) -> PairMaker:
-    """Two or three numbers, joined and ordered as natural forms of dates are. Never three long ones, and none that could be a date."""
+    """Two or three numbers, joined and ordered as natural forms of dates are. Never three long ones, and none that
+    could be a date."""
     order, separator, sizes = pick(draw, _THREE_ORDERS), pick(draw, NATURAL_MARKS), pick(draw, _SIZES)
 
     def make(draw: Draw, split: str):
@@ -194,7 +222,8 @@ def _marks_rule(draw: Draw) -> PairMaker:
 
 
 def _signs_rule(draw: Draw) -> PairMaker:
-    """Two or three short numbers, or a long one, joined by a sign and perhaps set between two; three keep their order."""
+    """Two or three short numbers, or a long one, joined by a sign and perhaps set between two; three keep their
+    order."""
     sign, count, is_exchanged, is_fenced = pick(draw, SIGNS), 1 + int(draw() * 3), draw() < 0.5, draw() < 0.7
 
     def make(draw: Draw, split: str):
@@ -205,8 +234,24 @@ def _signs_rule(draw: Draw) -> PairMaker:
     return make
 
 
-_RULES = (_words_rule, _numbers_rule, _letters_rule, _letters_rule, _loose_letters_rule, _loose_letters_rule, _dates_rule, _dates_rule, _dates_rule,
-          _sums_rule, _sums_rule, _sums_rule, _marks_rule, _marks_rule, _signs_rule, _signs_rule)
+_RULES = (
+    _words_rule,
+    _numbers_rule,
+    _letters_rule,
+    _letters_rule,
+    _loose_letters_rule,
+    _loose_letters_rule,
+    _dates_rule,
+    _dates_rule,
+    _dates_rule,
+    _sums_rule,
+    _sums_rule,
+    _sums_rule,
+    _marks_rule,
+    _marks_rule,
+    _signs_rule,
+    _signs_rule,
+)
 
 
 def pattern_page(draw: Draw, world: World, language: Language, split: str = TRAIN) -> list[str]:

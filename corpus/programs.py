@@ -1,7 +1,7 @@
 """A closed language of list programs, ` keep > 4 | sort | take 2`: its steps and an interpreter that cannot hang.
 
-A program is at most MAX_STEPS steps; each takes a list of whole numbers to a list that is no longer (a sum is a list of one
-number), so memory is bounded by the input, time by MAX_STEPS passes over it, and numbers by MAX_VALUE.
+A program is at most MAX_STEPS steps; each takes a list of whole numbers to a list that is no longer (a sum is a list of
+one number), so memory is bounded by the input, time by MAX_STEPS passes over it, and numbers by MAX_VALUE.
 """
 
 from collections.abc import Callable
@@ -41,11 +41,13 @@ def _bind(function: Callable[[Values, int], Values], digit: str) -> Callable[[Va
 
 # Every step of the language as it is written, e.g. "sort", "keep even", "map + 3".
 STEPS: dict[str, Callable[[Values], Values]] = _PLAIN | {
-    f"{name} {digit}": _bind(function, digit) for name, function in _WITH_DIGIT.items() for digit in DIGITS}
+    f"{name} {digit}": _bind(function, digit) for name, function in _WITH_DIGIT.items() for digit in DIGITS
+}
 
 
 def parse(text: str) -> tuple[str, ...] | None:
-    """The steps of a program as written (` sort | take 2`, one space before every word); None where it is no program."""
+    """The steps of a program as written (` sort | take 2`, one space before every word); None where it is no
+    program."""
     if not text.startswith(" "):
         return None
     steps = tuple(text[1:].split(f" {SEPARATOR} "))

@@ -1,8 +1,8 @@
 """Program pages: a specification in plain English, an example, and a program of the closed language that does it.
 
-What a step of a specification asks for can be written in several ways (`WISHES`), and pages draw among them, so that many
-programs are right for one specification. A composition of two or three wishes belongs to one split (world.belongs);
-single wishes are the ingredients and all belong to training.
+What a step of a specification asks for can be written in several ways (`WISHES`), and pages draw among them, so that
+many programs are right for one specification. A composition of two or three wishes belongs to one split
+(world.belongs); single wishes are the ingredients and all belong to training.
 """
 
 import random
@@ -77,15 +77,18 @@ def _results(steps: tuple[str, ...]) -> list[Values | None]:
 
 
 def _each_wish_matters(specification: Specification) -> bool:
-    """True where the results on the probes are neither empty nor all the same, and of a composition no wish can be left out
+    """True where the results on the probes are neither empty nor all the same, and of a composition no wish can be left
+    out
     unseen and no single step does it all: what is composed must be composed in the program too."""
     whole = _results(parse(specified_program(specification)))
     if not all(whole) or len(set(whole)) < 2:
         return False
     if len(specification) == 1:
         return True
-    shorter = [specification[:i] + specification[i + 1:] for i in range(len(specification))]
-    return all(_results(parse(specified_program(wishes))) != whole for wishes in shorter) and all(_results((step,)) != whole for step in STEPS)
+    shorter = [specification[:i] + specification[i + 1 :] for i in range(len(specification))]
+    return all(_results(parse(specified_program(wishes))) != whole for wishes in shorter) and all(
+        _results((step,)) != whole for step in STEPS
+    )
 
 
 def draw_specification(draw: Draw, num_wishes: int, split: str) -> Specification:
@@ -94,7 +97,9 @@ def draw_specification(draw: Draw, num_wishes: int, split: str) -> Specification
         indices = [int(draw() * len(WISHES)) for _ in range(num_wishes)]
         if any(WISHES[index].ends for index in indices[:-1]) or len(set(indices)) < num_wishes:
             continue
-        specification = tuple((index, pick(draw, WISHES[index].digits) if WISHES[index].digits else 0) for index in indices)
+        specification = tuple(
+            (index, pick(draw, WISHES[index].digits) if WISHES[index].digits else 0) for index in indices
+        )
         key = [number for wish in specification for number in wish]
         if (num_wishes == 1 or belongs(split, ord("p"), *key)) and _each_wish_matters(specification):
             return specification
@@ -102,7 +107,9 @@ def draw_specification(draw: Draw, num_wishes: int, split: str) -> Specification
 
 def draw_values(draw: Draw, min_length: int = 3, max_length: int = 6) -> Values:
     """A list to try a program on."""
-    return tuple(int(draw() * (MAX_ELEMENT + 1)) for _ in range(min_length + int(draw() * (max_length - min_length + 1))))
+    return tuple(
+        int(draw() * (MAX_ELEMENT + 1)) for _ in range(min_length + int(draw() * (max_length - min_length + 1)))
+    )
 
 
 def values_pieces(values: Values) -> list[str]:
@@ -129,7 +136,8 @@ def program_page(draw: Draw, world: World, language: Language, split: str = TRAI
     for _ in range(3):
         specification = draw_specification(draw, 1 + int(draw() * 3), split)
         ways = [int(draw() * len(WISHES[index].programs)) if draw() < LONGER_WAY else 0 for index, _ in specification]
-        program = " |".join(wish_program(index, digit, way) for (index, digit), way in zip(specification, ways, strict=True))
+        program = " |".join(
+            wish_program(index, digit, way) for (index, digit), way in zip(specification, ways, strict=True)
+        )
         pieces += program_question(draw, specification) + [f" {word}" for word in program.split()] + [PROGRAM_STOP]
     return pieces
-

@@ -1,4 +1,5 @@
-"""Quiz pages: questions on the facts of the world, open, with options, as a guessing game; the same rules as documents.py."""
+"""Quiz pages: questions on the facts of the world, open, with options, as a guessing game; the same rules as
+documents.py."""
 
 from corpus.documents import Draw, draw_person, fill, sample
 from corpus.lexicon import Language
@@ -42,8 +43,11 @@ def legend(draw: Draw, world: World, language: Language, split: str = TRAIN) -> 
     return pieces
 
 
-def exam_options(draw: Draw, world: World, language: Language, person: int, attribute: int, split: str) -> tuple[list[int], int]:
-    """Four value indices in order of the letters and the position of the right one; the composition is of the asked split."""
+def exam_options(
+    draw: Draw, world: World, language: Language, person: int, attribute: int, split: str
+) -> tuple[list[int], int]:
+    """Four value indices in order of the letters and the position of the right one; the composition is of the asked
+    split."""
     right = world.facts[language.code][person][attribute]
     num_values = len(language.attributes[attribute].values)
     while True:
@@ -62,7 +66,8 @@ def exam_question(world: World, language: Language, person: int, attribute: int,
 
 
 def exam_sheet(draw: Draw, world: World, language: Language, split: str = TRAIN) -> list[str]:
-    """Quiz page: questions with four options and the letter of the right one; on half of the pages its value stands before it."""
+    """Quiz page: questions with four options and the letter of the right one; on half of the pages its value stands
+    before it."""
     pieces: list[str] = []
     names_value = draw() < 0.5
     for _ in range(2 + int(draw() * 2)):

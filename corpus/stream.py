@@ -1,8 +1,8 @@
 """The token stream: documents packed one after another, seekable, the same for every model size.
 
-The stream of a seed is a sequence of chunks; chunk c is drawn from a generator keyed by (world, mixture, split, seed, c),
-so that any place is reached without replaying what lies before it. A stream can be frozen into a file (`write_file`)
-or drawn on the fly; both give the same batches.
+The stream of a seed is a sequence of chunks; chunk c is drawn from a generator keyed by (world, mixture, split, seed,
+c), so that any place is reached without replaying what lies before it. A stream can be frozen into a file
+(`write_file`) or drawn on the fly; both give the same batches.
 """
 
 import hashlib
@@ -16,10 +16,10 @@ from typing import Protocol
 
 import numpy as np
 
-from corpus.files import atomic_write
 from corpus.mixture import Mixture
 from corpus.tokenizer import BOS_ID, PieceEncoder
 from corpus.world import TRAIN, VALIDATION, World
+from files.atomic import atomic_write
 
 CHUNK_TOKENS = 1 << 16
 MAGIC = b"EMRGTOK1"  # first bytes of a token file; then uint32 header length, json header, uint16 tokens
@@ -58,7 +58,7 @@ class TokenStream:
     def _gather(self, start: int, count: int, part: int) -> np.ndarray:
         first, last = start // CHUNK_TOKENS, (start + count - 1) // CHUNK_TOKENS
         joined = np.concatenate([self.chunk(index)[part] for index in range(first, last + 1)])
-        return joined[start - first * CHUNK_TOKENS:][:count]
+        return joined[start - first * CHUNK_TOKENS :][:count]
 
     def tokens(self, start: int, count: int) -> np.ndarray:
         """`count` tokens from position `start` (uint16)."""
@@ -77,12 +77,20 @@ class TokenFile:
         self.header, offset = _read_header(self.path)
         num_tokens = self.header["num_tokens"]
         if self.path.stat().st_size != offset + 2 * num_tokens:
-            raise ValueError(f"{path}: truncated: {self.path.stat().st_size} bytes where {offset + 2 * num_tokens} are due; rebuild it with `python -m corpus`")
+            raise ValueError(
+                f"{path}: truncated: {self.path.stat().st_size} bytes where {offset + 2 * num_tokens} are due; rebuild"
+                " it with `python -m corpus`"
+            )
         if expected_fingerprint is not None and self.header.get("tokenizer") != expected_fingerprint:
-            raise ValueError(f"{path}: field tokenizer: made with another tokenizer; rebuild data with `python -m corpus`")
+            raise ValueError(
+                f"{path}: field tokenizer: made with another tokenizer; rebuild data with `python -m corpus`"
+            )
         self._tokens = np.memmap(self.path, np.uint16, "r", offset=offset, shape=(num_tokens,))
         if check_payload and hashlib.sha256(self._tokens.tobytes()).hexdigest() != self.header.get("sha256"):
-            raise ValueError(f"{path}: field sha256: the tokens are not those that were written; rebuild data with `python -m corpus`")
+            raise ValueError(
+                f"{path}: field sha256: the tokens are not those that were written; rebuild data with `python -m"
+                " corpus`"
+            )
 
     def __len__(self) -> int:
         return len(self._tokens)
@@ -90,9 +98,11 @@ class TokenFile:
     def tokens(self, start: int, count: int) -> np.ndarray:
         """`count` tokens from position `start` (uint16)."""
         if start + count > len(self._tokens):
-            raise ValueError(f"{self.path}: holds {len(self._tokens)} tokens, position {start + count} was asked for; "
-                             "raise corpus.train_tokens in the profile and rebuild with `python -m corpus`")
-        return np.array(self._tokens[start:start + count])
+            raise ValueError(
+                f"{self.path}: holds {len(self._tokens)} tokens, position {start + count} was asked for; "
+                "raise corpus.train_tokens in the profile and rebuild with `python -m corpus`"
+            )
+        return np.array(self._tokens[start : start + count])
 
 
 def _read_header(path: Path) -> tuple[dict, int]:
@@ -103,7 +113,10 @@ def _read_header(path: Path) -> tuple[dict, int]:
     with open(path, "rb") as file:
         head = file.read(12)
         if len(head) < 12 or head[:8] != MAGIC:
-            raise ValueError(f"{path}: {'empty' if not head else 'not a token file of this project'}; rebuild it with `python -m corpus`")
+            raise ValueError(
+                f"{path}: {'empty' if not head else 'not a token file of this project'}; rebuild it with `python -m"
+                " corpus`"
+            )
         length = int.from_bytes(head[8:], "little")
         try:
             header = dict(json.loads(file.read(length)).items())  # .items: a list is no header
@@ -115,7 +128,10 @@ def _read_header(path: Path) -> tuple[dict, int]:
 
 def _require_count(path: str | Path, header: dict, field: str) -> None:
     if type(header.get(field)) is not int or header[field] < 1:
-        raise ValueError(f"{path}: field {field} is {header.get(field)!r}, not a positive whole number; rebuild it with `python -m corpus`")
+        raise ValueError(
+            f"{path}: field {field} is {header.get(field)!r}, not a positive whole number; rebuild it with `python -m"
+            " corpus`"
+        )
 
 
 def write_file(path: str | Path, stream: TokenStream, num_tokens: int, header: dict) -> None:
@@ -142,19 +158,25 @@ def write_file(path: str | Path, stream: TokenStream, num_tokens: int, header: d
             left.unlink(missing_ok=True)
 
 
-def batches(source: TokenSource, batch_sequences: int, sequence_length: int, start_step: int = 0) -> Iterator[np.ndarray]:
-    """Batches [B, T + 1] uint16: inputs are [:, :-1], targets [:, 1:]. Step k reads tokens k*B*T ... (k+1)*B*T, and one more."""
+def batches(
+    source: TokenSource, batch_sequences: int, sequence_length: int, start_step: int = 0
+) -> Iterator[np.ndarray]:
+    """Batches [B, T + 1] uint16: inputs are [:, :-1], targets [:, 1:]. Step k reads tokens k*B*T ... (k+1)*B*T, and one
+    more."""
     step_tokens = batch_sequences * sequence_length
     step = start_step
     while True:
         flat = source.tokens(step * step_tokens, step_tokens + 1)
-        yield np.lib.stride_tricks.as_strided(flat, (batch_sequences, sequence_length + 1), (2 * sequence_length, 2)).copy()
+        yield np.lib.stride_tricks.as_strided(
+            flat, (batch_sequences, sequence_length + 1), (2 * sequence_length, 2)
+        ).copy()
         step += 1
 
 
 @dataclass(frozen=True)
 class ValidationSet:
-    """Fixed validation sequences S x T: tokens [S, T + 1] uint16, and of each target its language index and UTF-8 bytes [S, T]."""
+    """Fixed validation sequences S x T: tokens [S, T + 1] uint16, and of each target its language index and UTF-8 bytes
+    [S, T]."""
 
     tokens: np.ndarray
     language: np.ndarray
@@ -162,9 +184,15 @@ class ValidationSet:
 
 
 def make_validation(
-    world: World, mixture: Mixture, encoder: PieceEncoder, bytes_of_token: list[int], num_sequences: int, sequence_length: int
+    world: World,
+    mixture: Mixture,
+    encoder: PieceEncoder,
+    bytes_of_token: list[int],
+    num_sequences: int,
+    sequence_length: int,
 ) -> ValidationSet:
-    """Draw the validation set from the validation split of the world; every sequence begins at its own place in the stream."""
+    """Draw the validation set from the validation split of the world; every sequence begins at its own place in the
+    stream."""
     stream = TokenStream(world, mixture, encoder, seed=0, split=VALIDATION)
     count = num_sequences * (sequence_length + 1)
     tokens = stream.tokens(0, count).reshape(num_sequences, sequence_length + 1)
@@ -175,8 +203,15 @@ def make_validation(
 def save_validation(path: str | Path, validation: ValidationSet, header: dict) -> None:
     """Write the validation set as one .npz-free file: token file header, then tokens, languages, bytes."""
     shape = {"num_sequences": validation.tokens.shape[0], "sequence_length": validation.language.shape[1]}
-    payload = validation.tokens.astype("<u2").tobytes() + validation.language.astype("<i2").tobytes() + validation.num_bytes.astype("<i2").tobytes()
-    head = json.dumps(header | shape | {"num_tokens": len(payload) // 2, "sha256": hashlib.sha256(payload).hexdigest()}, sort_keys=True).encode()
+    payload = (
+        validation.tokens.astype("<u2").tobytes()
+        + validation.language.astype("<i2").tobytes()
+        + validation.num_bytes.astype("<i2").tobytes()
+    )
+    head = json.dumps(
+        header | shape | {"num_tokens": len(payload) // 2, "sha256": hashlib.sha256(payload).hexdigest()},
+        sort_keys=True,
+    ).encode()
     atomic_write(Path(path), MAGIC + len(head).to_bytes(4, "little") + head + payload)
 
 
@@ -187,8 +222,11 @@ def load_validation(path: str | Path, expected_fingerprint: str | None = None) -
         _require_count(path, file.header, field)
     num_sequences, length = file.header["num_sequences"], file.header["sequence_length"]
     if len(file) != num_sequences * (3 * length + 1):
-        raise ValueError(f"{path}: field num_sequences is {num_sequences}, which does not fit {len(file)} stored numbers; rebuild it with `python -m corpus`")
+        raise ValueError(
+            f"{path}: field num_sequences is {num_sequences}, which does not fit {len(file)} stored numbers; rebuild it"
+            " with `python -m corpus`"
+        )
     flat = file.tokens(0, len(file))
     tokens = flat[: num_sequences * (length + 1)].reshape(num_sequences, length + 1)
-    language, num_bytes = flat[tokens.size:].view(np.int16).reshape(2, num_sequences, length)
+    language, num_bytes = flat[tokens.size :].view(np.int16).reshape(2, num_sequences, length)
     return ValidationSet(tokens, language.astype(np.int8), num_bytes)

@@ -41,16 +41,19 @@ def _require_size(vocabulary_size: int) -> None:
 def _trained(texts: Iterable[str], vocabulary_size: int) -> Tokenizer:
     trained = Tokenizer(models.BPE())
     trained.pre_tokenizer = _pre_tokenizer()
-    trained.train_from_iterator(texts, trainers.BpeTrainer(vocab_size=vocabulary_size, special_tokens=[BOS, *_BYTES], show_progress=False))
+    trained.train_from_iterator(
+        texts, trainers.BpeTrainer(vocab_size=vocabulary_size, special_tokens=[BOS, *_BYTES], show_progress=False)
+    )
     return trained
 
 
 def train_whole_words(texts: Iterable[str], vocabulary_size: int = MAX_VOCABULARY) -> Tokenizer:
-    """Like `train`, but every place behind the bytes and the ASCII characters goes to the most frequent tokens of the texts themselves.
+    """Like `train`, but every place behind the bytes and the ASCII characters goes to the most frequent tokens of the
+    texts themselves.
 
-    BPE reaches a word through tokens that stand in no text once the word is complete. Here merges are learned in a vocabulary
-    several times as large and those stepping stones are dropped, so that more words are one token; a pre-token of the
-    vocabulary is then taken whole. (The tokenizer of paper P; that of paper L was frozen before.)"""
+    BPE reaches a word through tokens that stand in no text once the word is complete. Here merges are learned in a
+    vocabulary several times as large and those stepping stones are dropped, so that more words are one token; a
+    pre-token of the vocabulary is then taken whole. (The tokenizer of paper P; that of paper L was frozen before.)"""
     _require_size(vocabulary_size)
     texts = list(texts)
     trained = _trained(texts, 4 * vocabulary_size)
@@ -66,7 +69,9 @@ def train_whole_words(texts: Iterable[str], vocabulary_size: int = MAX_VOCABULAR
 
 def _vocabulary_and_merges(trained: Tokenizer) -> tuple[dict[str, int], list[tuple[str, str]]]:
     state = json.loads(trained.to_str())["model"]
-    return state["vocab"], [tuple(merge) if isinstance(merge, list) else tuple(merge.split(" ")) for merge in state["merges"]]
+    return state["vocab"], [
+        tuple(merge) if isinstance(merge, list) else tuple(merge.split(" ")) for merge in state["merges"]
+    ]
 
 
 def _assemble(vocabulary: dict[str, int], merges: list[tuple[str, str]], ignore_merges: bool = False) -> Tokenizer:
@@ -82,16 +87,22 @@ def load(path: str | Path) -> Tokenizer:
     try:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # tokenizers raises bare Exception for every fault of a file
-        raise ValueError(f"{path}: not a tokenizer file ({' '.join(str(error).split())}); rebuild it with `python -m corpus`") from error
+        raise ValueError(
+            f"{path}: not a tokenizer file ({' '.join(str(error).split())}); rebuild it with `python -m corpus`"
+        ) from error
     if tokenizer.token_to_id(BOS) != BOS_ID:
-        raise ValueError(f"{path}: token {BOS!r} does not have id {BOS_ID}: a foreign tokenizer; rebuild it with `python -m corpus`")
+        raise ValueError(
+            f"{path}: token {BOS!r} does not have id {BOS_ID}: a foreign tokenizer; rebuild it with `python -m corpus`"
+        )
     return tokenizer
 
 
 def fingerprint(tokenizer: Tokenizer) -> str:
     """SHA-256 of the vocabulary and merges: checkpoints and corpus files carry it, so that they cannot be mixed up."""
     state = json.loads(tokenizer.to_str())
-    return hashlib.sha256(json.dumps([state["model"], state["pre_tokenizer"]], sort_keys=True, ensure_ascii=True).encode()).hexdigest()
+    return hashlib.sha256(
+        json.dumps([state["model"], state["pre_tokenizer"]], sort_keys=True, ensure_ascii=True).encode()
+    ).hexdigest()
 
 
 def token_bytes(tokenizer: Tokenizer) -> list[int]:

@@ -1,9 +1,9 @@
 """The world: who does what, drawn once from a seed, and which compositions are held out for evaluation.
 
-Facts are frequency-ranked: person r is mentioned with weight 1 / (r + ZIPF_SHIFT), Zipf-Mandelbrot, as names are in real
-text. Compositions (which question with which options, which sums in which problem, ...) are split by a hash: `belongs`
-is asked by every document before it is written and by every task before an item is made, so that training text,
-validation text and items are disjoint by construction.
+Facts are frequency-ranked: person r is mentioned with weight 1 / (r + ZIPF_SHIFT), Zipf-Mandelbrot, as names are in
+real text. Compositions (which question with which options, which sums in which problem, ...) are split by a hash:
+`belongs` is asked by every document before it is written and by every task before an item is made, so that training
+text, validation text and items are disjoint by construction.
 """
 
 import random
@@ -12,7 +12,8 @@ from itertools import accumulate
 
 from corpus.lexicon import LANGUAGES, Language
 
-ZIPF_SHIFT = 2.0  # flattens the head: the first of 40 persons is 14 times as frequent as the last (a pure Zipf law would starve the tail)
+# flattens the head: the first of 40 persons is 14 times as frequent as the last (a pure Zipf law would starve the tail)
+ZIPF_SHIFT = 2.0
 TRAIN, VALIDATION, EVALUATION = "train", "validation", "evaluation"
 NUM_BUCKETS = 8  # of compositions: one for validation, one for evaluation, six for training
 
@@ -41,8 +42,8 @@ class World:
 
 
 def make_world(seed: int) -> World:
-    """Draw the facts: every value of an attribute is held by nearly the same number of persons, in seeded order, so that
-    no answer can be guessed from its frequency."""
+    """Draw the facts: every value of an attribute is held by nearly the same number of persons, in seeded order, so
+    that no answer can be guessed from its frequency."""
     facts, weights = {}, {}
     for code, language in LANGUAGES.items():
         rng = random.Random(f"world/{seed}/{code}")

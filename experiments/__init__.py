@@ -1,7 +1,3 @@
-"""The pipeline, the sweep, and one folder per figure or table of the papers."""
+"""One folder per figure or table of the papers, tidy readers (tables/) and the look of the figures (style/)."""
 
-import os
-
-# Before numpy is imported. One thread per process: two one-thread workers do more than one two-thread worker, and sums keep their order, so that a
-# stage writes the same bytes whatever the number of cores.
-os.environ["OMP_NUM_THREADS"] = "1"
+import ladder  # noqa: F401  one thread per process, before numpy's library is loaded

@@ -1,12 +1,14 @@
-"""Writes constraints.txt and install/constraints-*.txt from pyproject.toml: the tested pins with the hashes of their files.
+"""Writes constraints.txt and install/constraints-*.txt from pyproject.toml: the tested pins with the hashes of their
+files.
 
     python install/lock.py              # pins stay as they are as far as pyproject.toml's ranges allow
     python install/lock.py --upgrade    # the newest releases that the ranges allow
 
-uv resolves for all tested platforms and Pythons at once, by the registry's own metadata (no wheel of this machine is looked
-at). Of each package the files that these platforms can use are listed, the source only where some platform has no wheel.
-Parts that not every machine needs, or that come first, go into files of their own, because `pip install -r` installs all
-that it reads. The CPU builds of torch are not in the registry: install/torch_cpu_wheels.txt lists their hashes.
+uv resolves for all tested platforms and Pythons at once, by the registry's own metadata (no wheel of this machine is
+looked at). Of each package the files that these platforms can use are listed, the source only where some platform has
+no wheel.
+Parts that not every machine needs, or that come first, go into files of their own, because `pip install -r` installs
+all that it reads. The CPU builds of torch are not in the registry: install/torch_cpu_wheels.txt lists their hashes.
 """
 
 import argparse
@@ -37,7 +39,10 @@ NEWEST_GLIBC = 36  # Debian 12's is 2.36
 LEGACY_TAGS = ("manylinux2014", "manylinux2010", "manylinux1", "linux")
 OF_CUDA = re.compile(r"(nvidia|cuda)-")
 TITLES = {
-    LOCK: "All packages of the tested environment with the hashes of their files, for `pip install --require-hashes --no-deps -r` (`make setup`).",
+    LOCK: (
+        "All packages of the tested environment with the hashes of their files, for `pip install --require-hashes"
+        " --no-deps -r` (`make setup`)."
+    ),
     BUILD_LOCK: "What builds the packages that have no wheel (antlr4-python3-runtime), installed first.",
     CPU_LOCK: "The CPU build of torch, a fifth of the registry's build with CUDA's libraries.",
     CUDA_LOCK: "CUDA's libraries, which the registry's build of torch for Linux needs and its CPU build does not.",
@@ -47,10 +52,19 @@ TITLES = {
 def platforms() -> dict[str, list[str]]:
     """Marker of an environment -> platform tags of wheels that work there."""
     linux = {
-        machine: [f"manylinux_2_{minor}_{machine}" for minor in range(5, NEWEST_GLIBC + 1)] + [f"{tag}_{machine}" for tag in LEGACY_TAGS]
+        machine: (
+            [f"manylinux_2_{minor}_{machine}" for minor in range(5, NEWEST_GLIBC + 1)]
+            + [f"{tag}_{machine}" for tag in LEGACY_TAGS]
+        )
         for machine in ("x86_64", "aarch64")
     }
-    return dict(zip(ENVIRONMENTS, (linux["x86_64"], linux["aarch64"], list(tags.mac_platforms(OLDEST_MACOS, "arm64"))), strict=True))
+    return dict(
+        zip(
+            ENVIRONMENTS,
+            (linux["x86_64"], linux["aarch64"], list(tags.mac_platforms(OLDEST_MACOS, "arm64"))),
+            strict=True,
+        )
+    )
 
 
 def tags_that_work() -> list[set[tags.Tag]]:
@@ -63,7 +77,8 @@ def tags_that_work() -> list[set[tags.Tag]]:
 
 
 def usable_hashes(wheels: dict[str, str], source: str | None) -> list[str]:
-    """Hashes of the wheels (file name -> hash) that some tested platform can use, and the source's where some has no wheel."""
+    """Hashes of the wheels (file name -> hash) that some tested platform can use, and the source's where some has no
+    wheel."""
     names = {name: parse_wheel_filename(name)[3] for name in wheels}
     wanted = tags_that_work()
     kept = [wheels[name] for name, given in names.items() if any(given & works for works in wanted)]
@@ -72,11 +87,15 @@ def usable_hashes(wheels: dict[str, str], source: str | None) -> list[str]:
 
 
 def cpu_wheel_hashes(version: str) -> list[str]:
-    """Hashes of the CPU builds of one version of torch, as install/torch_cpu_wheels.txt lists them; ValueError where it lists none."""
+    """Hashes of the CPU builds of one version of torch, as install/torch_cpu_wheels.txt lists them; ValueError where it
+    lists none."""
     lines = [line.split() for line in CPU_WHEELS.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
     hashes = [f"sha256:{digest}" for digest, name in lines if name.startswith(f"torch-{version}+cpu-")]
     if not hashes:
-        raise ValueError(f"{CPU_WHEELS.relative_to(ROOT)}: no wheel of torch {version}; add those of https://download.pytorch.org/whl/cpu/torch/")
+        raise ValueError(
+            f"{CPU_WHEELS.relative_to(ROOT)}: no wheel of torch {version}; add those of"
+            " https://download.pytorch.org/whl/cpu/torch/"
+        )
     return hashes
 
 
@@ -113,14 +132,23 @@ def cpu_entry(version: str) -> list[str]:
 
 
 def short_marker(marker: str | None) -> str:
-    """The marker of an entry, said as shortly as the tested environments allow: nothing where it holds in all of them."""
+    """The marker of an entry, said as shortly as the tested environments allow: nothing where it holds in all of
+    them."""
     if not marker:
         return ""
     holds = {}
     for environment in ENVIRONMENTS:
         system, machine = re.findall(r"'(\w+)'", environment)
-        names = {"sys_platform": system, "platform_system": system.capitalize(), "platform_machine": machine, "implementation_name": "cpython"}
-        versions = [{"python_version": f"{major}.{minor}", "python_full_version": f"{major}.{minor}.0"} for major, minor in PYTHONS]
+        names = {
+            "sys_platform": system,
+            "platform_system": system.capitalize(),
+            "platform_machine": machine,
+            "implementation_name": "cpython",
+        }
+        versions = [
+            {"python_version": f"{major}.{minor}", "python_full_version": f"{major}.{minor}.0"}
+            for major, minor in PYTHONS
+        ]
         holds.setdefault(system, []).extend(Marker(marker).evaluate(names | version) for version in versions)
     if all(all(values) for values in holds.values()):
         return ""
@@ -129,10 +157,13 @@ def short_marker(marker: str | None) -> str:
 
 
 def entries(exported: str, locked: dict) -> dict[str, list[str]]:
-    """Name -> lines of its entry: pin with marker, hashes, and what needs it (uv's "via"). exported: requirements of `uv export`; locked: uv.lock."""
+    """Name -> lines of its entry: pin with marker, hashes, and what needs it (uv's "via"). exported: requirements of
+    `uv export`; locked: uv.lock."""
     files = {}
     for package in locked["package"]:
-        wheels = {os.path.basename(wheel["url"]).replace("%2B", "+"): wheel["hash"] for wheel in package.get("wheels", [])}
+        wheels = {
+            os.path.basename(wheel["url"]).replace("%2B", "+"): wheel["hash"] for wheel in package.get("wheels", [])
+        }
         files[package["name"]] = usable_hashes(wheels, package.get("sdist", {}).get("hash"))
     found: dict[str, list[str]] = {}
     for block in re.split(r"\n(?=[a-z0-9])", exported.strip()):
@@ -154,21 +185,39 @@ def run_uv(folder: str, *arguments: str) -> str:
 
 
 def resolve(kept: dict[str, str]) -> dict[str, list[str]]:
-    """Entries by uv, in a folder of its own. kept: pins that stay where the ranges and the packages' own metadata allow it.
+    """Entries by uv, in a folder of its own. kept: pins that stay where the ranges and the packages' own metadata allow
+    it.
 
-    `uv pip compile` is the one that takes pins as wishes, `uv.lock` the one that names the file behind each hash: so the
-    first chooses, the second is held to its choice."""
+    `uv pip compile` is the one that takes pins as wishes, `uv.lock` the one that names the file behind each hash: so
+    the first chooses, the second is held to its choice."""
     python, *direct = requirements()
-    project = f'[project]\nname = "emergence"\nversion = "0"\nrequires-python = "{python.split()[1]}"\ndependencies = {direct}\n'
+    project = (
+        f'[project]\nname = "emergence"\nversion = "0"\nrequires-python = "{python.split()[1]}"\ndependencies ='
+        f" {direct}\n"
+    )
     project += f"[tool.uv]\npackage = false\nenvironments = {ENVIRONMENTS}\n"
     with tempfile.TemporaryDirectory() as folder:
         place, chosen = Path(folder, "pyproject.toml"), Path(folder, "chosen.txt")
         place.write_text(project, encoding="utf-8")
         chosen.write_text("".join(f"{name}=={version}\n" for name, version in kept.items()), encoding="utf-8")
         oldest = re.search(r"\d+\.\d+", python)[0]
-        run_uv(folder, "pip", "compile", "--universal", "--no-annotate", "--python-version", oldest, "pyproject.toml", "-o", "chosen.txt")
+        run_uv(
+            folder,
+            "pip",
+            "compile",
+            "--universal",
+            "--no-annotate",
+            "--python-version",
+            oldest,
+            "pyproject.toml",
+            "-o",
+            "chosen.txt",
+        )
         versions = pins(chosen.read_text(encoding="utf-8"))
-        place.write_text(f"{project}constraint-dependencies = {[f'{name}=={version}' for name, version in versions.items()]}\n", encoding="utf-8")
+        place.write_text(
+            f"{project}constraint-dependencies = {[f'{name}=={version}' for name, version in versions.items()]}\n",
+            encoding="utf-8",
+        )
         run_uv(folder, "lock")
         exported = run_uv(folder, "export", "--frozen", "--no-emit-project", "--no-header")
         return entries(exported, tomllib.loads(Path(folder, "uv.lock").read_text(encoding="utf-8")))
@@ -176,7 +225,12 @@ def resolve(kept: dict[str, str]) -> dict[str, list[str]]:
 
 def present_pins() -> dict[str, str]:
     """Name -> version as both lists have them now."""
-    return {name: version for path in (LOCK, CUDA_LOCK) if path.exists() for name, version in pins(path.read_text(encoding="utf-8").lower()).items()}
+    return {
+        name: version
+        for path in (LOCK, CUDA_LOCK)
+        if path.exists()
+        for name, version in pins(path.read_text(encoding="utf-8").lower()).items()
+    }
 
 
 def write_list(path: Path, lines: list[str]) -> None:

@@ -3,8 +3,9 @@
 What would fail late is asked first and refused in one line: the version of Python, the platform, Debian's python3-venv.
 Run by whatever python3 the machine has, so the syntax is that of Python 3.6 and only the standard library is imported.
 
-torch comes in two builds. The CPU build (0.2 GB) is taken where no NVIDIA driver is seen and pip can find it: in PyTorch's
-own index, or wherever the user's pip looks. The registry's build for Linux (0.5 GB) needs CUDA's libraries (2 GB more).
+torch comes in two builds. The CPU build (0.2 GB) is taken where no NVIDIA driver is seen and pip can find it: in
+PyTorch's own index, or wherever the user's pip looks. The registry's build for Linux (0.5 GB) needs CUDA's libraries (2
+GB more).
 
 `--extras NAME ...` adds the optional dependencies of pyproject.toml to the .venv that is there.
 """
@@ -24,7 +25,8 @@ CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 CONNECT_SECONDS = 5
 OLDEST_MACOS = 14  # of torch's wheels
 PIP = ["-m", "pip", "--disable-pip-version-check"]
-# The lists are complete: nothing is resolved (--no-deps), and what has no wheel is built by what the first list has brought.
+# The lists are complete: nothing is resolved (--no-deps), and what has no wheel is built by what the first list has
+# brought.
 # `pip check` then compares what is there with the packages' own metadata.
 INSTALL = [*PIP, "install", "-q", "--require-hashes", "--no-deps", "--no-build-isolation", "--use-pep517"]
 
@@ -49,13 +51,18 @@ def version_refusal(pyproject, version, executable):
 def platform_refusal(system, machine, libc, macos):
     """One line where torch has no wheel for this platform, else "".
 
-    system, machine: as platform.system() and platform.machine() say; libc: "glibc" or anything else; macos: version or ""."""
+    system, machine: as platform.system() and platform.machine() say; libc: "glibc" or anything else; macos: version or
+    "".
+    """
     if system == "Linux" and machine in ("x86_64", "aarch64") and libc == "glibc":
         return ""
     if system == "Darwin" and machine == "arm64" and int(macos.split(".")[0] or 0) >= OLDEST_MACOS:
         return ""
     return "torch has no build for {} on {}{}: use Linux (glibc, x86_64 or aarch64; on Windows WSL 2) or macOS {} on arm64".format(
-        " ".join(filter(None, [system, macos])), machine, " without glibc" if system == "Linux" and libc != "glibc" else "", OLDEST_MACOS
+        " ".join(filter(None, [system, macos])),
+        machine,
+        " without glibc" if system == "Linux" and libc != "glibc" else "",
+        OLDEST_MACOS,
     )
 
 
@@ -91,7 +98,8 @@ def is_of_this_python(venv):
 
 
 def index_options():
-    """Options of pip that name PyTorch's index of CPU builds, where it can be reached (pip itself would try for minutes)."""
+    """Options of pip that name PyTorch's index of CPU builds, where it can be reached (pip itself would try for
+    minutes)."""
     try:
         urlopen(CPU_INDEX + "/torch/", timeout=CONNECT_SECONDS).close()
     except (OSError, ValueError):  # ValueError: what a broken proxy setting raises
@@ -101,7 +109,10 @@ def index_options():
 
 def installed_torch():
     """Version of the torch in .venv, "" where there is none."""
-    code = "from importlib.metadata import distributions as d; print(*{p.version for p in d() if p.metadata['Name'] == 'torch'})"
+    code = (
+        "from importlib.metadata import distributions as d; print(*{p.version for p in d() if p.metadata['Name'] =="
+        " 'torch'})"
+    )
     return subprocess.check_output([os.path.join(VENV, "bin", "python"), "-c", code], universal_newlines=True).strip()
 
 
@@ -110,13 +121,20 @@ def install_torch_cpu():
     if platform.system() == "Linux" and not shutil.which("nvidia-smi") and not installed_torch():
         command = [os.path.join(VENV, "bin", "python"), *INSTALL, *index_options(), "-r", "install/constraints-cpu.txt"]
         if subprocess.call(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
-            print("make setup: no CPU build of torch can be reached; taking the registry's, 3 GB with CUDA's libraries", flush=True)
+            print(
+                "make setup: no CPU build of torch can be reached; taking the registry's, 3 GB with CUDA's libraries",
+                flush=True,
+            )
 
 
 def run(*arguments):
     """Run .venv's python; SystemExit with one line where it fails."""
     if subprocess.call([os.path.join(VENV, "bin", "python"), *arguments], cwd=ROOT):
-        sys.exit("make setup: `python {}` failed, see above; run it again: what was downloaded is kept".format(" ".join(arguments)))
+        sys.exit(
+            "make setup: `python {}` failed, see above; run it again: what was downloaded is kept".format(
+                " ".join(arguments)
+            )
+        )
 
 
 def make():

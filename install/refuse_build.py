@@ -1,13 +1,13 @@
 """A build backend that refuses: this project is run from its folder and never installed.
 
-A wheel would either hold no module or put rooms named `kernels`, `models` and `tasks` into site-packages, over published
-packages of those names. `pip install .` therefore ends with the line below (each hook is one that pip, uv or build calls
-first), and nothing is installed.
+A wheel would either hold no module or put rooms named `kernels`, `models` and `tasks` into site-packages, over
+published packages of those names. `pip install .` therefore ends with the line below (each hook is one that pip, uv or
+build calls first), and nothing is installed.
 """
 
 REFUSAL = (
-    "emergent-abilities-replication is not installed but run from its folder: `make setup`, then `python -m evaluation.passuntil --help`; "
-    "to import its rooms elsewhere put the folder on PYTHONPATH"
+    "emergent-abilities-replication is not installed but run from its folder: `make setup`, then `python -m"
+    " evaluation.passuntil --help`; to import its rooms elsewhere put the folder on PYTHONPATH"
 )
 
 

@@ -3,8 +3,9 @@
 With g = clip * grad, after `step` updates:
     m = beta1 m + (1 - beta1) g        v = beta2 v + (1 - beta2) g^2
     w = (1 - lr * decay) w - lr * (m / (1 - beta1^step)) / (sqrt(v / (1 - beta2^step)) + eps)
-The first num_decayed weights of a run decay, the others do not. clip, lr and step are per run and live on the device, so a schedule needs
-no new launch parameters and the update can stand in a CUDA graph. A run whose clip is not finite is left as it was.
+The first num_decayed weights of a run decay, the others do not. clip, lr and step are per run and live on the device,
+so a schedule needs no new launch parameters and the update can stand in a CUDA graph. A run whose clip is not finite is
+left as it was.
 
 Shapes: R runs, P weights of a run.
 """
@@ -37,7 +38,9 @@ def adamw_reference(
         old.copy_(torch.where(is_live_R1, new, old))
 
 
-def _factors(lr_R: torch.Tensor, step_R: torch.Tensor, beta1: float, beta2: float, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
+def _factors(
+    lr_R: torch.Tensor, step_R: torch.Tensor, beta1: float, beta2: float, dtype: torch.dtype
+) -> tuple[torch.Tensor, torch.Tensor]:
     """lr / (1 - beta1^step) and 1 / sqrt(1 - beta2^step) per run; the powers in fp64, since 1 - beta2 is small."""
     step_R = step_R.double()
     return (lr_R / (1 - beta1**step_R)).to(dtype), (1 - beta2**step_R).rsqrt().to(dtype)
@@ -83,7 +86,9 @@ def _update(
 
 
 @_update.register_fake
-def _(weight_RP, grad_RP, exp_avg_RP, exp_avg_sq_RP, clip_R, lr_R, step_R, num_decayed, weight_decay, beta1, beta2, eps):
+def _(
+    weight_RP, grad_RP, exp_avg_RP, exp_avg_sq_RP, clip_R, lr_R, step_R, num_decayed, weight_decay, beta1, beta2, eps
+):
     return None
 
 
@@ -97,7 +102,10 @@ def adamw(
     clip_R, lr_R: fp32; grad is left as it is. Raises ValueError where shapes, types or layouts do not fit.
     """
     states = (weight_RP, grad_RP, exp_avg_RP, exp_avg_sq_RP)
-    if any(x.shape != weight_RP.shape or x.dtype != torch.float32 or not x.is_contiguous() for x in states) or weight_RP.dim() != 2:
+    if (
+        any(x.shape != weight_RP.shape or x.dtype != torch.float32 or not x.is_contiguous() for x in states)
+        or weight_RP.dim() != 2
+    ):
         raise ValueError("adamw: weight, grad, exp_avg and exp_avg_sq must be contiguous float32 of one shape [R, P]")
     if any(x.shape != weight_RP.shape[:1] for x in (clip_R, lr_R, step_R)):
         raise ValueError(f"adamw: clip, lr and step must be [R] = [{weight_RP.shape[0]}]")

@@ -2,10 +2,11 @@
 
 With S = scale * q k^T, masked where the key lies after the query or in another document:
     lse = logsumexp(S)        out = exp(S - lse) v
-The kernels and their formulas stand in attention_triton.py, the fused attention of other packages in attention_peers.py.
+The kernels and their formulas stand in attention_triton.py, the fused attention of other packages in
+attention_peers.py.
 
-Shapes: B batch, T time (queries; keys may be longer, both end at the same position), H query heads, G key heads (H a multiple of G;
-query head h reads key head h // (H / G)), K head size.
+Shapes: B batch, T time (queries; keys may be longer, both end at the same position), H query heads, G key heads (H a
+multiple of G; query head h reads key head h // (H / G)), K head size.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ DocumentRange = tuple[torch.Tensor, torch.Tensor] | None
 
 
 def document_range(document_ids_BT: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """First and last position (int32 [B, T] each) of the document in which each token stands; a document is a run of equal numbers."""
+    """First and last position (int32 [B, T] each) of the document in which each token stands; a document is a run of
+    equal numbers."""
     num_times = document_ids_BT.shape[1]
     positions_T = torch.arange(num_times, device=document_ids_BT.device)
     is_border_BT = document_ids_BT[:, 1:] != document_ids_BT[:, :-1]
@@ -63,7 +65,9 @@ def attention_reference(
     return out_BHTK.transpose(1, 2).to(q_BTHK.dtype), lse_BHT
 
 
-def _kernel_arguments(pass_name: str, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, has_documents: bool) -> tuple[tuple, tuple, dict]:
+def _kernel_arguments(
+    pass_name: str, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, has_documents: bool
+) -> tuple[tuple, tuple, dict]:
     """(counts, strides and compile-time constants, launch options) that every kernel but delta shares."""
     size = q.shape[-1]
     block_m, block_n, num_warps, num_stages = triton_kernels.tiles(pass_name, size, q.dtype)
@@ -86,7 +90,16 @@ def _forward(
     num_tiles = -(-num_queries // triton_kernels.tiles("forward", q_BTHK.shape[-1], q_BTHK.dtype)[0])
     with launch.on_device(q_BTHK):
         triton_kernels.attention_forward_kernel[(batch * num_heads * num_tiles,)](
-            q_BTHK, k_BTGK, v_BTGK, starts_BT, out_BTHK, lse_BHT, *counts, scale * math.log2(math.e), *constants, **options
+            q_BTHK,
+            k_BTGK,
+            v_BTGK,
+            starts_BT,
+            out_BTHK,
+            lse_BHT,
+            *counts,
+            scale * math.log2(math.e),
+            *constants,
+            **options,
         )
     return out_BTHK, lse_BHT
 
@@ -116,7 +129,19 @@ def _backward(
         counts, constants, options = _kernel_arguments("dq", q_BTHK, k_BTGK, v_BTGK, starts_BT is not None)
         num_tiles = -(-num_queries // triton_kernels.tiles("dq", size, q_BTHK.dtype)[0])
         triton_kernels.attention_dq_kernel[(batch * num_heads * num_tiles,)](
-            q_BTHK, k_BTGK, v_BTGK, dout_BTHK, lse_BHT, delta_BHT, starts_BT, dq, *counts, scale, scale_log2, *constants, **options
+            q_BTHK,
+            k_BTGK,
+            v_BTGK,
+            dout_BTHK,
+            lse_BHT,
+            delta_BHT,
+            starts_BT,
+            dq,
+            *counts,
+            scale,
+            scale_log2,
+            *constants,
+            **options,
         )
     return dq, dk, dv
 
@@ -155,9 +180,10 @@ def attention(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Causal attention; returns (out_BTHK like q, lse_BHT fp32: log of the softmax's denominator in nats).
 
-    document_ids_BT: integers; a document is a run of equal numbers, and a query sees only keys of its own run (then queries and keys must
-    be equally long). scale: factor on the scores, 1 / sqrt(K) by default. Keys may outnumber queries (a cache): the last query sees all
-    keys. On paths "sdpa" and "flash" lse carries no gradient. Raises ValueError where shapes do not fit or the path cannot be taken.
+    document_ids_BT: integers; a document is a run of equal numbers, and a query sees only keys of its own run (then
+    queries and keys must be equally long). scale: factor on the scores, 1 / sqrt(K) by default. Keys may outnumber
+    queries (a cache): the last query sees all keys. On paths "sdpa" and "flash" lse carries no gradient. Raises
+    ValueError where shapes do not fit or the path cannot be taken.
     """
     _check_shapes(q_BTHK, k_BTGK, v_BTGK, document_ids_BT)
     q_BTHK, k_BTGK, v_BTGK = launch.autocast(q_BTHK, k_BTGK, v_BTGK)
@@ -176,20 +202,28 @@ def attention(
         return attention_peers.flash(q_BTHK, k_BTGK, v_BTGK, starts_BT, scale)
     launch.require_float("attention", q_BTHK, k_BTGK, v_BTGK)
     if q_BTHK.shape[-1] > triton_kernels.MAX_HEAD_SIZE:
-        raise ValueError(f"attention: path 'triton' takes heads of at most {triton_kernels.MAX_HEAD_SIZE}; choose path='reference'")
+        raise ValueError(
+            f"attention: path 'triton' takes heads of at most {triton_kernels.MAX_HEAD_SIZE}; choose path='reference'"
+        )
     q_BTHK, k_BTGK, v_BTGK = (x if x.stride(-1) == 1 else x.contiguous() for x in (q_BTHK, k_BTGK, v_BTGK))
     return _forward(q_BTHK, k_BTGK, v_BTGK, starts_BT, ends_BT, scale)
 
 
-def _check_shapes(q_BTHK: torch.Tensor, k_BTGK: torch.Tensor, v_BTGK: torch.Tensor, document_ids_BT: torch.Tensor | None) -> None:
+def _check_shapes(
+    q_BTHK: torch.Tensor, k_BTGK: torch.Tensor, v_BTGK: torch.Tensor, document_ids_BT: torch.Tensor | None
+) -> None:
     if k_BTGK.shape != v_BTGK.shape or q_BTHK.shape[0] != k_BTGK.shape[0] or q_BTHK.shape[-1] != k_BTGK.shape[-1]:
-        raise ValueError(f"attention: q {tuple(q_BTHK.shape)}, k {tuple(k_BTGK.shape)}, v {tuple(v_BTGK.shape)} do not fit together")
+        raise ValueError(
+            f"attention: q {tuple(q_BTHK.shape)}, k {tuple(k_BTGK.shape)}, v {tuple(v_BTGK.shape)} do not fit together"
+        )
     if q_BTHK.dtype != k_BTGK.dtype or q_BTHK.dtype != v_BTGK.dtype:
         raise ValueError(f"attention: q {q_BTHK.dtype}, k {k_BTGK.dtype} and v {v_BTGK.dtype} must have one type")
     if q_BTHK.shape[2] % k_BTGK.shape[2]:
         raise ValueError(f"attention: {q_BTHK.shape[2]} query heads are no multiple of {k_BTGK.shape[2]} key heads")
     if q_BTHK.shape[1] > k_BTGK.shape[1]:
-        raise ValueError(f"attention: {q_BTHK.shape[1]} queries outnumber {k_BTGK.shape[1]} keys; the first would see none")
+        raise ValueError(
+            f"attention: {q_BTHK.shape[1]} queries outnumber {k_BTGK.shape[1]} keys; the first would see none"
+        )
     if document_ids_BT is not None and document_ids_BT.shape != (q_BTHK.shape[0], k_BTGK.shape[1]):
         raise ValueError(f"attention: document_ids {tuple(document_ids_BT.shape)} must be [batch, keys]")
     if document_ids_BT is not None and q_BTHK.shape[1] != k_BTGK.shape[1]:

@@ -1,4 +1,5 @@
-"""Causal attention by other people's fused kernels, under the contract of attention.py: PyTorch's own ("sdpa") and flash-attn ("flash").
+"""Causal attention by other people's fused kernels, under the contract of attention.py: PyTorch's own ("sdpa") and
+flash-attn ("flash").
 
 Both serve as alternatives and as the peers that benchmarks compare with. Their log-sum-exp carries no gradient.
 PyTorch's public scaled_dot_product_attention does not return the log-sum-exp, so the operators behind it are called.
@@ -25,7 +26,8 @@ _FLASH_MODULES = (
 def sdpa(
     q_BTHK: torch.Tensor, k_BTGK: torch.Tensor, v_BTGK: torch.Tensor, mask: torch.Tensor | None, scale: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """PyTorch's fused attention: causal where mask is None, else the boolean mask ([Tq, Tk] or [B, 1, Tq, Tk], True = seen) alone.
+    """PyTorch's fused attention: causal where mask is None, else the boolean mask ([Tq, Tk] or [B, 1, Tq, Tk], True =
+    seen) alone.
 
     On CUDA half precision without a mask takes the flash operator, everything else the memory-efficient one.
     """
@@ -37,13 +39,17 @@ def sdpa(
     if mask is not None:
         bias = torch.zeros(mask.shape, dtype=q.dtype, device=q.device).masked_fill(~mask, float("-inf"))
     if q.device.type == "cpu":
-        out, lse_BHT = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(q, k, v, 0.0, mask is None, attn_mask=bias, scale=scale)
+        out, lse_BHT = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
+            q, k, v, 0.0, mask is None, attn_mask=bias, scale=scale
+        )
     elif q.dtype != torch.float32 and bias is None and q.shape[-1] % 8 == 0:
         out, lse_BHT = torch.ops.aten._scaled_dot_product_flash_attention(q, k, v, 0.0, True, False, scale=scale)[:2]
     else:
         if bias is not None:
             bias = _aligned(bias).expand(q.shape[0], q.shape[1], -1, -1)
-        out, lse_BHT = torch.ops.aten._scaled_dot_product_efficient_attention(q, k, v, bias, True, 0.0, mask is None, scale=scale)[:2]
+        out, lse_BHT = torch.ops.aten._scaled_dot_product_efficient_attention(
+            q, k, v, bias, True, 0.0, mask is None, scale=scale
+        )[:2]
     return out.transpose(1, 2), lse_BHT[..., : q.shape[2]].detach()
 
 
@@ -62,13 +68,16 @@ def _flash_module() -> tuple:
     for name, version, lse_argument in _FLASH_MODULES:
         if launch.has_package(name):
             return importlib.import_module(name), version, lse_argument
-    raise ValueError("attention: path 'flash' needs the package flash-attn; install it or choose path='triton' or 'sdpa'")
+    raise ValueError(
+        "attention: path 'flash' needs the package flash-attn; install it or choose path='triton' or 'sdpa'"
+    )
 
 
 def flash(
     q_BTHK: torch.Tensor, k_BTGK: torch.Tensor, v_BTGK: torch.Tensor, starts_BT: torch.Tensor | None, scale: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """flash-attn 3, 4 or 2, whichever is installed; documents go through its variable-length entry (which waits for the GPU once)."""
+    """flash-attn 3, 4 or 2, whichever is installed; documents go through its variable-length entry (which waits for the
+    GPU once)."""
     module, _, lse_argument = _flash_module()
     options = {"softmax_scale": scale, "causal": True, lse_argument: True}
     if starts_BT is None:

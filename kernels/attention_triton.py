@@ -1,13 +1,15 @@
 """The Triton kernels of attention.py: online softmax forward (Dao 2023), recomputation backward.
 
-Forward, per tile of queries: keys are walked over in tiles with a running maximum and sum; out and lse leave, the scores never do.
+Forward, per tile of queries: keys are walked over in tiles with a running maximum and sum; out and lse leave, the
+scores never do.
 Backward, with p = exp(S - lse), dp = dout v^T, delta = rowsum(dout * out) - dlse:
     dS = p * (dp - delta)       dq = scale dS k       dk = scale dS^T q       dv = p^T dout
-Saved: q, k, v, out, lse. One kernel makes delta, one dk and dv (a program owns a tile of keys and adds up the query heads that read it),
-one dq (a program owns a tile of queries). No atomics: the same bits in every run.
+Saved: q, k, v, out, lse. One kernel makes delta, one dk and dv (a program owns a tile of keys and adds up the query
+heads that read it), one dq (a program owns a tile of queries). No atomics: the same bits in every run.
 
-The mask is a range: query i sees key j when starts_i <= j <= i + (Tk - Tq), with starts_i the first position of its document. `ends`, the
-last position of each document, only bounds the walk over queries. Exponentials are powers of two with log2(e) folded into the scale.
+The mask is a range: query i sees key j when starts_i <= j <= i + (Tk - Tq), with starts_i the first position of its
+document. `ends`, the last position of each document, only bounds the walk over queries. Exponentials are powers of two
+with log2(e) folded into the scale.
 
 Shapes: B batch, T time, H query heads, G key heads, K head size; M a tile of queries, N a tile of keys.
 """
@@ -26,8 +28,9 @@ def tiles(pass_name: str, head_size: int, dtype: torch.dtype) -> tuple[int, int,
 
     They depend on head size and type alone, so that no result depends on batch or length.
 
-    Half precision: large tiles that compile for sm_90 within its 227 KiB of shared memory and without register spills (dk, dv at 128
-    spill about 100 bytes a thread). fp32 products run on the ordinary units and need small tiles. Not timed on a GPU yet:
+    Half precision: large tiles that compile for sm_90 within its 227 KiB of shared memory and without register spills
+    (dk, dv at 128 spill about 100 bytes a thread). fp32 products run on the ordinary units and need small tiles. Not
+    timed on a GPU yet:
     `python -m benchmarks.kernels --tune` tries others.
     """
     if dtype == torch.float32:
@@ -115,7 +118,11 @@ def attention_forward_kernel(
     )  # fmt: skip
     row_mask = rows < num_queries
     out_ptrs = out_ptr + (((batch * num_queries + rows) * num_heads + head) * size)[:, None] + columns[None, :]
-    tl.store(out_ptrs, (out / total[:, None]).to(out_ptr.dtype.element_ty), mask=row_mask[:, None] & (columns < size)[None, :])
+    tl.store(
+        out_ptrs,
+        (out / total[:, None]).to(out_ptr.dtype.element_ty),
+        mask=row_mask[:, None] & (columns < size)[None, :],
+    )
     lse_ptrs = lse_ptr + (batch * num_heads + head) * num_queries + rows
     tl.store(lse_ptrs, (largest + tl.log2(total)) * 0.6931471805599453, mask=row_mask)
 
@@ -197,7 +204,9 @@ def attention_dkdv_kernel(
         masked_last = tl.max(ends, axis=0) + 1
     else:
         # From here on every query sees every key of the tile.
-        masked_last = tl.minimum(tl.cdiv(tl.maximum(first_key + BLOCK_N - 1 - offset, 0), BLOCK_M) * BLOCK_M, num_queries)
+        masked_last = tl.minimum(
+            tl.cdiv(tl.maximum(first_key + BLOCK_N - 1 - offset, 0), BLOCK_M) * BLOCK_M, num_queries
+        )
     dout_time = num_heads * size
     for member in range(group_size):
         head = key_head * group_size + member

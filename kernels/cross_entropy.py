@@ -4,9 +4,11 @@ Forward:   logits_mv = x_m . w_v       lse_m = logsumexp_v logits_mv       loss_
 Backward:  dlogits_mv = dloss_m (exp(logits_mv - lse_m) - [v = target(m)])       dx = dlogits w       dw = dlogits^T x
 Rows whose target is ignore_index have loss 0, no gradient, and do not count in the mean. Saved: x, w, targets and lse.
 
-The forward pass walks over rows, since a row's lse needs its whole vocabulary. The backward pass knows lse and walks over the vocabulary
-instead: each part of dw is then written once, and only dx, small beside dw, is added up (in fp32). Logits are computed again there: four
-matrix products in all, against the three of keeping them, for a peak of LOGITS_BYTES however long the batch and the vocabulary.
+The forward pass walks over rows, since a row's lse needs its whole vocabulary. The backward pass knows lse and walks
+over the vocabulary
+instead: each part of dw is then written once, and only dx, small beside dw, is added up (in fp32). Logits are computed
+again there: four matrix products in all, against the three of keeping them, for a peak of LOGITS_BYTES however long the
+batch and the vocabulary.
 A part of the logits is turned into its gradient in place; it is this file's own buffer, never an input.
 
 Shapes: M tokens, D width, V vocabulary, C rows or columns of one part.
@@ -20,7 +22,8 @@ from kernels import launch
 from kernels.launch import jit, tl
 from kernels.linear import matmul_fixed_order
 
-# Large enough that one part's matrix products fill a GPU (1024 rows of 128k half-precision logits), small beside a training step.
+# Large enough that one part's matrix products fill a GPU (1024 rows of 128k half-precision logits), small beside a
+# training step.
 LOGITS_BYTES = 2**28
 
 
@@ -103,7 +106,12 @@ def _forward(
 
 @torch.library.custom_op("replication::linear_cross_entropy_backward", mutates_args=())
 def _backward(
-    dloss_M: torch.Tensor, x_MD: torch.Tensor, weight_VD: torch.Tensor, targets_M: torch.Tensor, lse_M: torch.Tensor, ignore_index: int
+    dloss_M: torch.Tensor,
+    x_MD: torch.Tensor,
+    weight_VD: torch.Tensor,
+    targets_M: torch.Tensor,
+    lse_M: torch.Tensor,
+    ignore_index: int,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     dloss_M = dloss_M.contiguous()
     num_tokens, vocab_size = x_MD.shape[0], weight_VD.shape[0]
@@ -155,11 +163,13 @@ def linear_cross_entropy(
     path: str = "auto",
     batch_invariant: bool = False,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean loss in nats (fp32 scalar) and loss per token (fp32 [M]) of predicting targets (int64) from x through weight.
+    """Mean loss in nats (fp32 scalar) and loss per token (fp32 [M]) of predicting targets (int64) from x through
+    weight.
 
-    Ignored tokens have loss 0; when all are ignored the mean is 0. Both outputs carry gradients. A target that is neither ignored nor in
-    the vocabulary makes its loss NaN on path "triton" (the reference raises). batch_invariant: a token's loss has the same bits whatever
-    the other tokens are (path "triton" only; slower). Raises ValueError where shapes do not fit.
+    Ignored tokens have loss 0; when all are ignored the mean is 0. Both outputs carry gradients. A target that is
+    neither ignored nor in the vocabulary makes its loss NaN on path "triton" (the reference raises). batch_invariant: a
+    token's loss has the same bits whatever the other tokens are (path "triton" only; slower). Raises ValueError where
+    shapes do not fit.
     """
     if x_MD.dim() != 2 or x_MD.shape[1:] != weight_VD.shape[1:] or targets_M.shape != x_MD.shape[:1]:
         shapes = f"x {tuple(x_MD.shape)}, weight {tuple(weight_VD.shape)}, targets {tuple(targets_M.shape)}"
@@ -167,8 +177,12 @@ def linear_cross_entropy(
     x_MD, weight_VD = launch.autocast(x_MD, weight_VD)
     if launch.resolve("cross_entropy", x_MD.device, path) == "reference":
         if batch_invariant:
-            raise ValueError("cross_entropy: batch_invariant needs path='triton'; PyTorch's matrix product does not promise it")
+            raise ValueError(
+                "cross_entropy: batch_invariant needs path='triton'; PyTorch's matrix product does not promise it"
+            )
         return linear_cross_entropy_reference(x_MD, weight_VD, targets_M, ignore_index)
     launch.require_float("cross_entropy", x_MD, weight_VD)
-    loss_M, _ = _forward(x_MD.contiguous(), weight_VD.contiguous(), targets_M.contiguous(), ignore_index, batch_invariant)
+    loss_M, _ = _forward(
+        x_MD.contiguous(), weight_VD.contiguous(), targets_M.contiguous(), ignore_index, batch_invariant
+    )
     return _mean(loss_M, targets_M, ignore_index), loss_M

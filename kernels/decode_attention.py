@@ -1,15 +1,18 @@
 """Attention of one new token per row, where many rows continue the same prompt.
 
-Sampling 1e5 continuations of one prompt reads the prompt's cache 1e5 times if every row is on its own. Here the rows of a prompt share its
-keys: their queries are stacked into tiles, so the prefix is read once per tile and multiplied by tensor cores; each row's own continuation
-(the suffix) is read by that row alone. Both are one kernel, "N rows share a set of keys": for the prefix a set is a prompt with its N rows,
-for the suffix a set is one row. Keys are split into parts of KEYS_PER_PART which run side by side; partial results are merged by their
-log-sum-exp:   lse = log sum_i exp(lse_i)      out = sum_i exp(lse_i - lse) out_i
-Parts and tiles do not depend on the number of rows, so a row has the same bits whatever it is batched with.
+Sampling 1e5 continuations of one prompt reads the prompt's cache 1e5 times if every row is on its own. Here the rows of
+a prompt share its
+keys: their queries are stacked into tiles, so the prefix is read once per tile and multiplied by tensor cores; each
+row's own continuation (the suffix) is read by that row alone. Both are one kernel, "N rows share a set of keys": for
+the prefix a set is a prompt with its N rows, for the suffix a set is one row. Keys are split into parts of
+KEYS_PER_PART which run side by side; partial results are merged by their log-sum-exp:   lse = log sum_i exp(lse_i)
+out = sum_i exp(lse_i - lse) out_i Parts and tiles do not depend on the number of rows, so a row has the same bits
+whatever it is batched with.
 
 Inference only: inputs that require a gradient are refused.
 
-Shapes: P prompts, N rows of each, R = P * N, S prefix length, T suffix capacity, H query heads, G key heads, K head size, I parts.
+Shapes: P prompts, N rows of each, R = P * N, S prefix length, T suffix capacity, H query heads, G key heads, K head
+size, I parts.
 """
 
 from __future__ import annotations
@@ -22,7 +25,8 @@ from kernels import launch
 from kernels.attention_triton import MAX_HEAD_SIZE, _forward_walk
 from kernels.launch import jit, tl
 
-# Enough work in a part to pay for writing its result, enough parts to fill a GPU when few rows have long prompts. Not timed yet.
+# Enough work in a part to pay for writing its result, enough parts to fill a GPU when few rows have long prompts. Not
+# timed yet.
 KEYS_PER_PART = 512
 
 
@@ -40,8 +44,12 @@ def decode_attention_reference(
     dtype, device = launch.accumulation_dtype(q_PNHK), q_PNHK.device
     num_prefix, num_suffix, num_key_heads = prefix_k_PSGK.shape[1], suffix_k_PNTGK.shape[2], prefix_k_PSGK.shape[2]
     q = q_PNHK.to(dtype).unflatten(2, (num_key_heads, -1)) * (q_PNHK.shape[-1] ** -0.5 if scale is None else scale)
-    prefix_k, prefix_v, suffix_k, suffix_v = (x.to(dtype) for x in (prefix_k_PSGK, prefix_v_PSGK, suffix_k_PNTGK, suffix_v_PNTGK))
-    scores = torch.cat([torch.einsum("pngmk,psgk->pngms", q, prefix_k), torch.einsum("pngmk,pntgk->pngmt", q, suffix_k)], dim=-1)
+    prefix_k, prefix_v, suffix_k, suffix_v = (
+        x.to(dtype) for x in (prefix_k_PSGK, prefix_v_PSGK, suffix_k_PNTGK, suffix_v_PNTGK)
+    )
+    scores = torch.cat(
+        [torch.einsum("pngmk,psgk->pngms", q, prefix_k), torch.einsum("pngmk,pntgk->pngmt", q, suffix_k)], dim=-1
+    )
     is_seen = torch.ones(*q_PNHK.shape[:2], num_prefix + num_suffix, dtype=torch.bool, device=device)
     if prefix_lengths_P is not None:
         is_seen[..., :num_prefix] = torch.arange(num_prefix, device=device) < prefix_lengths_P[:, None, None]
@@ -68,7 +76,11 @@ def _shared_keys_kernel(
     # A tile holds (row, member of the group) pairs: all queries that read this key head of this set.
     pairs = tl.program_id(0) % num_tiles * BLOCK_M + tl.arange(0, BLOCK_M)
     pair_mask = pairs < num_rows * group_size
-    row_heads = (key_set * num_rows + pairs // group_size) * num_key_heads * group_size + key_head * group_size + pairs % group_size
+    row_heads = (
+        (key_set * num_rows + pairs // group_size) * num_key_heads * group_size
+        + key_head * group_size
+        + pairs % group_size
+    )
     columns = tl.arange(0, BLOCK_K)
     mask = pair_mask[:, None] & (columns < size)[None, :]
     q = tl.load(q_ptr + row_heads[:, None] * size + columns[None, :], mask=mask, other=0.0)
@@ -140,7 +152,9 @@ def _decode(
     out_PNHK = torch.empty(q_PNHK.shape, dtype=q_PNHK.dtype, device=q_PNHK.device)
     lse_PNH = torch.empty(q_PNHK.shape[:3], dtype=torch.float32, device=q_PNHK.device)
     with launch.on_device(q_PNHK):
-        for (k, v, lengths, rows_of_a_set, block_m), first_part, num_parts in zip(calls, (0, parts[0]), parts, strict=True):
+        for (k, v, lengths, rows_of_a_set, block_m), first_part, num_parts in zip(
+            calls, (0, parts[0]), parts, strict=True
+        ):
             num_sets, num_keys, num_key_heads, _ = k.shape
             group_size = num_heads // num_key_heads
             num_tiles = -(-rows_of_a_set * group_size // block_m)
@@ -149,7 +163,9 @@ def _decode(
                 total_rows, scale * math.log2(math.e), *k.stride()[:3], *v.stride()[:3],
                 lengths is not None, size != block_k, KEYS_PER_PART, block_m, key_tile, block_k, num_warps=4, num_stages=3,
             )  # fmt: skip
-        _merge_kernel[(-(-total_rows // 16),)](partial, partial_lse, out_PNHK, lse_PNH, sum(parts), total_rows, size, 16, block_k)
+        _merge_kernel[(-(-total_rows // 16),)](
+            partial, partial_lse, out_PNHK, lse_PNH, sum(parts), total_rows, size, 16, block_k
+        )
     return out_PNHK, lse_PNH
 
 
@@ -172,8 +188,9 @@ def decode_attention(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Attention of the newest token of each row; returns (out_PNHK like q, lse_PNH fp32 in nats).
 
-    Row n of prompt p sees the first prefix_lengths_P[p] keys of its prompt and the first suffix_lengths_PN[p, n] of its own (all of them by
-    default); its newest token's own key must already stand in the suffix. A row that sees no key gets NaN. scale: 1 / sqrt(K) by default.
+    Row n of prompt p sees the first prefix_lengths_P[p] keys of its prompt and the first suffix_lengths_PN[p, n] of its
+    own (all of them by default); its newest token's own key must already stand in the suffix. A row that sees no key
+    gets NaN. scale: 1 / sqrt(K) by default.
     Raises ValueError where shapes do not fit or a gradient would be needed.
     """
     tensors = (q_PNHK, prefix_k_PSGK, prefix_v_PSGK, suffix_k_PNTGK, suffix_v_PNTGK)
@@ -183,7 +200,9 @@ def decode_attention(
         return decode_attention_reference(*tensors, prefix_lengths_P, suffix_lengths_PN, scale)
     launch.require_float("decode_attention", *tensors)
     if q_PNHK.shape[-1] > MAX_HEAD_SIZE:
-        raise ValueError(f"decode_attention: path 'triton' takes heads of at most {MAX_HEAD_SIZE}; choose path='reference'")
+        raise ValueError(
+            f"decode_attention: path 'triton' takes heads of at most {MAX_HEAD_SIZE}; choose path='reference'"
+        )
     q, *caches = tensors
     caches = [x if x.stride(-1) == 1 else x.contiguous() for x in caches]
     caches[2:] = (x.flatten(0, 1) for x in caches[2:])
@@ -195,14 +214,27 @@ def decode_attention(
 def _check(q, prefix_k, prefix_v, suffix_k, suffix_v, prefix_lengths, suffix_lengths) -> None:
     (num_prompts, num_rows, num_heads, size), num_key_heads = q.shape, prefix_k.shape[2]
     if prefix_k.shape != prefix_v.shape or suffix_k.shape != suffix_v.shape or num_heads % num_key_heads:
-        raise ValueError(f"decode_attention: keys and values differ, or {num_heads} heads are no multiple of {num_key_heads} key heads")
+        raise ValueError(
+            f"decode_attention: keys and values differ, or {num_heads} heads are no multiple of {num_key_heads} key"
+            " heads"
+        )
     if (prefix_k.shape[0], prefix_k.shape[3]) != (num_prompts, size):
-        raise ValueError(f"decode_attention: prefix {tuple(prefix_k.shape)} does not fit q {tuple(q.shape)}; it must be [P, S, G, K]")
+        raise ValueError(
+            f"decode_attention: prefix {tuple(prefix_k.shape)} does not fit q {tuple(q.shape)}; it must be [P, S, G, K]"
+        )
     if (*suffix_k.shape[:2], *suffix_k.shape[3:]) != (num_prompts, num_rows, num_key_heads, size):
-        raise ValueError(f"decode_attention: suffix {tuple(suffix_k.shape)} does not fit q {tuple(q.shape)}; it must be [P, N, T, G, K]")
+        raise ValueError(
+            f"decode_attention: suffix {tuple(suffix_k.shape)} does not fit q {tuple(q.shape)}; it must be [P, N, T,"
+            " G, K]"
+        )
     if prefix_lengths is not None and prefix_lengths.shape != (num_prompts,):
-        raise ValueError(f"decode_attention: prefix_lengths {tuple(prefix_lengths.shape)} must be [P] = [{num_prompts}]")
+        raise ValueError(
+            f"decode_attention: prefix_lengths {tuple(prefix_lengths.shape)} must be [P] = [{num_prompts}]"
+        )
     if suffix_lengths is not None and suffix_lengths.shape != (num_prompts, num_rows):
-        raise ValueError(f"decode_attention: suffix_lengths {tuple(suffix_lengths.shape)} must be [P, N] = [{num_prompts}, {num_rows}]")
+        raise ValueError(
+            f"decode_attention: suffix_lengths {tuple(suffix_lengths.shape)} must be [P, N] = [{num_prompts},"
+            f" {num_rows}]"
+        )
     if torch.is_grad_enabled() and any(x.requires_grad for x in (q, prefix_k, prefix_v, suffix_k, suffix_v)):
         raise ValueError("decode_attention: it has no gradient; run it under torch.no_grad()")

@@ -1,11 +1,13 @@
 """Which path an operator takes, and Triton kernels that are compiled at their first launch.
 
-Paths: "reference" is plain PyTorch with autograd, "triton" our kernels, and for attention also "sdpa" (PyTorch's own fused attention)
-and "flash" (the flash-attn package). "auto" takes "triton" on a CUDA device and "reference" elsewhere; nothing ever falls back in silence.
+Paths: "reference" is plain PyTorch with autograd, "triton" our kernels, and for attention also "sdpa" (PyTorch's own
+fused attention) and "flash" (the flash-attn package). "auto" takes "triton" on a CUDA device and "reference" elsewhere;
+nothing ever falls back in silence.
 `paths_used` says which paths really ran, so that a run record can hold them.
 
-Importing this file imports neither Triton nor asks for a GPU. `@jit` only notes the function; `triton.jit` is applied at the first launch,
-so that TRITON_INTERPRET may be set until then and the references work where Triton is not installed.
+Importing this file imports neither Triton nor asks for a GPU. `@jit` only notes the function; `triton.jit` is applied
+at the first launch, so that TRITON_INTERPRET may be set until then and the references work where Triton is not
+installed.
 """
 
 from __future__ import annotations
@@ -37,10 +39,13 @@ def has_package(name: str) -> bool:
         return False
 
 
-def choose_path(device: torch.device | str, requested: str = "auto", available: tuple[str, ...] = ATTENTION_PATHS) -> str:
+def choose_path(
+    device: torch.device | str, requested: str = "auto", available: tuple[str, ...] = ATTENTION_PATHS
+) -> str:
     """Return the path that an operator takes on `device`: "reference", "triton", "sdpa" or "flash".
 
-    available: the paths that the operator has. Raises ValueError when the wish cannot be met; another path is never taken instead.
+    available: the paths that the operator has. Raises ValueError when the wish cannot be met; another path is never
+    taken instead.
     """
     device_type = torch.device(device).type
     path = requested
@@ -49,11 +54,19 @@ def choose_path(device: torch.device | str, requested: str = "auto", available: 
     if path not in available:
         raise ValueError(f"kernels: path {requested!r} is unknown here; choose one of {('auto', *available)}")
     if path == "triton" and not has_package("triton"):
-        raise ValueError("kernels: path 'triton' needs the package triton, which there is for Linux alone; install it there or choose path='reference'")
+        raise ValueError(
+            "kernels: path 'triton' needs the package triton, which there is for Linux alone; install it there or"
+            " choose path='reference'"
+        )
     if path == "triton" and device_type != "cuda" and not is_interpreted():
-        raise ValueError(f"kernels: path 'triton' needs a CUDA device, not {device_type}; choose path='reference' or set TRITON_INTERPRET=1")
+        raise ValueError(
+            f"kernels: path 'triton' needs a CUDA device, not {device_type}; choose path='reference' or set"
+            " TRITON_INTERPRET=1"
+        )
     if path == "flash" and device_type != "cuda":
-        raise ValueError(f"kernels: path 'flash' needs a CUDA device, not {device_type}; choose path='reference' or 'sdpa'")
+        raise ValueError(
+            f"kernels: path 'flash' needs a CUDA device, not {device_type}; choose path='reference' or 'sdpa'"
+        )
     return path
 
 
@@ -65,7 +78,8 @@ def resolve(op: str, device: torch.device, requested: str, available: tuple[str,
 
 
 def note_path(op: str, path: str) -> None:
-    """Note for `paths_used` which path operator `op` takes, where more is known than choose_path says (a package's version)."""
+    """Note for `paths_used` which path operator `op` takes, where more is known than choose_path says (a package's
+    version)."""
     _paths_used[op] = path
 
 
@@ -75,12 +89,14 @@ def paths_used() -> dict[str, str]:
 
 
 def accumulation_dtype(x: torch.Tensor) -> torch.dtype:
-    """Type in which references compute: fp32 for half precision, otherwise the tensor's own (so fp64 stays an oracle)."""
+    """Type in which references compute: fp32 for half precision, otherwise the tensor's own (so fp64 stays an
+    oracle)."""
     return torch.float32 if x.dtype in (torch.float16, torch.bfloat16) else x.dtype
 
 
 def autocast(*tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    """Cast the inputs of a matrix product to the autocast type when autocast is on for their device, else leave them alone."""
+    """Cast the inputs of a matrix product to the autocast type when autocast is on for their device, else leave them
+    alone."""
     device_type = tensors[0].device.type
     if not torch.is_autocast_enabled(device_type):
         return tensors
@@ -89,12 +105,14 @@ def autocast(*tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
 
 
 def on_device(x: torch.Tensor) -> contextlib.AbstractContextManager:
-    """Context in which a launch goes to the GPU that holds x (a launch goes to the current GPU otherwise); nothing on a CPU."""
+    """Context in which a launch goes to the GPU that holds x (a launch goes to the current GPU otherwise); nothing on a
+    CPU."""
     return torch.cuda.device(x.device) if x.is_cuda else contextlib.nullcontext()
 
 
 def num_multiprocessors(x: torch.Tensor) -> int:
-    """Number of multiprocessors of the GPU that holds x; 2 in the interpreter, enough to exercise a loop over programs."""
+    """Number of multiprocessors of the GPU that holds x; 2 in the interpreter, enough to exercise a loop over
+    programs."""
     return torch.cuda.get_device_properties(x.device).multi_processor_count if x.is_cuda else 2
 
 
@@ -102,7 +120,9 @@ def require_float(op: str, *tensors: torch.Tensor) -> None:
     """Raise ValueError unless every tensor has a type that the Triton kernels take."""
     for tensor in tensors:
         if tensor.dtype not in (torch.float32, torch.float16, torch.bfloat16):
-            raise ValueError(f"{op}: path 'triton' takes float32, float16 and bfloat16, not {tensor.dtype}; choose path='reference'")
+            raise ValueError(
+                f"{op}: path 'triton' takes float32, float16 and bfloat16, not {tensor.dtype}; choose path='reference'"
+            )
 
 
 def next_power_of_2(n: int) -> int:
@@ -113,8 +133,8 @@ def next_power_of_2(n: int) -> int:
 class Kernel:
     """A Triton kernel that is handed to triton.jit when it is first launched; `kernel[grid](...)` as in Triton.
 
-    The function's module imports `tl` from here as a placeholder; the first launch puts triton.language in its place, and the
-    compiled form of every kernel that the function may call.
+    The function's module imports `tl` from here as a placeholder; the first launch puts triton.language in its place,
+    and the compiled form of every kernel that the function may call.
     """
 
     def __init__(self, function: Callable):

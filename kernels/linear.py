@@ -1,8 +1,9 @@
 """A matrix product whose rows do not depend on the batch, for scoring.
 
-y = x w^T. PyTorch's product picks its algorithm by the number of rows, so the last bits of a row depend on what it is batched with; then
-the score of an item depends on its neighbours. Here tile shape and order of summation are fixed by the type alone. `batch_invariant` puts
-this product in place of torch.nn.functional.linear while a whole model runs. Inference only: inputs that require a gradient are refused.
+y = x w^T. PyTorch's product picks its algorithm by the number of rows, so the last bits of a row depend on what it is
+batched with; then the score of an item depends on its neighbours. Here tile shape and order of summation are fixed by
+the type alone. `batch_invariant` puts this product in place of torch.nn.functional.linear while a whole model runs.
+Inference only: inputs that require a gradient are refused.
 
 Shapes: M rows, D width that is summed, N columns.
 """
@@ -34,7 +35,11 @@ def _linear_kernel(
     y = tl.zeros([BLOCK_M, BLOCK_N], tl.float32)
     for start in range(0, width, BLOCK_D):
         inner = start + tl.arange(0, BLOCK_D)
-        x = tl.load(x_ptr + rows[:, None] * x_stride + inner[None, :], mask=row_mask[:, None] & (inner < width)[None, :], other=0.0)
+        x = tl.load(
+            x_ptr + rows[:, None] * x_stride + inner[None, :],
+            mask=row_mask[:, None] & (inner < width)[None, :],
+            other=0.0,
+        )
         weight_ptrs = weight_ptr + columns[None, :] * weight_stride + inner[:, None]
         weight = tl.load(weight_ptrs, mask=column_mask[None, :] & (inner < width)[:, None], other=0.0)
         y = tl.dot(x, weight, acc=y, input_precision="ieee")
@@ -46,7 +51,8 @@ def matmul_fixed_order(x_MD: torch.Tensor, weight_ND: torch.Tensor) -> torch.Ten
     """x w^T with tiles and summation order fixed by the type; rows of both inputs contiguous."""
     (num_rows, width), num_columns = x_MD.shape, weight_ND.shape[0]
     y_MN = torch.empty(num_rows, num_columns, dtype=x_MD.dtype, device=x_MD.device)
-    # fp32 products run on the ordinary units, where a larger tile spills; 64 x 128 x 64 keeps the tensor cores of half precision busy.
+    # fp32 products run on the ordinary units, where a larger tile spills; 64 x 128 x 64 keeps the tensor cores of half
+    # precision busy.
     block_m, block_n, block_d = (32, 64, 32) if x_MD.dtype == torch.float32 else (64, 128, 64)
     with launch.on_device(x_MD):
         _linear_kernel[(-(-num_rows // block_m), -(-num_columns // block_n))](
@@ -61,11 +67,14 @@ def _forward(x_MD: torch.Tensor, weight_ND: torch.Tensor) -> torch.Tensor:
     return matmul_fixed_order(x_MD, weight_ND)
 
 
-_forward.register_fake(lambda x_MD, weight_ND: torch.empty(x_MD.shape[0], weight_ND.shape[0], dtype=x_MD.dtype, device=x_MD.device))
+_forward.register_fake(
+    lambda x_MD, weight_ND: torch.empty(x_MD.shape[0], weight_ND.shape[0], dtype=x_MD.dtype, device=x_MD.device)
+)
 
 
 def linear(x: torch.Tensor, weight_ND: torch.Tensor, path: str = "auto") -> torch.Tensor:
-    """x w^T over the last axis of x, any leading shape; on path "triton" a row has the same bits whatever the other rows are.
+    """x w^T over the last axis of x, any leading shape; on path "triton" a row has the same bits whatever the other
+    rows are.
 
     Raises ValueError where shapes or types do not fit, or where a gradient would be needed.
     """
@@ -91,13 +100,16 @@ class _LinearMode(torch.overrides.TorchFunctionMode):
             return function(*args, **(kwargs or {}))
         return self._linear(*args, **(kwargs or {}))
 
-    def _linear(self, input: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:  # names of F.linear
+    def _linear(
+        self, input: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None
+    ) -> torch.Tensor:  # names of F.linear
         y = linear(input, weight, self.path)
         return y if bias is None else y + bias
 
 
 @contextlib.contextmanager
 def batch_invariant(path: str = "auto") -> Iterator[None]:
-    """Within this context (and torch.no_grad) every torch.nn.functional.linear is the product above, nn.Linear included."""
+    """Within this context (and torch.no_grad) every torch.nn.functional.linear is the product above, nn.Linear
+    included."""
     with torch.no_grad(), _LinearMode(path):
         yield

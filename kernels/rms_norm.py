@@ -6,7 +6,8 @@ Backward, with g = dy * weight:
     ds = r * (g - s * r^2 * mean(g * s))  (+ the gradient of s itself)        d_weight = sum over rows of dy * s * r
 Saved: s and weight. r is computed again in the backward pass, where s is read anyway.
 
-A row is reduced in one order that depends on D alone, so y has the same bits whatever the batch. d_weight is summed by a fixed number
+A row is reduced in one order that depends on D alone, so y has the same bits whatever the batch. d_weight is summed by
+a fixed number
 of programs and then over programs, without atomics: the same bits in every run on one kind of device.
 
 Shapes: B batch, T time, D width, N = B * T rows, P programs; any leading shape is accepted.
@@ -85,7 +86,8 @@ def _rms_norm_backward_kernel(
 def _tiles(width: int) -> tuple[int, int, int]:
     """(rows a tile, columns a tile, warps) by width alone, so that a row's result does not depend on the batch.
 
-    2048 values a tile and 4 warps keep 16 values a thread, four 16-byte loads in fp32: enough in flight to hide memory latency.
+    2048 values a tile and 4 warps keep 16 values a thread, four 16-byte loads in fp32: enough in flight to hide memory
+    latency.
     """
     block_d = launch.next_power_of_2(width)
     return max(1, 2048 // block_d), block_d, 8 if block_d > 4096 else 4
@@ -104,7 +106,9 @@ def _forward(x_ND: torch.Tensor, weight_D: torch.Tensor, eps: float) -> torch.Te
 
 
 @torch.library.custom_op("replication::add_rms_norm", mutates_args=())
-def _add_forward(x_ND: torch.Tensor, residual_ND: torch.Tensor, weight_D: torch.Tensor, eps: float) -> tuple[torch.Tensor, torch.Tensor]:
+def _add_forward(
+    x_ND: torch.Tensor, residual_ND: torch.Tensor, weight_D: torch.Tensor, eps: float
+) -> tuple[torch.Tensor, torch.Tensor]:
     y_ND, sum_ND = torch.empty_like(x_ND), torch.empty_like(x_ND)
     num_rows, width = x_ND.shape
     block_n, block_d, num_warps = _tiles(width)
@@ -123,7 +127,8 @@ def _backward(
     dy_ND = dy_ND.contiguous()
     dsum_ND = None if dsum_ND is None else dsum_ND.contiguous()
     block_n, block_d, num_warps = _tiles(width)
-    # Four programs a multiprocessor: enough to hide latency, few enough that the partial sums stay small beside the data.
+    # Four programs a multiprocessor: enough to hide latency, few enough that the partial sums stay small beside the
+    # data.
     num_programs = max(1, min(4 * launch.num_multiprocessors(s_ND), -(-num_rows // block_n)))
     dx_ND = torch.empty_like(s_ND)
     dweight_PD = torch.empty(num_programs, width, dtype=torch.float32, device=s_ND.device)
@@ -137,7 +142,9 @@ def _backward(
 
 _forward.register_fake(lambda x_ND, weight_D, eps: torch.empty_like(x_ND))
 _add_forward.register_fake(lambda x_ND, residual_ND, weight_D, eps: (torch.empty_like(x_ND), torch.empty_like(x_ND)))
-_backward.register_fake(lambda dy_ND, dsum_ND, s_ND, weight_D, eps: (torch.empty_like(s_ND), torch.empty_like(weight_D)))
+_backward.register_fake(
+    lambda dy_ND, dsum_ND, s_ND, weight_D, eps: (torch.empty_like(s_ND), torch.empty_like(weight_D))
+)
 
 
 def _save(ctx, inputs: tuple, output: torch.Tensor) -> None:
@@ -165,22 +172,33 @@ _add_forward.register_autograd(_add_gradients, setup_context=_save_add)
 
 
 def rms_norm(
-    x_BTD: torch.Tensor, weight_D: torch.Tensor, eps: float = 1e-5, residual_BTD: torch.Tensor | None = None, path: str = "auto"
+    x_BTD: torch.Tensor,
+    weight_D: torch.Tensor,
+    eps: float = 1e-5,
+    residual_BTD: torch.Tensor | None = None,
+    path: str = "auto",
 ) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:
     """Normalise the last axis by its root mean square and scale it by weight.
 
-    Returns y like x; with a residual (same shape and type as x) returns (y, x + residual). Raises ValueError where shapes do not fit.
+    Returns y like x; with a residual (same shape and type as x) returns (y, x + residual). Raises ValueError where
+    shapes do not fit.
     """
     if weight_D.shape != x_BTD.shape[-1:]:
-        raise ValueError(f"rms_norm: weight {tuple(weight_D.shape)} does not fit x {tuple(x_BTD.shape)}; it needs the last axis of x")
+        raise ValueError(
+            f"rms_norm: weight {tuple(weight_D.shape)} does not fit x {tuple(x_BTD.shape)}; it needs the last axis of x"
+        )
     if residual_BTD is not None and (residual_BTD.shape != x_BTD.shape or residual_BTD.dtype != x_BTD.dtype):
-        raise ValueError(f"rms_norm: residual {tuple(residual_BTD.shape)} must have shape and type of x {tuple(x_BTD.shape)}")
+        raise ValueError(
+            f"rms_norm: residual {tuple(residual_BTD.shape)} must have shape and type of x {tuple(x_BTD.shape)}"
+        )
     if launch.resolve("rms_norm", x_BTD.device, path) == "reference":
         return rms_norm_reference(x_BTD, weight_D, eps, residual_BTD)
     launch.require_float("rms_norm", x_BTD, weight_D)
     width = x_BTD.shape[-1]
     if width > MAX_WIDTH:
-        raise ValueError(f"rms_norm: path 'triton' takes rows of at most {MAX_WIDTH}, not {width}; choose path='reference'")
+        raise ValueError(
+            f"rms_norm: path 'triton' takes rows of at most {MAX_WIDTH}, not {width}; choose path='reference'"
+        )
     x_ND = x_BTD.reshape(-1, width).contiguous()
     if residual_BTD is None:
         return _forward(x_ND, weight_D.contiguous(), eps).view(x_BTD.shape)

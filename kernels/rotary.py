@@ -88,8 +88,14 @@ def rotary(x_BTHK: torch.Tensor, cos_TK2: torch.Tensor, sin_TK2: torch.Tensor, p
     Raises ValueError where shapes do not fit or a table requires a gradient.
     """
     batch, num_times, _, size = x_BTHK.shape
-    if cos_TK2.shape != sin_TK2.shape or tuple(cos_TK2.shape) not in ((num_times, size // 2), (batch, num_times, size // 2)) or size % 2:
-        raise ValueError(f"rotary: tables {tuple(cos_TK2.shape)} and {tuple(sin_TK2.shape)} do not fit x {tuple(x_BTHK.shape)}")
+    if (
+        cos_TK2.shape != sin_TK2.shape
+        or tuple(cos_TK2.shape) not in ((num_times, size // 2), (batch, num_times, size // 2))
+        or size % 2
+    ):
+        raise ValueError(
+            f"rotary: tables {tuple(cos_TK2.shape)} and {tuple(sin_TK2.shape)} do not fit x {tuple(x_BTHK.shape)}"
+        )
     if cos_TK2.requires_grad or sin_TK2.requires_grad:
         raise ValueError("rotary: cos and sin must not require a gradient; detach them")
     if launch.resolve("rotary", x_BTHK.device, path) == "reference":

@@ -3,7 +3,8 @@
 Backward, with s = sigmoid(gate):   d_up = dy * gate * s        d_gate = dy * up * s * (1 + gate * (1 - s))
 Saved: gate and up; the sigmoid is computed again.
 
-Shapes: N rows, F width. Rows may be strided, as are the halves of one fused projection; contiguous tensors are taken as one long row.
+Shapes: N rows, F width. Rows may be strided, as are the halves of one fused projection; contiguous tensors are taken as
+one long row.
 """
 
 from __future__ import annotations
@@ -64,7 +65,9 @@ def _forward(gate_NF: torch.Tensor, up_NF: torch.Tensor) -> torch.Tensor:
     y_NF = torch.empty(gate_NF.shape, dtype=gate_NF.dtype, device=gate_NF.device)
     num_rows, width = _rows(gate_NF, up_NF)
     with launch.on_device(gate_NF):
-        _swiglu_forward_kernel[(num_rows * -(-width // BLOCK),)](gate_NF, up_NF, y_NF, width, gate_NF.stride(0), up_NF.stride(0), BLOCK)
+        _swiglu_forward_kernel[(num_rows * -(-width // BLOCK),)](
+            gate_NF, up_NF, y_NF, width, gate_NF.stride(0), up_NF.stride(0), BLOCK
+        )
     return y_NF
 
 
@@ -103,7 +106,9 @@ _forward.register_autograd(_gradients, setup_context=_save)
 def swiglu(gate: torch.Tensor, up: torch.Tensor, path: str = "auto") -> torch.Tensor:
     """silu(gate) * up, elementwise; both of one shape and type. Raises ValueError where they differ."""
     if gate.shape != up.shape or gate.dtype != up.dtype:
-        raise ValueError(f"swiglu: gate {tuple(gate.shape)} {gate.dtype} and up {tuple(up.shape)} {up.dtype} must be alike")
+        raise ValueError(
+            f"swiglu: gate {tuple(gate.shape)} {gate.dtype} and up {tuple(up.shape)} {up.dtype} must be alike"
+        )
     if launch.resolve("swiglu", gate.device, path) == "reference":
         return swiglu_reference(gate, up)
     launch.require_float("swiglu", gate, up)

@@ -1,7 +1,8 @@
 """Weights and resume states on disk: safetensors only, written whole or not at all.
 
 A file is written beside its place, flushed to disk and renamed, so a killed worker leaves the old file or the new one.
-A checkpoint holds fp32 weights; its header holds the model's config, tokens_seen, step, the tokenizer's fingerprint and the train loss.
+A checkpoint holds fp32 weights; its header holds the model's config, tokens_seen, step, the tokenizer's fingerprint and
+the train loss.
 """
 
 from __future__ import annotations
@@ -22,8 +23,15 @@ from models.gpt import GPT
 
 FORMAT = "gpt-checkpoint-1"
 REMEDY = "delete the file and rerun the training"
-FIELDS = {"run": str, "config": dict, "tokens_seen": int, "step": int, "tokenizer_fingerprint": str,
-          "train_loss_nats": float, "weight_hash": str}
+FIELDS = {
+    "run": str,
+    "config": dict,
+    "tokens_seen": int,
+    "step": int,
+    "tokenizer_fingerprint": str,
+    "train_loss_nats": float,
+    "weight_hash": str,
+}
 
 
 def atomic_write(path: Path, content: bytes) -> None:
@@ -42,13 +50,19 @@ def atomic_write(path: Path, content: bytes) -> None:
         if not isinstance(error, OSError):
             raise
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise OSError(error.errno, f"disk is full while writing {path} ({len(content)} bytes); free some space and rerun, the run continues") from error
+            raise OSError(
+                error.errno,
+                f"disk is full while writing {path} ({len(content)} bytes); free some space and rerun, the run"
+                " continues",
+            ) from error
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def write_tensors(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> None:
     """One safetensors file, atomically; same tensors and metadata give the same bytes."""
-    content = save({name: tensor.detach().to("cpu").contiguous() for name, tensor in tensors.items()}, metadata=metadata)
+    content = save(
+        {name: tensor.detach().to("cpu").contiguous() for name, tensor in tensors.items()}, metadata=metadata
+    )
     # safetensors writes the metadata in an order that changes from call to call.
     start = 8 + int.from_bytes(content[:8], "little")
     header = json.loads(content[8:start])
@@ -73,8 +87,8 @@ def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
 
 
 def header_field(path: Path, header: dict[str, str], field: str, kind: type) -> object:
-    """One field of a header: text, number, or for a dict the JSON object in it. ValueError naming file and field where it
-    is absent or ill-typed."""
+    """One field of a header: text, number, or for a dict the JSON object in it. ValueError naming file and field where
+    it is absent or ill-typed."""
     if field not in header:
         raise ValueError(f"{path}: header field {field} is missing; {REMEDY}")
     try:
@@ -104,7 +118,9 @@ def weight_hash(model: GPT) -> str:
     return tensor_hash(model.state_dict())
 
 
-def save_checkpoint(path: Path, model: GPT, tokens_seen: int, step: int, fingerprint: str, train_loss_nats: float, run: str) -> str:
+def save_checkpoint(
+    path: Path, model: GPT, tokens_seen: int, step: int, fingerprint: str, train_loss_nats: float, run: str
+) -> str:
     """Writes the weights of `model` with their header; returns the weight hash."""
     digest = weight_hash(model)
     metadata = {
@@ -122,25 +138,29 @@ def save_checkpoint(path: Path, model: GPT, tokens_seen: int, step: int, fingerp
 
 
 def load(path: str | Path, expected_fingerprint: str | None = None) -> tuple[GPT, dict]:
-    """The model of a checkpoint in eval mode and its header (config dict, tokens_seen, step, tokenizer_fingerprint, train_loss_nats, weight_hash, run).
+    """The model of a checkpoint in eval mode and its header (config dict, tokens_seen, step, tokenizer_fingerprint,
+    train_loss_nats, weight_hash, run).
 
     ValueError with one line when the file is truncated or foreign, when a header field is missing or does not fit, when
     the weights are not those that the header's hash names, or when it belongs to another tokenizer."""
     path = Path(path)
     tensors, header = read_tensors(path)
     if header.get("format") != FORMAT:
-        raise ValueError(f"{path}: a safetensors file but no checkpoint of this project (header field format is {header.get('format')!r}); choose another")
+        raise ValueError(
+            f"{path}: a safetensors file but no checkpoint of this project (header field format is"
+            f" {header.get('format')!r}); choose another"
+        )
     metadata = dict(header) | {field: header_field(path, header, field, kind) for field, kind in FIELDS.items()}
     if expected_fingerprint is not None and metadata["tokenizer_fingerprint"] != expected_fingerprint:
         raise ValueError(
-            f"{path}: trained with tokenizer {metadata['tokenizer_fingerprint'][:12]}, but the tokenizer given is {expected_fingerprint[:12]}; "
-            "rebuild the corpus or retrain the run"
+            f"{path}: trained with tokenizer {metadata['tokenizer_fingerprint'][:12]}, but the tokenizer given is"
+            f" {expected_fingerprint[:12]}; rebuild the corpus or retrain the run"
         )
     model = _empty_model(path, metadata["config"], tensors)
     if (found := tensor_hash(tensors)) != metadata["weight_hash"]:
         raise ValueError(
-            f"{path}: header field weight_hash is {metadata['weight_hash'][:12]}, the weights' own hash is {found[:12]}: "
-            f"the file changed on disk; restore it, or {REMEDY}"
+            f"{path}: header field weight_hash is {metadata['weight_hash'][:12]}, the weights' own hash is"
+            f" {found[:12]}: the file changed on disk; restore it, or {REMEDY}"
         )
     model.load_state_dict(tensors)
     return model.eval(), metadata
@@ -169,8 +189,8 @@ def _empty_model(path: Path, fields: dict, tensors: dict[str, torch.Tensor]) -> 
 
 
 def _shapes(config: GPTConfig) -> dict[str, torch.Tensor]:
-    """The weights of a shape on a device without memory, since a damaged header may ask for a model of any size; empty for
-    an absurd one."""
+    """The weights of a shape on a device without memory, since a damaged header may ask for a model of any size; empty
+    for an absurd one."""
     try:
         with torch.random.fork_rng(devices=[]), torch.device("meta"):
             return GPT(config).state_dict()

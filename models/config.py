@@ -22,7 +22,11 @@ def _from_dict(cls, values: dict):
     _require(isinstance(values, dict), cls.__name__, f"must be a mapping of fields, got {type(values).__name__}")
     known = {field.name for field in fields(cls)}
     unknown = sorted(set(values) - known)
-    _require(not unknown, cls.__name__, f"unknown field {unknown[0]!r}; known are {', '.join(sorted(known))}" if unknown else "")
+    _require(
+        not unknown,
+        cls.__name__,
+        f"unknown field {unknown[0]!r}; known are {', '.join(sorted(known))}" if unknown else "",
+    )
     try:
         return cls(**values)
     except TypeError as error:
@@ -47,7 +51,11 @@ class GPTConfig:
     def __post_init__(self):
         for name in ("vocab_size", "num_layers", "d_model", "num_heads", "num_kv_heads", "d_ff", "max_sequence_length"):
             value = getattr(self, name)
-            _require(isinstance(value, int) and not isinstance(value, bool) and value >= 1, "GPTConfig", f"{name} must be an integer >= 1, got {value!r}")
+            _require(
+                isinstance(value, int) and not isinstance(value, bool) and value >= 1,
+                "GPTConfig",
+                f"{name} must be an integer >= 1, got {value!r}",
+            )
         for name in ("rope_theta", "norm_eps"):
             value = getattr(self, name)
             is_positive = (
@@ -56,14 +64,20 @@ class GPTConfig:
             _require(is_positive, "GPTConfig", f"{name} must be a positive number, got {value!r}")
         _require(self.arch == "llama", "GPTConfig", f"arch must be 'llama', got {self.arch!r}")
         _require(
-            self.d_model % self.num_heads == 0, "GPTConfig", f"d_model {self.d_model} is not divisible by num_heads {self.num_heads}; change one of them"
+            self.d_model % self.num_heads == 0,
+            "GPTConfig",
+            f"d_model {self.d_model} is not divisible by num_heads {self.num_heads}; change one of them",
         )
         _require(
             self.num_heads % self.num_kv_heads == 0,
             "GPTConfig",
             f"num_heads {self.num_heads} is not divisible by num_kv_heads {self.num_kv_heads}; change one of them",
         )
-        _require(self.head_size % 2 == 0, "GPTConfig", f"head size {self.head_size} (d_model / num_heads) must be even for rotary positions")
+        _require(
+            self.head_size % 2 == 0,
+            "GPTConfig",
+            f"head size {self.head_size} (d_model / num_heads) must be even for rotary positions",
+        )
 
     @property
     def head_size(self) -> int:
@@ -85,8 +99,10 @@ class GPTConfig:
 
     @property
     def flops_per_token(self) -> int:
-        """Training FLOPs per token, forward and backward: 6 per matrix weight (the head counts, the embedding look-up does not)
-        plus 12 * layers * d_model * T for the attention products (Kaplan et al. 2020, table 1; causality not discounted)."""
+        """Training FLOPs per token, forward and backward: 6 per matrix weight (the head counts, the embedding look-up
+        does not) plus 12 * layers * d_model * T for the attention products (Kaplan et al. 2020, table 1; causality not
+        discounted).
+        """
         matrix_parameters = self.num_nonembedding_parameters + self.vocab_size * self.d_model
         return 6 * matrix_parameters + 12 * self.num_layers * self.d_model * self.max_sequence_length
 
@@ -106,8 +122,8 @@ class TrainConfig:
 
     schedule "cosine": linear warm-up, then cosine to max_lr * min_lr_ratio at total_tokens.
     schedule "wsd": warm-up, stable, and over the last decay_fraction of the run linear to max_lr * min_lr_ratio.
-    precision: number format of the products, the same on every machine: "bf16" (operands rounded to bf16, sums in fp32; emulated on CPUs
-    without the instructions) or "fp32".
+    precision: number format of the products, the same on every machine: "bf16" (operands rounded to bf16, sums in fp32;
+    emulated on CPUs without the instructions) or "fp32".
     state_tokens: where a trunk leaves a full state (weights and optimizer) from which other budgets may branch.
     """
 
@@ -137,19 +153,33 @@ class TrainConfig:
             object.__setattr__(self, name, tuple(getattr(self, name)))
         for name in ("total_tokens", "batch_sequences", "sequence_length", "resume_every_steps"):
             value = getattr(self, name)
-            _require(isinstance(value, int) and not isinstance(value, bool) and value >= 1, "TrainConfig", f"{name} must be an integer >= 1, got {value!r}")
+            _require(
+                isinstance(value, int) and not isinstance(value, bool) and value >= 1,
+                "TrainConfig",
+                f"{name} must be an integer >= 1, got {value!r}",
+            )
         for name in ("max_lr", "grad_clip"):
             value = getattr(self, name)
             _require(math.isfinite(value) and value > 0, "TrainConfig", f"{name} must be positive, got {value!r}")
         for name in ("min_lr_ratio", "decay_fraction"):
             value = getattr(self, name)
             _require(0 <= value <= 1, "TrainConfig", f"{name} must lie in [0, 1], got {value!r}")
-        _require(self.schedule in SCHEDULES, "TrainConfig", f"schedule must be one of {', '.join(SCHEDULES)}, got {self.schedule!r}")
         _require(
-            self.precision != "auto", "TrainConfig",
-            "precision 'auto' would follow the CPU, and one recipe would be two; name it: bf16 (any CPU; emulated where it must be) or fp32",
+            self.schedule in SCHEDULES,
+            "TrainConfig",
+            f"schedule must be one of {', '.join(SCHEDULES)}, got {self.schedule!r}",
         )
-        _require(self.precision in PRECISIONS, "TrainConfig", f"precision must be one of {', '.join(PRECISIONS)}, got {self.precision!r}")
+        _require(
+            self.precision != "auto",
+            "TrainConfig",
+            "precision 'auto' would follow the CPU, and one recipe would be two; name it: bf16 (any CPU; emulated where"
+            " it must be) or fp32",
+        )
+        _require(
+            self.precision in PRECISIONS,
+            "TrainConfig",
+            f"precision must be one of {', '.join(PRECISIONS)}, got {self.precision!r}",
+        )
 
     @property
     def tokens_per_step(self) -> int:

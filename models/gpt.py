@@ -1,9 +1,10 @@
 """A LLaMA-like decoder: RMSNorm, rotary positions, grouped-query attention, SwiGLU, untied head.
 
 q, k, v share one matrix, gate and up another: fewer, larger products. Weights map one to one on transformers'
-LlamaForCausalLM (models/huggingface.py). On CUDA every operator is ours (kernels); on a CPU this file is the plain reference, which
-scoring uses, while training takes the hand-written step of cpu_step.py.
-Shape suffixes: B batch, T time, D width, H heads, G key-value heads, K head size, F hidden width, V vocabulary, M = B * T.
+LlamaForCausalLM (models/huggingface.py). On CUDA every operator is ours (kernels); on a CPU this file is the plain
+reference, which scoring uses, while training takes the hand-written step of models/cpu/step.py.
+Shape suffixes: B batch, T time, D width, H heads, G key-value heads, K head size, F hidden width, V vocabulary, M = B *
+T.
 """
 
 from __future__ import annotations
@@ -21,12 +22,14 @@ from kernels.rotary import rotary
 from kernels.swiglu import swiglu
 from models.config import GPTConfig
 
-# Every matrix starts with standard deviation INIT_GAIN / sqrt(fan_in): 0.018 at the width of GPT-2 (there 0.02), and the same
-# activations at the widths of 32 to 256 used here, where a fixed 0.02 would start far too small.
+# Every matrix starts with standard deviation INIT_GAIN / sqrt(fan_in): 0.018 at the width of GPT-2 (there 0.02), and
+# the same activations at the widths of 32 to 256 used here, where a fixed 0.02 would start far too small.
 INIT_GAIN = 0.5
 
 
-def rotary_tables(config: GPTConfig, length: int, device: torch.device | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+def rotary_tables(
+    config: GPTConfig, length: int, device: torch.device | None = None
+) -> tuple[torch.Tensor, torch.Tensor]:
     """cos and sin [T, K/2] in fp32 (RoFormer, arXiv 2104.09864; frequencies theta^(-2i/K))."""
     exponents = torch.arange(0, config.head_size, 2, dtype=torch.float32, device=device) / config.head_size
     angles_TK2 = torch.outer(torch.arange(length, dtype=torch.float32, device=device), config.rope_theta**-exponents)
@@ -64,11 +67,15 @@ class Block(nn.Module):
         self.gate_up = nn.Linear(config.d_model, 2 * config.d_ff, bias=False)
         self.down = nn.Linear(config.d_ff, config.d_model, bias=False)
 
-    def split_qkv(self, x_BTD: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def split_qkv(
+        self, x_BTD: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Normed and rotated q [B, T, H, K] and k, and v [B, T, G, K]."""
         config = self.config
         B, T, _ = x_BTD.shape
-        qkv = self.qkv(self.attention_norm(x_BTD)).view(B, T, config.num_heads + 2 * config.num_kv_heads, config.head_size)
+        qkv = self.qkv(self.attention_norm(x_BTD)).view(
+            B, T, config.num_heads + 2 * config.num_kv_heads, config.head_size
+        )
         q, k, v = qkv.split([config.num_heads, config.num_kv_heads, config.num_kv_heads], dim=2)
         return rotate(q, cos, sin), rotate(k, cos, sin), v
 
@@ -84,7 +91,9 @@ class Block(nn.Module):
             attended, _ = attention(q, k, v)
         else:
             q, k, v = (part.transpose(1, 2) for part in (q, k, v))
-            attended = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=k.shape[1] != q.shape[1]).transpose(1, 2)
+            attended = F.scaled_dot_product_attention(
+                q, k, v, is_causal=True, enable_gqa=k.shape[1] != q.shape[1]
+            ).transpose(1, 2)
         x_BTD = x_BTD + self.attention_out(attended.reshape(x_BTD.shape))
         return x_BTD + self.mlp(x_BTD)
 
@@ -119,7 +128,9 @@ class GPT(nn.Module):
         """Final normed states [B, T, D]. ValueError when T exceeds max_sequence_length."""
         T = tokens_BT.shape[1]
         if T > self.config.max_sequence_length:
-            raise ValueError(f"sequence of {T} tokens is longer than max_sequence_length {self.config.max_sequence_length}; cut it")
+            raise ValueError(
+                f"sequence of {T} tokens is longer than max_sequence_length {self.config.max_sequence_length}; cut it"
+            )
         x_BTD = self.embedding(tokens_BT)
         for block in self.blocks:
             x_BTD = block(x_BTD, self.cos_TK2[:T], self.sin_TK2[:T])

@@ -6,12 +6,13 @@ import torch
 
 from kernels.launch import paths_used
 from models.capability import cpu_multiplies_bf16
-from models.cpu_step import CpuStep
-from models.cpu_storage import EMULATED_BF16, FP32, NATIVE_BF16, Storage
+from models.cpu.step import CpuStep
+from models.cpu.storage import EMULATED_BF16, FP32, NATIVE_BF16, Storage
 from models.gpt import GPT
 from models.optimizer import FlatAdamW
 
-# Sequences are worked through in parts of about this many tokens, so that a part's activations stay in the caches of one core.
+# Sequences are worked through in parts of about this many tokens, so that a part's activations stay in the caches of
+# one core.
 MICRO_TOKENS = 1024
 
 
@@ -31,8 +32,8 @@ def cpu_storage(precision: str) -> Storage:
 class GradientStep:
     """Callable (tokens_BT, targets_BT) -> mean loss in nats; leaves its gradient in optimizer.grad.
 
-    `precision` ("fp32" or "bf16" products) is part of the recipe and the same on every machine: a CPU without bf16 instructions rounds
-    the operands to bf16 and multiplies them in fp32. kernel_path() says what runs.
+    `precision` ("fp32" or "bf16" products) is part of the recipe and the same on every machine: a CPU without bf16
+    instructions rounds the operands to bf16 and multiplies them in fp32. kernel_path() says what runs.
     """
 
     def __init__(self, model: GPT, optimizer: FlatAdamW, precision: str, batch_sequences: int, sequence_length: int):
@@ -46,7 +47,7 @@ class GradientStep:
             self._cpu_step = CpuStep(model, optimizer, self.storage, batch_sequences, sequence_length, part)
 
     def kernel_path(self) -> str:
-        """"cpu" for the compiled passes of cpu_kernels.py, else the path each operator of `kernels` took."""
+        """ "cpu" for the compiled passes of models/cpu/kernels.py, else the path each operator of `kernels` took."""
         if self._cpu_step is not None:
             return "cpu"
         return " ".join(f"{operator}={path}" for operator, path in sorted(paths_used().items()))

@@ -1,4 +1,5 @@
-"""Weights to and from transformers' LlamaForCausalLM, with equal logits, and folders that transformers and its users open as they are."""
+"""Weights to and from transformers' LlamaForCausalLM, with equal logits, and folders that transformers and its users
+open as they are."""
 
 from __future__ import annotations
 
@@ -35,21 +36,30 @@ def llama_config(config: GPTConfig) -> LlamaConfig:
 
 
 def save_llama(folder: str | Path, gpt: GPT, tokenizer: Tokenizer) -> None:
-    """Writes weights, config and tokenizer in the format of transformers: AutoModelForCausalLM, AutoTokenizer, lm-evaluation-harness
-    (HFLM) and `python -m evaluation.passuntil --model FOLDER` open the folder as it is.
+    """Writes weights, config and tokenizer in the format of transformers: AutoModelForCausalLM, AutoTokenizer,
+    lm-evaluation-harness (HFLM) and `python -m evaluation.passuntil --model FOLDER` open the folder as it is.
 
-    tokenizer: the one that `gpt` was trained with (its id 0 is the document start). The exported one begins every text with the document
-    start, as training did, and names it as end of text and padding as well: between documents the next one's start is what ends
-    the last. ValueError in one line for a tokenizer of another size."""
+    tokenizer: the one that `gpt` was trained with (its id 0 is the document start). The exported one begins every text
+    with the document
+    start, as training did, and names it as end of text and padding as well: between documents the next one's start is
+    what ends the last. ValueError in one line for a tokenizer of another size."""
     if tokenizer.get_vocab_size() != gpt.config.vocab_size:
-        raise ValueError(f"{folder}: the tokenizer has {tokenizer.get_vocab_size()} tokens, the model {gpt.config.vocab_size}: they do not belong "
-                         "together; give the tokenizer it was trained with")
+        raise ValueError(
+            f"{folder}: the tokenizer has {tokenizer.get_vocab_size()} tokens, the model {gpt.config.vocab_size}: they"
+            " do not belong together; give the tokenizer it was trained with"
+        )
     start = tokenizer.id_to_token(llama_config(gpt.config).bos_token_id)
     exported = Tokenizer.from_str(tokenizer.to_str())
     exported.post_processor = TemplateProcessing(single=f"{start} $A", special_tokens=[(start, 0)])
     to_llama(gpt).save_pretrained(folder)
-    PreTrainedTokenizerFast(tokenizer_object=exported, bos_token=start, eos_token=start, pad_token=start, clean_up_tokenization_spaces=False,
-                            model_max_length=gpt.config.max_sequence_length).save_pretrained(folder)
+    PreTrainedTokenizerFast(
+        tokenizer_object=exported,
+        bos_token=start,
+        eos_token=start,
+        pad_token=start,
+        clean_up_tokenization_spaces=False,
+        model_max_length=gpt.config.max_sequence_length,
+    ).save_pretrained(folder)
 
 
 def to_llama(gpt: GPT) -> LlamaForCausalLM:
@@ -57,7 +67,11 @@ def to_llama(gpt: GPT) -> LlamaForCausalLM:
     config = gpt.config
     d_kv = config.num_kv_heads * config.head_size
     own = gpt.state_dict()
-    weights = {"model.embed_tokens.weight": own["embedding.weight"], "model.norm.weight": own["norm.weight"], "lm_head.weight": own["head.weight"]}
+    weights = {
+        "model.embed_tokens.weight": own["embedding.weight"],
+        "model.norm.weight": own["norm.weight"],
+        "lm_head.weight": own["head.weight"],
+    }
     for index in range(config.num_layers):
         ours, theirs = f"blocks.{index}.", f"model.layers.{index}."
         q, k, v = own[ours + "qkv.weight"].split([config.d_model, d_kv, d_kv])
@@ -72,7 +86,9 @@ def to_llama(gpt: GPT) -> LlamaForCausalLM:
             theirs + "post_attention_layernorm.weight": own[ours + "mlp_norm.weight"],
         }
     llama = LlamaForCausalLM(llama_config(config))
-    llama.load_state_dict({name: tensor.detach().to("cpu", torch.float32, copy=True).contiguous() for name, tensor in weights.items()})
+    llama.load_state_dict(
+        {name: tensor.detach().to("cpu", torch.float32, copy=True).contiguous() for name, tensor in weights.items()}
+    )
     return llama.eval()
 
 
@@ -89,7 +105,9 @@ def from_llama(llama: LlamaForCausalLM) -> GPT:
         ("head_dim", theirs.head_dim, theirs.hidden_size // theirs.num_attention_heads),
     ):
         if value != wanted:
-            raise ValueError(f"LlamaConfig: {name} is {value!r}, this model only knows {wanted!r}; convert another checkpoint")
+            raise ValueError(
+                f"LlamaConfig: {name} is {value!r}, this model only knows {wanted!r}; convert another checkpoint"
+            )
     config = GPTConfig(
         vocab_size=theirs.vocab_size,
         num_layers=theirs.num_hidden_layers,
@@ -102,7 +120,11 @@ def from_llama(llama: LlamaForCausalLM) -> GPT:
         norm_eps=theirs.rms_norm_eps,
     )
     source = llama.state_dict()
-    weights = {"embedding.weight": source["model.embed_tokens.weight"], "norm.weight": source["model.norm.weight"], "head.weight": source["lm_head.weight"]}
+    weights = {
+        "embedding.weight": source["model.embed_tokens.weight"],
+        "norm.weight": source["model.norm.weight"],
+        "head.weight": source["lm_head.weight"],
+    }
     for index in range(config.num_layers):
         own, layer = f"blocks.{index}.", f"model.layers.{index}."
         weights |= {

@@ -1,8 +1,9 @@
 """AdamW over one flat buffer, and the learning-rate schedules.
 
-All parameters are moved into one fp32 buffer (matrices first, norm gains last) and become views of it, as do their gradients:
-the clip norm is one reduction and AdamW two calls, whatever the number of layers. On a CPU and a 0.2M model the usual list of
-tensors costs more in dispatch than in arithmetic. Weight decay acts on the matrices only.
+All parameters are moved into one fp32 buffer (matrices first, norm gains last) and become views of it, as do their
+gradients:
+the clip norm is one reduction and AdamW two calls, whatever the number of layers. On a CPU and a 0.2M model the usual
+list of tensors costs more in dispatch than in arithmetic. Weight decay acts on the matrices only.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ ALIGN_FLOATS = 16
 def learning_rate(config: TrainConfig, step: int) -> float:
     """Learning rate of the update that finishes step `step` (1-based).
 
-    Warm-up is linear. Cosine: Table 4 of arXiv 2403.15796 (to a tenth of the maximum). WSD: arXiv 2404.06395, linear decay.
+    Warm-up is linear. Cosine: Table 4 of arXiv 2403.15796 (to a tenth of the maximum). WSD: arXiv 2404.06395, linear
+    decay.
     """
     warmup_steps = min(config.num_steps, config.step_at(config.warmup_tokens))
     if step <= warmup_steps:
@@ -41,7 +43,8 @@ def decay_start_step(config: TrainConfig) -> int:
 
 
 class FlatAdamW:
-    """AdamW whose parameters, gradients and moments are flat fp32 vectors; the model's parameters become views of them."""
+    """AdamW whose parameters, gradients and moments are flat fp32 vectors; the model's parameters become views of
+    them."""
 
     def __init__(self, model: torch.nn.Module, config: TrainConfig):
         named = list(model.named_parameters())
@@ -54,24 +57,37 @@ class FlatAdamW:
         self.num_decayed = sum(padded[: len(matrices)])
         self.grad_clip = config.grad_clip
         offsets = [sum(padded[:index]) for index in range(len(padded))]
-        self._layout = {name: (offset, parameter.shape) for (name, parameter), offset in zip(matrices + gains, offsets, strict=True)}
+        self._layout = {
+            name: (offset, parameter.shape) for (name, parameter), offset in zip(matrices + gains, offsets, strict=True)
+        }
         weights, gradients = self.views(self.flat), self.views(self.grad)
         for name, parameter in named:
             weights[name].copy_(parameter.data)
             parameter.data, parameter.grad = weights[name], gradients[name]
         groups = []
-        for part, weight_decay in ((slice(0, self.num_decayed), config.weight_decay), (slice(self.num_decayed, None), 0.0)):
+        for part, weight_decay in (
+            (slice(0, self.num_decayed), config.weight_decay),
+            (slice(self.num_decayed, None), 0.0),
+        ):
             leaf = self.flat[part]
             leaf.grad = self.grad[part]
             groups.append({"params": [leaf], "weight_decay": weight_decay})
-        self._adamw = torch.optim.AdamW(groups, lr=config.max_lr, betas=(config.beta1, config.beta2), eps=1e-8, fused=True)
+        self._adamw = torch.optim.AdamW(
+            groups, lr=config.max_lr, betas=(config.beta1, config.beta2), eps=1e-8, fused=True
+        )
         for group in groups:
             leaf = group["params"][0]
-            self._adamw.state[leaf] = {"step": torch.zeros((), device=device), "exp_avg": torch.zeros_like(leaf), "exp_avg_sq": torch.zeros_like(leaf)}
+            self._adamw.state[leaf] = {
+                "step": torch.zeros((), device=device),
+                "exp_avg": torch.zeros_like(leaf),
+                "exp_avg_sq": torch.zeros_like(leaf),
+            }
 
     def views(self, flat: torch.Tensor) -> dict[str, torch.Tensor]:
         """Views of a vector that is laid out like the flat parameters, by parameter name."""
-        return {name: flat[offset : offset + shape.numel()].view(shape) for name, (offset, shape) in self._layout.items()}
+        return {
+            name: flat[offset : offset + shape.numel()].view(shape) for name, (offset, shape) in self._layout.items()
+        }
 
     @torch.no_grad()
     def step(self, lr: float) -> float:
@@ -99,10 +115,14 @@ class FlatAdamW:
 
     @torch.no_grad()
     def load_state_tensors(self, tensors: dict[str, torch.Tensor], step: int) -> None:
-        """Restores what state_tensors gave after `step` updates. ValueError when a tensor is missing or has another size."""
+        """Restores what state_tensors gave after `step` updates. ValueError when a tensor is missing or has another
+        size."""
         for name, own in self.state_tensors().items():
             if name not in tensors or tensors[name].shape != own.shape:
-                raise ValueError(f"state: field {name} is missing or of another size; the state belongs to another model, delete it or change the run's folder")
+                raise ValueError(
+                    f"state: field {name} is missing or of another size; the state belongs to another model, delete it"
+                    " or change the run's folder"
+                )
             own.copy_(tensors[name])
         for group in self._adamw.param_groups:
             self._adamw.state[group["params"][0]]["step"].fill_(step)

@@ -1,8 +1,8 @@
 """Continuations with a cache of keys and values: the likeliest token again and again, sampled tokens, or beam search.
 
-A prompt's answer does not depend on the prompts beside it: each prompt is read alone, and answers are generated in groups of a fixed number of
-rows over caches of a fixed length, so every product has the same shape whatever the batch.
-Massive sampling from one prompt is evaluation/passuntil.py, which shares prefixes.
+A prompt's answer does not depend on the prompts beside it: each prompt is read alone, and answers are generated in
+groups of a fixed number of rows over caches of a fixed length, so every product has the same shape whatever the batch.
+Massive sampling from one prompt is evaluation/passuntil/estimates.py, which shares prefixes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from models.gpt import GPT
 # Rows decoded together; short groups are filled up with idle rows.
 GROUP_ROWS = 16
 _DAMAGED = (
-    "log-probabilities of the next token are NaN or infinite: the weights are damaged or their training diverged; delete the checkpoint and rerun the training"
+    "log-probabilities of the next token are NaN or infinite: the weights are damaged or their training diverged;"
+    " delete the checkpoint and rerun the training"
 )
 # Picks each row's next token from logits [R, V]; the number is that of the first row among all prompts.
 Choose = Callable[[torch.Tensor, int], list[int]]
@@ -34,11 +35,19 @@ def greedy(model: GPT, prompts: list[list[int]], max_new_tokens: int, stop_ids: 
 
 
 def sample(
-    model: GPT, prompts: list[list[int]], max_new_tokens: int, stop_ids: Collection[int], seeds: list[int], temperature: float = 1.0, top_p: float = 1.0
+    model: GPT,
+    prompts: list[list[int]],
+    max_new_tokens: int,
+    stop_ids: Collection[int],
+    seeds: list[int],
+    temperature: float = 1.0,
+    top_p: float = 1.0,
 ) -> list[list[int]]:
-    """One sampled continuation per prompt, until a stop token (not returned) or max_new_tokens; it hangs on its prompt and seed alone.
+    """One sampled continuation per prompt, until a stop token (not returned) or max_new_tokens; it hangs on its prompt
+    and seed alone.
 
-    ValueError as `greedy`, for a temperature or top_p out of range, and where there are not as many seeds as prompts."""
+    ValueError as `greedy`, for a temperature or top_p out of range, and where there are not as many seeds as prompts.
+    """
     check_decoding(temperature, top_p)
     if len(seeds) != len(prompts):
         raise ValueError(f"{len(seeds)} seeds for {len(prompts)} prompts; give one for each")
@@ -48,7 +57,9 @@ def sample(
         weights_RV = np.exp(log_weights(_log_probabilities(logits_RV).cpu().numpy(), temperature, top_p))
         sums_RV = np.cumsum(weights_RV, axis=1)
         rows = zip(generators[first : first + GROUP_ROWS], sums_RV)
-        return [int(np.searchsorted(sums_V, generator.random() * sums_V[-1], side="right")) for generator, sums_V in rows]
+        return [
+            int(np.searchsorted(sums_V, generator.random() * sums_V[-1], side="right")) for generator, sums_V in rows
+        ]
 
     return _decode(model, prompts, max_new_tokens, stop_ids, choose)
 
@@ -56,15 +67,20 @@ def sample(
 def check_decoding(temperature: float, top_p: float) -> None:
     """ValueError in one line for a temperature of 0 or below and a top_p outside (0, 1]."""
     if not (math.isfinite(temperature) and temperature > 0):
-        raise ValueError(f"temperature is {temperature}; give a positive number (for the likeliest token again and again use greedy decoding)")
+        raise ValueError(
+            f"temperature is {temperature}; give a positive number (for the likeliest token again and again use greedy"
+            " decoding)"
+        )
     if not 0 < top_p <= 1:
         raise ValueError(f"top_p is {top_p}; give a number above 0 and at most 1")
 
 
 def log_weights(log_probabilities_RV: np.ndarray, temperature: float, top_p: float) -> np.ndarray:
-    """Natural logs [R, V] of the probabilities that tokens are drawn with, temperature and top-p applied; -inf where top-p cuts a token off.
+    """Natural logs [R, V] of the probabilities that tokens are drawn with, temperature and top-p applied; -inf where
+    top-p cuts a token off.
 
-    Top-p keeps the likeliest tokens up to the first that brings their sum to top_p (Holtzman et al. 2020); of equal ones the lower id goes first.
+    Top-p keeps the likeliest tokens up to the first that brings their sum to top_p (Holtzman et al. 2020); of equal
+    ones the lower id goes first.
     ValueError where a row holds NaN or no probability at all."""
     highest_R1 = log_probabilities_RV.max(1, keepdims=True)
     if not np.isfinite(highest_R1).all():
@@ -96,11 +112,15 @@ def _log_probabilities(logits_RV: torch.Tensor) -> torch.Tensor:
 
 
 @torch.no_grad()
-def beam_search(model: GPT, prompt: list[int], num_beams: int, max_new_tokens: int, stop_ids: Collection[int]) -> tuple[list[int], float]:
-    """The likeliest continuation that beam search finds, without its stop token, and its log-probability (nats, stop included).
+def beam_search(
+    model: GPT, prompt: list[int], num_beams: int, max_new_tokens: int, stop_ids: Collection[int]
+) -> tuple[list[int], float]:
+    """The likeliest continuation that beam search finds, without its stop token, and its log-probability (nats, stop
+    included).
 
-    Scores are sums of log-probabilities, not divided by length. A continuation that ended leaves its beam to another one; the search ends when no
-    running one can overtake the best that ended. Where none ends within max_new_tokens, the likeliest unended one.
+    Scores are sums of log-probabilities, not divided by length. A continuation that ended leaves its beam to another
+    one; the search ends when no running one can overtake the best that ended. Where none ends within max_new_tokens,
+    the likeliest unended one.
     Every beam may end at every step. Of equal scores the better parent goes first, then the lower token.
     ValueError as `greedy`, for fewer than 1 beam and for logits that are not finite."""
     _check_prompts(model, [prompt], max_new_tokens)
@@ -136,13 +156,15 @@ def _check_prompts(model: GPT, prompts: list[list[int]], max_new_tokens: int) ->
             raise ValueError(f"prompt {index} is empty; begin it with the document token")
         if len(prompt) + max_new_tokens > model.config.max_sequence_length:
             raise ValueError(
-                f"prompt {index} has {len(prompt)} tokens, with {max_new_tokens} new ones more than max_sequence_length "
-                f"{model.config.max_sequence_length}; shorten it"
+                f"prompt {index} has {len(prompt)} tokens, with {max_new_tokens} new ones more than max_sequence_length"
+                f" {model.config.max_sequence_length}; shorten it"
             )
 
 
 @torch.no_grad()
-def _decode(model: GPT, prompts: list[list[int]], max_new_tokens: int, stop_ids: Collection[int], choose: Choose) -> list[list[int]]:
+def _decode(
+    model: GPT, prompts: list[list[int]], max_new_tokens: int, stop_ids: Collection[int], choose: Choose
+) -> list[list[int]]:
     _check_prompts(model, prompts, max_new_tokens)
     if max_new_tokens < 1:
         return [[] for _ in prompts]
@@ -158,7 +180,9 @@ def _empty_caches(model: GPT, num_rows: int) -> tuple[torch.Tensor, torch.Tensor
     return torch.zeros(shape, device=device), torch.zeros(shape, device=device)
 
 
-def _decode_group(model: GPT, prompts: list[list[int]], first: int, max_new_tokens: int, stops: frozenset[int], choose: Choose) -> list[list[int]]:
+def _decode_group(
+    model: GPT, prompts: list[list[int]], first: int, max_new_tokens: int, stops: frozenset[int], choose: Choose
+) -> list[list[int]]:
     device = model.embedding.weight.device
     keys, values = _empty_caches(model, GROUP_ROWS)
     logits_RV = torch.zeros(GROUP_ROWS, model.config.vocab_size, device=device)
@@ -196,7 +220,9 @@ def _read_prompt(model: GPT, prompt: list[int], keys_LNGK: torch.Tensor, values_
     return model.head(model.norm(x[0, -1]))
 
 
-def _next_logits(model: GPT, tokens_R: torch.Tensor, places_R: torch.Tensor, keys: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+def _next_logits(
+    model: GPT, tokens_R: torch.Tensor, places_R: torch.Tensor, keys: torch.Tensor, values: torch.Tensor
+) -> torch.Tensor:
     """Logits [R, V] one token further in every row; row r stands at places_R[r] and sees the keys up to there."""
     rows_R = torch.arange(len(tokens_R), device=tokens_R.device)
     # Rows that ended may stand at the cache's last place; they overwrite it and are never read.
@@ -212,6 +238,18 @@ def _next_logits(model: GPT, tokens_R: torch.Tensor, places_R: torch.Tensor, key
     return model.head(model.norm(x[:, 0]))
 
 
-def _attend(q_BTHK: torch.Tensor, k_BNGK: torch.Tensor, v_BNGK: torch.Tensor, mask: torch.Tensor | None = None, is_causal: bool = False) -> torch.Tensor:
+def _attend(
+    q_BTHK: torch.Tensor,
+    k_BNGK: torch.Tensor,
+    v_BNGK: torch.Tensor,
+    mask: torch.Tensor | None = None,
+    is_causal: bool = False,
+) -> torch.Tensor:
     q, k, v = (part.transpose(1, 2) for part in (q_BTHK, k_BNGK, v_BNGK))
-    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=is_causal, enable_gqa=q.shape[1] != k.shape[1]).transpose(1, 2).flatten(2)
+    return (
+        F.scaled_dot_product_attention(
+            q, k, v, attn_mask=mask, is_causal=is_causal, enable_gqa=q.shape[1] != k.shape[1]
+        )
+        .transpose(1, 2)
+        .flatten(2)
+    )

@@ -1,10 +1,11 @@
 """Many runs of one shape trained together: R models in one launch, the whole step in one CUDA graph.
 
-A model of a million parameters leaves most of a large GPU idle and spends its time launching kernels. Here the weights of R runs (seeds, or
-data orders) lie side by side in one [R, P] tensor: each matrix product is one batched product over the runs, each norm, rotation and
-attention sees the runs as more rows, and AdamW updates all of them in one kernel. On CUDA the whole step - forward, backward, clipping,
-update - is captured once as a graph and replayed, so launches cost nothing. The runs do not influence each other: a run whose gradient is not finite
-stops changing and the others go on. The schedule is shared.
+A model of a million parameters leaves most of a large GPU idle and spends its time launching kernels. Here the weights
+of R runs (seeds, or data orders) lie side by side in one [R, P] tensor: each matrix product is one batched product over
+the runs, each norm, rotation and attention sees the runs as more rows, and AdamW updates all of them in one kernel. On
+CUDA the whole step - forward, backward, clipping, update - is captured once as a graph and replayed, so launches cost
+nothing. The runs do not influence each other: a run whose gradient is not finite stops changing and the others go on.
+The schedule is shared.
 
 Shape suffixes: R runs, B sequences, T time, D width, M = B * T, P weights of a run.
 """
@@ -36,11 +37,15 @@ class StackedRuns:
             raise ValueError("StackedRuns: the models must have one shape; stack those of one size")
         self.config, self.train_config, self.precision = models[0].config, config, precision
         self._models = models
-        named = sorted(models[0].named_parameters(), key=lambda item: item[1].dim() <= 1)  # matrices, which decay, come first
+        named = sorted(
+            models[0].named_parameters(), key=lambda item: item[1].dim() <= 1
+        )  # matrices, which decay, come first
         self.num_decayed = sum(parameter.numel() for _, parameter in named if parameter.dim() > 1)
         device = named[0][1].device
         parameters = [dict(model.named_parameters()) for model in models]
-        self.flat_RP = torch.stack([torch.cat([weights[name].detach().flatten() for name, _ in named]) for weights in parameters])
+        self.flat_RP = torch.stack(
+            [torch.cat([weights[name].detach().flatten() for name, _ in named]) for weights in parameters]
+        )
         self.grad_RP, self.exp_avg_RP, self.exp_avg_sq_RP = (torch.zeros_like(self.flat_RP) for _ in range(3))
         self.step_R = torch.zeros(len(models), device=device)
         self.lr_R = torch.zeros(len(models), device=device)
@@ -68,7 +73,9 @@ class StackedRuns:
         cos, sin = (table[:num_times] for table in self._tables)
         attended, _ = attention(rotary(q, cos, sin), rotary(k, cos, sin), v)
         x_RMD = x_RMD + self._linear(attended.reshape(num_runs, -1, config.d_model), f"{prefix}.attention_out.weight")
-        gate, up = self._linear(self._norm(x_RMD, f"{prefix}.mlp_norm.weight"), f"{prefix}.gate_up.weight").chunk(2, dim=-1)
+        gate, up = self._linear(self._norm(x_RMD, f"{prefix}.mlp_norm.weight"), f"{prefix}.gate_up.weight").chunk(
+            2, dim=-1
+        )
         return x_RMD + self._linear(swiglu(gate, up), f"{prefix}.down.weight")
 
     def loss(self, tokens_RBT: torch.Tensor, targets_RBT: torch.Tensor) -> torch.Tensor:

@@ -1,9 +1,11 @@
 """Trains one run: AdamW, cosine or warm-up-stable-decay, log-spaced checkpoints, exact resume.
 
-The same model config, train config and batches give the same bytes, whether or not the run was killed and resumed in between:
+The same model config, train config and batches give the same bytes, whether or not the run was killed and resumed in
+between:
 a resume state holds weights, moments and every running sum, and `batches(start_step)` seeks in the data.
-Run folder: checkpoints/<tokens_seen>.safetensors (weights), state.safetensors (resume), states/<tokens_seen>.safetensors (where
-branches of a wsd trunk start), run.json (written last: its presence means the run is finished).
+Run folder: checkpoints/<tokens_seen>.safetensors (weights), state.safetensors (resume),
+states/<tokens_seen>.safetensors (where branches of a wsd trunk start), run.json (written last: its presence means the
+run is finished).
 """
 
 from __future__ import annotations
@@ -68,7 +70,8 @@ class RunRecord:
     tokens_per_second: float
     weight_hash: str
     loss_curve: list[dict] = field(default_factory=list)
-    # The machines that trained it (models/capability.py), each with the step it began after; those of its trunk come first.
+    # The machines that trained it (models/capability.py), each with the step it began after; those of its trunk come
+    # first.
     machines: list[dict] = field(default_factory=list)
 
 
@@ -83,9 +86,10 @@ def train(
 ) -> RunRecord:
     """Trains a run to its end, or continues it; a finished run is returned from run.json.
 
-    batches(start_step) yields uint16 arrays [B, T+1], one per step, from step start_step on. branch_from is a state of a wsd trunk with the
-    same data, at or before this run's decay. KeyboardInterrupt (also on SIGTERM) comes after the state was saved. ValueError in one
-    line for a state of another run, a batch of the wrong shape, tokens outside the vocabulary, and a loss that is not finite.
+    batches(start_step) yields uint16 arrays [B, T+1], one per step, from step start_step on. branch_from is a state of
+    a wsd trunk with the same data, at or before this run's decay. KeyboardInterrupt (also on SIGTERM) comes after the
+    state was saved. ValueError in one line for a state of another run, a batch of the wrong shape, tokens outside the
+    vocabulary, and a loss that is not finite.
     """
     run_dir = Path(run_dir)
     finished = _read_finished(run_dir, model_config, train_config, tokenizer_fingerprint)
@@ -93,7 +97,8 @@ def train(
         return finished
     if train_config.sequence_length > model_config.max_sequence_length:
         raise ValueError(
-            f"run {train_config.run}: sequence_length {train_config.sequence_length} exceeds max_sequence_length {model_config.max_sequence_length}"
+            f"run {train_config.run}: sequence_length {train_config.sequence_length} exceeds max_sequence_length"
+            f" {model_config.max_sequence_length}"
         )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(train_config.seed)
@@ -104,15 +109,30 @@ def train(
     identity = identity_of(model_config, train_config, tokenizer_fingerprint)
     restore(run_dir, optimizer, counters, identity, train_config, branch_from)
     counters.note_machine(capability(train_config.device, train_config.precision))
-    gradient_step = GradientStep(model, optimizer, train_config.precision, train_config.batch_sequences, train_config.sequence_length)
-    _loop(model, optimizer, gradient_step, counters, batches, run_dir, train_config, identity, tokenizer_fingerprint, on_progress)
+    gradient_step = GradientStep(
+        model, optimizer, train_config.precision, train_config.batch_sequences, train_config.sequence_length
+    )
+    _loop(
+        model,
+        optimizer,
+        gradient_step,
+        counters,
+        batches,
+        run_dir,
+        train_config,
+        identity,
+        tokenizer_fingerprint,
+        on_progress,
+    )
     record = _record(model, gradient_step, counters, train_config, tokenizer_fingerprint, branch_from)
     checkpoint.atomic_write(run_dir / "run.json", (json.dumps(asdict(record), indent=1) + "\n").encode())
     (run_dir / "state.safetensors").unlink(missing_ok=True)
     return record
 
 
-def _loop(model, optimizer, gradient_step, counters, batches, run_dir, config, identity, fingerprint, on_progress) -> None:
+def _loop(
+    model, optimizer, gradient_step, counters, batches, run_dir, config, identity, fingerprint, on_progress
+) -> None:
     checkpoint_steps = {config.step_at(tokens) for tokens in config.checkpoint_tokens} | {config.num_steps}
     state_steps = {config.step_at(tokens) for tokens in config.state_tokens}
     source = batches(counters.step)
@@ -125,8 +145,9 @@ def _loop(model, optimizer, gradient_step, counters, batches, run_dir, config, i
             if not math.isfinite(norm):
                 save_state(run_dir / "state.safetensors", optimizer, counters, identity)
                 raise ValueError(
-                    f"run {config.run}: loss {loss} or gradient is not finite at step {counters.step + 1}; the last good state (step {counters.step}) "
-                    f"is kept in {run_dir / 'state.safetensors'}; lower max_lr or look at that batch"
+                    f"run {config.run}: loss {loss} or gradient is not finite at step {counters.step + 1}; the last"
+                    f" good state (step {counters.step}) is kept in {run_dir / 'state.safetensors'}; lower max_lr or"
+                    " look at that batch"
                 )
             counters.step += 1
             counters.loss_sum += loss
@@ -135,7 +156,11 @@ def _loop(model, optimizer, gradient_step, counters, batches, run_dir, config, i
             counters.train_seconds = seconds_before + time.perf_counter() - started
             tokens_seen = counters.step * config.tokens_per_step
             if on_progress is not None:
-                on_progress(Progress(config.run, counters.step, config.num_steps, tokens_seen, loss, norm, counters.train_seconds))
+                on_progress(
+                    Progress(
+                        config.run, counters.step, config.num_steps, tokens_seen, loss, norm, counters.train_seconds
+                    )
+                )
             if counters.step in checkpoint_steps:
                 _save_checkpoint(run_dir, model, counters, tokens_seen, fingerprint, config.run)
             if counters.step in state_steps:
@@ -150,24 +175,32 @@ def _next_batch(source, step: int, config: TrainConfig, model_config: GPTConfig)
     try:
         batch = next(source)
     except StopIteration:
-        raise ValueError(f"run {config.run}: the batches ended before step {step + 1} of {config.num_steps}; give a longer source") from None
+        raise ValueError(
+            f"run {config.run}: the batches ended before step {step + 1} of {config.num_steps}; give a longer source"
+        ) from None
     expected = (config.batch_sequences, config.sequence_length + 1)
     if batch.shape != expected:
         raise ValueError(f"run {config.run}: batch at step {step + 1} has shape {batch.shape}, expected {expected}")
     if int(batch.max()) >= model_config.vocab_size:
-        raise ValueError(f"run {config.run}: token {int(batch.max())} at step {step + 1} is outside the vocabulary of {model_config.vocab_size}")
+        raise ValueError(
+            f"run {config.run}: token {int(batch.max())} at step {step + 1} is outside the vocabulary of"
+            f" {model_config.vocab_size}"
+        )
     tokens = torch.from_numpy(batch.astype(np.int64)).to(config.device)
     return tokens[:, :-1], tokens[:, 1:]
 
 
 @contextmanager
 def _deferred_interrupt():
-    """An event set by Ctrl-C or SIGTERM, so that a step is never cut in the middle. Signals can be caught in the main thread only."""
+    """An event set by Ctrl-C or SIGTERM, so that a step is never cut in the middle. Signals can be caught in the main
+    thread only."""
     interrupted = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield interrupted
         return
-    previous = {number: signal.signal(number, lambda *_: interrupted.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    previous = {
+        number: signal.signal(number, lambda *_: interrupted.set()) for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         yield interrupted
     finally:
@@ -175,30 +208,48 @@ def _deferred_interrupt():
             signal.signal(number, handler)
 
 
-def _save_checkpoint(run_dir: Path, model: GPT, counters: Counters, tokens_seen: int, fingerprint: str, run: str) -> None:
+def _save_checkpoint(
+    run_dir: Path, model: GPT, counters: Counters, tokens_seen: int, fingerprint: str, run: str
+) -> None:
     loss = counters.mean_loss()
     path = run_dir / "checkpoints" / f"{tokens_seen:012d}.safetensors"
     digest = checkpoint.save_checkpoint(path, model, tokens_seen, counters.step, fingerprint, loss, run)
-    counters.loss_curve.append({"step": counters.step, "tokens_seen": tokens_seen, "train_loss_nats": loss, "weight_hash": digest})
+    counters.loss_curve.append(
+        {"step": counters.step, "tokens_seen": tokens_seen, "train_loss_nats": loss, "weight_hash": digest}
+    )
     counters.loss_sum, counters.loss_count = 0.0, 0
 
 
-def _read_finished(run_dir: Path, model_config: GPTConfig, train_config: TrainConfig, fingerprint: str) -> RunRecord | None:
+def _read_finished(
+    run_dir: Path, model_config: GPTConfig, train_config: TrainConfig, fingerprint: str
+) -> RunRecord | None:
     path = run_dir / "run.json"
     if not path.exists():
         return None
     try:
         record = RunRecord(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError, RecursionError) as error:
-        raise ValueError(f"{path}: truncated or foreign ({' '.join(str(error).split())}); delete it and rerun") from error
-    saved = {"model_config": record.model_config, "train_config": record.train_config, "tokenizer_fingerprint": record.tokenizer_fingerprint}
+        raise ValueError(
+            f"{path}: truncated or foreign ({' '.join(str(error).split())}); delete it and rerun"
+        ) from error
+    saved = {
+        "model_config": record.model_config,
+        "train_config": record.train_config,
+        "tokenizer_fingerprint": record.tokenizer_fingerprint,
+    }
     if saved != identity_of(model_config, train_config, fingerprint):
-        raise ValueError(f"{path}: was trained with another config or tokenizer; delete the folder {run_dir} to train it anew")
+        raise ValueError(
+            f"{path}: was trained with another config or tokenizer; delete the folder {run_dir} to train it anew"
+        )
     return record
 
 
-def _record(model: GPT, gradient_step: GradientStep, counters: Counters, config: TrainConfig, fingerprint: str, branch_from) -> RunRecord:
-    device = torch.cuda.get_device_name() if config.device.startswith("cuda") else platform.processor() or platform.machine()
+def _record(
+    model: GPT, gradient_step: GradientStep, counters: Counters, config: TrainConfig, fingerprint: str, branch_from
+) -> RunRecord:
+    device = (
+        torch.cuda.get_device_name() if config.device.startswith("cuda") else platform.processor() or platform.machine()
+    )
     return RunRecord(
         run=config.run,
         model_config=model.config.to_dict(),

@@ -1,7 +1,9 @@
-"""The state of a run that was stopped: weights, moments and every running sum, so that a resume ends with the same bytes.
+"""The state of a run that was stopped: weights, moments and every running sum, so that a resume ends with the same
+bytes.
 
-A state names the configs and the tokenizer it belongs to, and the hash of its tensors: one of another run or that changed on disk is
-refused in one line and kept, because a run must never start again from nothing because its state cannot be read.
+A state names the configs and the tokenizer it belongs to, and the hash of its tensors: one of another run or that
+changed on disk is refused in one line and kept, because a run must never start again from nothing because its state
+cannot be read.
 """
 
 from __future__ import annotations
@@ -44,19 +46,28 @@ class Counters:
 
 def identity_of(model_config: GPTConfig, train_config: TrainConfig, fingerprint: str) -> dict:
     """What a state and a finished run belong to: both configs and the tokenizer."""
-    return {"model_config": model_config.to_dict(), "train_config": json.loads(json.dumps(train_config.to_dict())), "tokenizer_fingerprint": fingerprint}
+    return {
+        "model_config": model_config.to_dict(),
+        "train_config": json.loads(json.dumps(train_config.to_dict())),
+        "tokenizer_fingerprint": fingerprint,
+    }
 
 
 def save_state(path: Path, optimizer: FlatAdamW, counters: Counters, identity: dict) -> None:
     """Writes a state, atomically."""
     tensors = optimizer.state_tensors()
-    metadata = {"format": STATE_FORMAT, "identity": json.dumps(identity, sort_keys=True),
-                "counters": json.dumps(vars(counters)), "tensor_hash": checkpoint.tensor_hash(tensors)}
+    metadata = {
+        "format": STATE_FORMAT,
+        "identity": json.dumps(identity, sort_keys=True),
+        "counters": json.dumps(vars(counters)),
+        "tensor_hash": checkpoint.tensor_hash(tensors),
+    }
     checkpoint.write_tensors(path, tensors, metadata)
 
 
 def read_state(path: Path) -> tuple[dict[str, torch.Tensor], dict, dict]:
-    """Tensors, identity and counters of a state. ValueError in one line where it is damaged, lacks a field or changed on
+    """Tensors, identity and counters of a state. ValueError in one line where it is damaged, lacks a field or changed
+    on
     disk: a run never starts again from nothing because its state cannot be read."""
     tensors, header = checkpoint.read_tensors(path)
     if header.get("format") != STATE_FORMAT:
@@ -64,18 +75,26 @@ def read_state(path: Path) -> tuple[dict[str, torch.Tensor], dict, dict]:
     identity, counters = (checkpoint.header_field(path, header, name, dict) for name in ("identity", "counters"))
     for part, found, wanted in (("identity", identity, IDENTITY_FIELDS), ("counters", counters, vars(Counters()))):
         if absent := sorted(set(wanted) ^ set(found)):
-            raise ValueError(f"{path}: header field {part}: {absent[0]} is missing or unknown; delete the file to start afresh")
+            raise ValueError(
+                f"{path}: header field {part}: {absent[0]} is missing or unknown; delete the file to start afresh"
+            )
     for name, value in vars(Counters()).items():
         kinds = (int, float) if isinstance(value, float) else type(value)
         if not isinstance(counters[name], kinds) or isinstance(counters[name], bool):
-            raise ValueError(f"{path}: header field counters: {name} is {counters[name]!r}; delete the file to start afresh")
+            raise ValueError(
+                f"{path}: header field counters: {name} is {counters[name]!r}; delete the file to start afresh"
+            )
     if checkpoint.header_field(path, header, "tensor_hash", str) != checkpoint.tensor_hash(tensors):
-        raise ValueError(f"{path}: header field tensor_hash is not that of the tensors: the file changed on disk; "
-                         "restore it or delete it to start afresh")
+        raise ValueError(
+            f"{path}: header field tensor_hash is not that of the tensors: the file changed on disk; "
+            "restore it or delete it to start afresh"
+        )
     return tensors, identity, counters
 
 
-def restore(run_dir: Path, optimizer: FlatAdamW, counters: Counters, identity: dict, config: TrainConfig, branch_from) -> None:
+def restore(
+    run_dir: Path, optimizer: FlatAdamW, counters: Counters, identity: dict, config: TrainConfig, branch_from
+) -> None:
     """Continues from the run's own state, or starts from a trunk's; a fresh run has neither."""
     own = run_dir / "state.safetensors"
     if not own.exists() and branch_from is None:
@@ -93,9 +112,15 @@ def restore(run_dir: Path, optimizer: FlatAdamW, counters: Counters, identity: d
             pairs = [(name, saved[part].get(name), value) for name, value in identity[part].items() if name not in free]
         for name, before, now in pairs:
             if before != now:
-                raise ValueError(f"{path}: field {name} was {before!r}, this run says {now!r}; delete the file to start afresh or restore the profile")
+                raise ValueError(
+                    f"{path}: field {name} was {before!r}, this run says {now!r}; delete the file to start afresh or"
+                    " restore the profile"
+                )
     if path != own and (config.schedule != "wsd" or stored["step"] > decay_start_step(config)):
-        raise ValueError(f"{path}: a branch needs schedule wsd and a state at or before step {decay_start_step(config)}, the state is at {stored['step']}")
+        raise ValueError(
+            f"{path}: a branch needs schedule wsd and a state at or before step {decay_start_step(config)}, the state"
+            f" is at {stored['step']}"
+        )
     optimizer.load_state_tensors(tensors, stored["step"])
     vars(counters).update(stored)
     if path != own:

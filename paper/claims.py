@@ -1,10 +1,11 @@
-"""Reading claims.yaml: what each paper claims, and the criterion each claim is judged by (the file's head explains the fields)."""
+"""Reading claims.yaml: what each paper claims, and the criterion each claim is judged by (the file's head explains the
+fields)."""
 
 import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from experiments.table_files import read_yaml
+from files.tables import read_yaml
 from tasks import PASS_TASKS, TASKS
 
 CLAIMS_FILE = Path(__file__).with_name("claims.yaml")
@@ -18,7 +19,8 @@ TASK_NAMES = tuple(dict.fromkeys((*TASKS, *PASS_TASKS)))
 
 @dataclass(frozen=True)
 class Criterion:
-    """`operator` is one of OPERATORS. `bound` for the first three; `reference` (a statistic) and `resolution` (share of the loss range) for "inside"."""
+    """`operator` is one of OPERATORS. `bound` for the first three; `reference` (a statistic) and `resolution` (share of
+    the loss range) for "inside"."""
 
     operator: str
     bound: float = 0.0
@@ -27,7 +29,10 @@ class Criterion:
 
     def __str__(self) -> str:
         if self.operator == "inside":
-            return f"inside the interval of {self.reference}, which spans at most {100 * self.resolution:g} % of the loss range"
+            return (
+                f"inside the interval of {self.reference}, which spans at most {100 * self.resolution:g} % of the loss"
+                " range"
+            )
         sign = {"at_most": "<=", "at_least": ">=", "within": "within +-"}[self.operator]
         return f"{sign}{'' if self.operator == 'within' else ' '}{self.bound:g}"
 
@@ -50,7 +55,8 @@ class Claim:
 
 
 def load_claims(path: Path = CLAIMS_FILE) -> list[Claim]:
-    """All claims of both papers, in the order of the file. ValueError in one line naming file, claim, field and remedy."""
+    """All claims of both papers, in the order of the file. ValueError in one line naming file, claim, field and
+    remedy."""
     content = read_yaml(path, path.name, REMEDY)
     groups, entries = content.get("task_groups"), content.get("claims")
     if not (isinstance(groups, dict) and all(_is_texts(tasks) for tasks in groups.values())):
@@ -83,7 +89,9 @@ def _claim(file: str, entry: dict, groups: dict[str, list[str]]) -> Claim:
         raise ValueError(f"{name}: field on_most is {entry['on_most']!r}; write true or false")
     tasks = groups[entry["tasks"]] if isinstance(entry["tasks"], str) else entry["tasks"]
     if not _is_texts(tasks):
-        raise ValueError(f"{name}: field tasks is neither a task group nor a list of tasks; choose one of {', '.join(groups)}")
+        raise ValueError(
+            f"{name}: field tasks is neither a task group nor a list of tasks; choose one of {', '.join(groups)}"
+        )
     if strange := [task for task in tasks if task != "all" and task not in TASK_NAMES]:
         raise ValueError(f"{name}: field tasks: no task {strange[0]}; choose one of {', '.join(TASK_NAMES)}")
     paper = entry.get("paper", PAPERS[0])
@@ -100,11 +108,14 @@ def _is_texts(value: object) -> bool:
 def _criterion(name: str, entry: object) -> Criterion:
     operators = [operator for operator in OPERATORS if operator in entry] if isinstance(entry, dict) else []
     if len(operators) != 1:
-        raise ValueError(f"{name}: field criterion has {len(operators)} operators; give exactly one of {', '.join(OPERATORS)}")
+        raise ValueError(
+            f"{name}: field criterion has {len(operators)} operators; give exactly one of {', '.join(OPERATORS)}"
+        )
     allowed = {"inside", "resolution"} if operators[0] == "inside" else {operators[0]}
     if wrong := set(map(str, entry)) ^ allowed:
         raise ValueError(
-            f"{name}: field criterion.{min(wrong)} is missing or unknown; {operators[0]} takes {', '.join(sorted(allowed))}"
+            f"{name}: field criterion.{min(wrong)} is missing or unknown; {operators[0]} takes"
+            f" {', '.join(sorted(allowed))}"
         )
     number = entry["resolution" if operators[0] == "inside" else operators[0]]
     if not isinstance(number, (int, float)) or isinstance(number, bool) or not math.isfinite(number):

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import yaml
 
-from experiments.profiles import ROOT, Paths, read_yaml, run_command
 from paper.report import MACRO, TABLE_START, write_readme
+from profiles.profile import ROOT, Paths, read_yaml, run_command
 
 PASSAGES = Path(__file__).with_name("readme_numbers.yaml")
 README = "README.md"
@@ -145,7 +145,7 @@ def renewed(readme: str, paths_of: dict[str, Paths], passages: dict) -> str:
         elif passage in passages["typed"]:
             faults.append(
                 f"{README}: no passage reads {passage!r}; restore it, or change paper/{PASSAGES.name} where the text "
-                f"changed on purpose"
+                "changed on purpose"
             )
     remedy = f"restore it, or add its passage to paper/{PASSAGES.name}"
     faults += [
@@ -164,7 +164,7 @@ def check_tables(readme: str, papers: Iterable[str]) -> None:
         if (count := starts.count(f"{TABLE_START.removeprefix('| ')} {paper}")) != 1:
             raise ValueError(
                 f"{README}: {count} verdict tables begin with '{TABLE_START} {paper} |'; there must be one, paste it "
-                f"from verdict_table.md"
+                "from verdict_table.md"
             )
 
 

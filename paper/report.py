@@ -1,10 +1,11 @@
-"""`python -m paper.report [--profile P] [--readme PAPER ...]`: the report and README's verdict table, from committed results; no number in them is typed.
+"""`python -m paper.report [--profile P] [--readme PAPER ...]`: the report and README's verdict table, from committed
+results; no number in them is typed.
 
 report_source.md holds the text. A macro in double braces is replaced by what it names, and an unknown one is an error:
   {{profile}}                               name of the profile
   {{verdict_table PAPER}}                   one line per claim of paper L or P
-  {{verdict ID}}                            the verdict of one entry of verdicts.json, or the counts of a claim over its tasks
-  {{number FOLDER TASK STATISTIC [FACTOR [DECIMALS]]}}   value and interval of a statistic row
+  {{verdict ID}}                            the verdict of one entry of verdicts.json, or the counts of a claim over its
+  tasks {{number FOLDER TASK STATISTIC [FACTOR [DECIMALS]]}}   value and interval of a statistic row
   {{figure FOLDER}}, {{table FOLDER}}       a folder's picture, or its markdown table
   {{details FOLDER}}                        every verdict judged from that folder, as a table
 """
@@ -15,14 +16,14 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from corpus.files import atomic_write
-from experiments.plotting import markdown_table, number
-from experiments.profiles import Paths, add_profile_option, load_profile, run_command
-from experiments.table_files import read_json
+from experiments.style.plotting import markdown_table, number
+from files.atomic import atomic_write
+from files.tables import read_json
+from files.text import read_text
 from paper.claims import PAPERS, load_claims
 from paper.verdict_table import counts, short, verdict_table
 from paper.verdicts import NOT_MEASURED, Statistics
-from tasks.text_files import read_text
+from profiles.profile import Paths, add_profile_option, load_profile, run_command
 
 SOURCE = Path(__file__).with_name("report_source.md")
 VERDICT_FIELDS = ("id", "folder", "verdict", "value", "low", "high", "criterion")
@@ -34,7 +35,10 @@ class Report:
     """The macros of one profile; `home` is the folder the report is written to (links are relative to it)."""
 
     def __init__(self, paths: Paths, home: Path):
-        shown, remedy = str(paths.verdicts.relative_to(paths.root)), f"run `python -m paper.verdicts --profile {paths.profile}`"
+        shown, remedy = (
+            str(paths.verdicts.relative_to(paths.root)),
+            f"run `python -m paper.verdicts --profile {paths.profile}`",
+        )
         if not paths.verdicts.exists():
             raise ValueError(f"{shown}: not found; {remedy} first")
         self.paths, self.home, self.claims = paths, home, load_claims()
@@ -48,8 +52,15 @@ class Report:
         return MACRO.sub(lambda match: self._macro(match[1].split()), text)
 
     def _macro(self, words: list[str]) -> str:
-        macros = {"profile": lambda: self.paths.profile, "verdict_table": self._verdict_table, "verdict": self._verdict, "number": self._number,
-                  "figure": self._figure, "table": self._table, "details": self._details}
+        macros = {
+            "profile": lambda: self.paths.profile,
+            "verdict_table": self._verdict_table,
+            "verdict": self._verdict,
+            "number": self._number,
+            "figure": self._figure,
+            "table": self._table,
+            "details": self._details,
+        }
         if words[0] not in macros:
             raise ValueError(f"{SOURCE.name}: unknown macro {words[0]}; use one of {', '.join(macros)}")
         return macros[words[0]](*words[1:])
@@ -58,7 +69,11 @@ class Report:
         return Path(os.path.relpath(path, self.home)).as_posix()
 
     def _link(self, folder: str) -> str:
-        return NOT_MEASURED if not self._is_measured(folder) else f"[{folder}]({self._relative(self.paths.figure(folder))})"
+        return (
+            NOT_MEASURED
+            if not self._is_measured(folder)
+            else f"[{folder}]({self._relative(self.paths.figure(folder))})"
+        )
 
     def _verdict_table(self, paper: str) -> str:
         if paper not in PAPERS:
@@ -86,21 +101,37 @@ class Report:
         return not entries or any(entry["verdict"] != NOT_MEASURED for entry in entries)
 
     def _figure(self, folder: str) -> str:
-        return NOT_MEASURED if not self._is_measured(folder) else f"![{folder}]({self._relative(self.paths.figure(folder))})"
+        return (
+            NOT_MEASURED
+            if not self._is_measured(folder)
+            else f"![{folder}]({self._relative(self.paths.figure(folder))})"
+        )
 
     def _table(self, folder: str) -> str:
-        return NOT_MEASURED if not self._is_measured(folder) else self.paths.figure(folder).with_suffix(".md").read_text(encoding="utf-8")
+        return (
+            NOT_MEASURED
+            if not self._is_measured(folder)
+            else self.paths.figure(folder).with_suffix(".md").read_text(encoding="utf-8")
+        )
 
     def _details(self, folder: str) -> str:
-        rows = [[entry["id"], "n/a" if entry["value"] is None else short(entry["value"]),
-                 "n/a" if entry["low"] is None else f"{short(entry['low'])} to {short(entry['high'])}", entry["criterion"], entry["verdict"]]
-                for entry in self.verdicts if entry["folder"] == folder]
+        rows = [
+            [
+                entry["id"],
+                "n/a" if entry["value"] is None else short(entry["value"]),
+                "n/a" if entry["low"] is None else f"{short(entry['low'])} to {short(entry['high'])}",
+                entry["criterion"],
+                entry["verdict"],
+            ]
+            for entry in self.verdicts
+            if entry["folder"] == folder
+        ]
         return markdown_table(["verdict", "value", "95 % interval", "criterion", "result"], rows)
 
 
 def write_report(paths: Paths) -> list[Path]:
-    """Write report.md and verdict_table.md beside verdicts.json; returns the two files. The tables, one per paper, have links that start from the root, as
-    README needs them."""
+    """Write report.md and verdict_table.md beside verdicts.json; returns the two files. The tables, one per paper, have
+    links that start from the root, as README needs them."""
     home = paths.verdicts.parent
     report_path, table_path = home / "report.md", home / "verdict_table.md"
     report = Report(paths, home).fill(read_text(SOURCE, "restore it with git", "text"))
@@ -111,13 +142,20 @@ def write_report(paths: Paths) -> list[Path]:
 
 
 def write_readme(paths: Paths, papers: Sequence[str] = PAPERS) -> Path:
-    """Put a profile's verdict tables of these papers where README.md has them; returns README.md. ValueError where it has none."""
+    """Put a profile's verdict tables of these papers where README.md has them; returns README.md. ValueError where it
+    has none."""
     readme, report = paths.root / "README.md", Report(paths, paths.root)
     lines = readme.read_text(encoding="utf-8").split("\n")
-    tables = {f"{TABLE_START} {paper} ": report.fill(f"{{{{verdict_table {paper}}}}}").rstrip("\n").split("\n") for paper in papers}
+    tables = {
+        f"{TABLE_START} {paper} ": report.fill(f"{{{{verdict_table {paper}}}}}").rstrip("\n").split("\n")
+        for paper in papers
+    }
     starts = [place for place, line in enumerate(lines) if line.startswith(tuple(tables))]
     if not starts:
-        raise ValueError(f"{readme.name}: no line begins with {TABLE_START!r}, so there is no place for a verdict table; paste one of verdict_table.md once")
+        raise ValueError(
+            f"{readme.name}: no line begins with {TABLE_START!r}, so there is no place for a verdict table; paste one"
+            " of verdict_table.md once"
+        )
     for first in reversed(starts):
         last = next(place for place, line in enumerate([*lines, ""]) if place > first and not line.startswith("|"))
         lines[first:last] = next(table for start, table in tables.items() if lines[first].startswith(start))
@@ -135,5 +173,10 @@ def main(arguments: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_profile_option(parser)
-    parser.add_argument("--readme", action="append", choices=PAPERS, help="put this paper's verdict table into README.md too; may be given again")
+    parser.add_argument(
+        "--readme",
+        action="append",
+        choices=PAPERS,
+        help="put this paper's verdict table into README.md too; may be given again",
+    )
     run_command(main, parser)

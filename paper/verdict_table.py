@@ -1,6 +1,7 @@
-"""The verdicts as one table for people: one line per claim, tasks counted. `python -m paper.report` writes it, README shows it."""
+"""The verdicts as one table for people: one line per claim, tasks counted. `python -m paper.report` writes it, README
+shows it."""
 
-from experiments.plotting import markdown_table
+from experiments.style.plotting import markdown_table
 from paper.claims import Claim
 from paper.verdicts import VERDICTS
 
@@ -11,7 +12,10 @@ def counts(entries: list[dict]) -> str:
     present = {verdict: number for verdict, number in found.items() if number}
     if len(present) == 1:
         return f"**{next(iter(present))}**" + (f" ({len(entries)} tasks)" if len(entries) > 1 else "")
-    return ", ".join(f"{number} {'**' + verdict + '**' if number > len(entries) / 2 else verdict}" for verdict, number in present.items())
+    return ", ".join(
+        f"{number} {'**' + verdict + '**' if number > len(entries) / 2 else verdict}"
+        for verdict, number in present.items()
+    )
 
 
 def span(entries: list[dict]) -> str:
@@ -36,5 +40,9 @@ def verdict_table(claims: list[Claim], verdicts: list[dict], figure_link, paper:
         entries = [entry for entry in verdicts if entry["id"].split(".")[0] == claim.id]
         criterion = str(claim.criterion).replace("onset_loss_accuracy", "the accuracy onset")
         judged = [f"{claim.unit} {criterion}", span(entries), counts(entries)]
-        rows.append([f"{claim.claim} ({claim.source})", claim.paper_value or "none", *judged, figure_link(claim.folder)])
-    return markdown_table([f"claim of paper {paper}", "the paper's number", "criterion", "ours", "verdict", "figure"], rows, is_text=True)
+        rows.append(
+            [f"{claim.claim} ({claim.source})", claim.paper_value or "none", *judged, figure_link(claim.folder)]
+        )
+    return markdown_table(
+        [f"claim of paper {paper}", "the paper's number", "criterion", "ours", "verdict", "figure"], rows, is_text=True
+    )

@@ -1,7 +1,8 @@
 """`python -m paper.verdicts [--profile P]`: hold the measured statistics against the claims and write verdicts.json.
 
-A verdict is computed, never written: "replicated" when the whole 95 % interval meets the criterion, "not replicated" when none of it does, "inconclusive"
-when the criterion's bound lies inside the interval or the statistic could not be determined, "not reached" when the task never left chance.
+A verdict is computed, never written: "replicated" when the whole 95 % interval meets the criterion, "not replicated"
+when none of it does, "inconclusive" when the criterion's bound lies inside the interval or the statistic could not be
+determined, "not reached" when the task never left chance.
 """
 
 import argparse
@@ -11,33 +12,57 @@ from pathlib import Path
 
 import pandas as pd
 
-from corpus.files import atomic_write
-from experiments.profiles import Paths, add_profile_option, load_profile, run_command
-from experiments.score_table import read_results
+from experiments.tables.scores import read_results
+from files.atomic import atomic_write
 from paper.claims import Claim, Criterion, load_claims
+from profiles.profile import Paths, add_profile_option, load_profile, run_command
 
-REPLICATED, NOT_REPLICATED, INCONCLUSIVE, NOT_REACHED, NOT_MEASURED = VERDICTS = ("replicated", "not replicated", "inconclusive", "not reached", "not measured")
+REPLICATED, NOT_REPLICATED, INCONCLUSIVE, NOT_REACHED, NOT_MEASURED = VERDICTS = (
+    "replicated",
+    "not replicated",
+    "inconclusive",
+    "not reached",
+    "not measured",
+)
 DIGITS = 5  # significant digits kept in verdicts.json
 
 
-def judge(criterion: Criterion, value: float, low: float, high: float, reference: tuple[float, float, float] | None = None,
-          loss_range: float = math.nan) -> str:
-    """The verdict on one statistic with its interval [low, high]; a statistic without interval (nan ends) counts as exact.
+def judge(
+    criterion: Criterion,
+    value: float,
+    low: float,
+    high: float,
+    reference: tuple[float, float, float] | None = None,
+    loss_range: float = math.nan,
+) -> str:
+    """The verdict on one statistic with its interval [low, high]; a statistic without interval (nan ends) counts as
+    exact.
 
-    reference and loss_range serve "inside": (value, low, high) of the reference statistic, and the loss range in nats."""
+    reference and loss_range serve "inside": (value, low, high) of the reference statistic, and the loss range in nats.
+    """
     if not math.isfinite(value):
         return INCONCLUSIVE
     low, high = (value if math.isnan(low) else low), (value if math.isnan(high) else high)
     if criterion.operator == "inside":
         return _judge_inside(criterion, value, low, high, reference, loss_range)
-    bounds = {"at_most": (-math.inf, criterion.bound), "at_least": (criterion.bound, math.inf),
-              "within": (-criterion.bound, criterion.bound)}[criterion.operator]
+    bounds = {
+        "at_most": (-math.inf, criterion.bound),
+        "at_least": (criterion.bound, math.inf),
+        "within": (-criterion.bound, criterion.bound),
+    }[criterion.operator]
     if bounds[0] <= low and high <= bounds[1]:
         return REPLICATED
     return NOT_REPLICATED if high < bounds[0] or low > bounds[1] else INCONCLUSIVE
 
 
-def _judge_inside(criterion: Criterion, value: float, low: float, high: float, reference: tuple[float, float, float] | None, loss_range: float) -> str:
+def _judge_inside(
+    criterion: Criterion,
+    value: float,
+    low: float,
+    high: float,
+    reference: tuple[float, float, float] | None,
+    loss_range: float,
+) -> str:
     if reference is None or not all(map(math.isfinite, reference)) or not math.isfinite(loss_range):
         return INCONCLUSIVE
     if high < reference[1] or low > reference[2]:
@@ -53,14 +78,20 @@ class Statistics:
         results = read_results(path)
         twice = results[(results.kind == "statistic") & results.duplicated(["kind", "task", "metric"])]
         if len(twice):
-            raise ValueError(f"{path}: statistic {twice.metric.iloc[0]} of task {twice.task.iloc[0]} stands twice; "
-                             f"run the measure step of {path.parent.name} again")
+            raise ValueError(
+                f"{path}: statistic {twice.metric.iloc[0]} of task {twice.task.iloc[0]} stands twice; "
+                f"run the measure step of {path.parent.name} again"
+            )
         self._path, self._rows = path, results[results.kind == "statistic"].set_index(["task", "metric"])
 
     def row(self, task: str, name: str) -> pd.Series:
-        """The row of a statistic. ValueError if the folder does not measure it: a claim must never pass for lack of a number."""
+        """The row of a statistic. ValueError if the folder does not measure it: a claim must never pass for lack of a
+        number."""
         if (task, name) not in self._rows.index:
-            raise ValueError(f"{self._path}: no statistic {name} for task {task}, which claims.yaml judges; measure it there or mend the claim")
+            raise ValueError(
+                f"{self._path}: no statistic {name} for task {task}, which claims.yaml judges; measure it there or mend"
+                " the claim"
+            )
         return self._rows.loc[(task, name)]
 
     def number(self, task: str, name: str) -> tuple[float, float, float]:
@@ -79,12 +110,29 @@ def verdict_of(claim: Claim, task: str, statistics: Statistics, profile: str) ->
     value, low, high = statistics.number(task, claim.statistic)
     reference, loss_range = None, math.nan
     if claim.criterion.operator == "inside":
-        reference, loss_range = statistics.number(task, claim.criterion.reference), statistics.number(task, "loss_range_nats")[0]
-    verdict = judge(claim.criterion, value, low, high, reference, loss_range) if statistics.left_chance(task) else NOT_REACHED
+        reference, loss_range = (
+            statistics.number(task, claim.criterion.reference),
+            statistics.number(task, "loss_range_nats")[0],
+        )
+    verdict = (
+        judge(claim.criterion, value, low, high, reference, loss_range) if statistics.left_chance(task) else NOT_REACHED
+    )
     return {
-        "id": claim.id if task == "all" else f"{claim.id}.{task}", "paper": claim.paper, "claim": claim.claim, "statistic": claim.unit,
-        "value": _rounded(value), "low": _rounded(low), "high": _rounded(high), "criterion": str(claim.criterion), "verdict": verdict,
-        "seeds": [int(seed) for seed in row.seed.split()], "profile": profile, "task": task, "folder": claim.folder, "status": row.status}
+        "id": claim.id if task == "all" else f"{claim.id}.{task}",
+        "paper": claim.paper,
+        "claim": claim.claim,
+        "statistic": claim.unit,
+        "value": _rounded(value),
+        "low": _rounded(low),
+        "high": _rounded(high),
+        "criterion": str(claim.criterion),
+        "verdict": verdict,
+        "seeds": [int(seed) for seed in row.seed.split()],
+        "profile": profile,
+        "task": task,
+        "folder": claim.folder,
+        "status": row.status,
+    }
 
 
 def _rounded(value: float) -> float | None:
@@ -97,18 +145,39 @@ def all_verdicts(paths: Paths, claims: list[Claim] | None = None) -> list[dict]:
     folders = dict.fromkeys(claim.folder for claim in claims)
     tables = {folder: Statistics(paths.results_csv(folder)) for folder in folders if paths.results_csv(folder).exists()}
     if not tables:
-        raise ValueError(f"{paths.results}: no figure of profile {paths.profile} is measured; run `make reproduce PROFILE={paths.profile}` first")
+        raise ValueError(
+            f"{paths.results}: no figure of profile {paths.profile} is measured; run `make reproduce"
+            f" PROFILE={paths.profile}` first"
+        )
     return [
-        verdict_of(claim, task, tables[claim.folder], paths.profile) if claim.folder in tables else unmeasured(claim, task, paths.profile)
-        for claim in claims for task in claim.tasks]
+        (
+            verdict_of(claim, task, tables[claim.folder], paths.profile)
+            if claim.folder in tables
+            else unmeasured(claim, task, paths.profile)
+        )
+        for claim in claims
+        for task in claim.tasks
+    ]
 
 
 def unmeasured(claim: Claim, task: str, profile: str) -> dict:
     """The entry of a claim whose figure this profile has not measured."""
     return {
-        "id": claim.id if task == "all" else f"{claim.id}.{task}", "paper": claim.paper, "claim": claim.claim, "statistic": claim.unit, "value": None,
-        "low": None, "high": None, "criterion": str(claim.criterion), "verdict": NOT_MEASURED, "seeds": [], "profile": profile, "task": task,
-        "folder": claim.folder, "status": "not measured"}
+        "id": claim.id if task == "all" else f"{claim.id}.{task}",
+        "paper": claim.paper,
+        "claim": claim.claim,
+        "statistic": claim.unit,
+        "value": None,
+        "low": None,
+        "high": None,
+        "criterion": str(claim.criterion),
+        "verdict": NOT_MEASURED,
+        "seeds": [],
+        "profile": profile,
+        "task": task,
+        "folder": claim.folder,
+        "status": "not measured",
+    }
 
 
 def write_verdicts(paths: Paths) -> list[dict]:

@@ -7,18 +7,20 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from corpus.documents import Draw
-from corpus.files import atomic_write
 from corpus.lexicon import LANGUAGES
 from corpus.world import EVALUATION, TRAIN, World
-from tasks.text_files import numbered_lines, parse_json, read_text
+from files.atomic import atomic_write
+from files.text import numbered_lines, parse_json, read_text
 
 REMEDY = "rebuild it with `python -m corpus`"
 
 
 @dataclass(frozen=True)
 class Item:
-    """One question. Choice form: one request (context, continuation) per choice and `answer` the index of the right one.
-    Open form: one request (context, reference solution) and `answer` the text that must be extracted from a generation."""
+    """One question. Choice form: one request (context, continuation) per choice and `answer` the index of the right
+    one.
+    Open form: one request (context, reference solution) and `answer` the text that must be extracted from a generation.
+    """
 
     task: str
     item_id: int
@@ -38,8 +40,8 @@ def equal_texts(said: str, right: str) -> bool:
     return said.strip() == right.strip()
 
 
-# One question of a task, drawn for a split: (question pieces, choices as pieces, index of the right one) for choice tasks,
-# (question pieces, [reference solution], answer text) for open ones.
+# One question of a task, drawn for a split: (question pieces, choices as pieces, index of the right one) for choice
+# tasks, (question pieces, [reference solution], answer text) for open ones.
 Question = tuple[list[str], list[list[str]], int | str]
 
 
@@ -60,7 +62,9 @@ class Task:
     question: Callable[[Draw, World, "Task", str], Question] = field(repr=False)
     stop: str = ""
     length_normalized: bool = False
-    continuation_pieces: int = 0  # choice form: the last so many pieces are scored, the rest is context (0: the whole choice)
+    continuation_pieces: int = (
+        0  # choice form: the last so many pieces are scored, the rest is context (0: the whole choice)
+    )
     version: int = 1
     extract: Callable[[str], str] = field(default=str.strip, repr=False)
     matches: Callable[[str, str], bool] = field(
@@ -74,7 +78,8 @@ class Task:
 
 
 def make_items(task: Task, world: World, num_items: int) -> list[Item]:
-    """`num_items` distinct items of the evaluation split, the same for the same world; shots come from the training split.
+    """`num_items` distinct items of the evaluation split, the same for the same world; shots come from the training
+    split.
 
     ValueError where the task cannot give so many distinct ones."""
     draw = random.Random(f"items/{world.seed}/{task.name}/{task.version}").random
@@ -88,7 +93,9 @@ def make_items(task: Task, world: World, num_items: int) -> list[Item]:
         items.setdefault((item.requests, item.answer), item)
         if len(items) == num_items:
             return list(items.values())
-    raise ValueError(f"task {task.name} has only {len(items)} distinct items, {num_items} were asked for; lower evaluation.num_items")
+    raise ValueError(
+        f"task {task.name} has only {len(items)} distinct items, {num_items} were asked for; lower evaluation.num_items"
+    )
 
 
 def _shot_text(task: Task, question: Question) -> str:
@@ -98,7 +105,8 @@ def _shot_text(task: Task, question: Question) -> str:
 
 
 def _asks_what_shots_answer(shots: str, question: str) -> bool:
-    """True where a shot already holds the asked sentence (a closed-book fact drawn twice): its answer would stand in the prompt."""
+    """True where a shot already holds the asked sentence (a closed-book fact drawn twice): its answer would stand in
+    the prompt."""
     return bool(question) and question.split("?")[0].split("\uff1f")[0] in shots
 
 
@@ -143,8 +151,17 @@ def _read_item(row: dict) -> Item:
         item = AliasedItem(item.task, item.item_id, requests, item.answer, tuple(row["accepted"]))
         if not (item.accepted and all(isinstance(text, str) for text in item.accepted) and len(requests) == 1):
             raise ValueError("field accepted is no list of texts, or the item has choices")
-    if not (isinstance(item.task, str) and type(item.item_id) is int and all(isinstance(text, str) for request in item.requests for text in request)):
+    if not (
+        isinstance(item.task, str)
+        and type(item.item_id) is int
+        and all(isinstance(text, str) for request in item.requests for text in request)
+    ):
         raise ValueError("field task, item_id or requests is of another type")
-    if not (isinstance(item.answer, str) and len(item.requests) == 1 or type(item.answer) is int and 0 <= item.answer < len(item.requests)):
+    if not (
+        isinstance(item.answer, str)
+        and len(item.requests) == 1
+        or type(item.answer) is int
+        and 0 <= item.answer < len(item.requests)
+    ):
         raise ValueError(f"field answer is {item.answer!r} with {len(item.requests)} requests")
     return item

@@ -1,7 +1,16 @@
 """Stand-ins for the BIG-bench tasks of paper L, Fig. 8: word unscramble, modified arithmetic, IPA transliterate."""
 
 from corpus.documents import NUMBERS, Draw, pick
-from corpus.exercises import MODIFIED_RULES, draw_invented_word, draw_modified, modified_sum, scramble_question, scrambled, sound_answer, sound_question
+from corpus.exercises import (
+    MODIFIED_RULES,
+    draw_invented_word,
+    draw_modified,
+    modified_sum,
+    scramble_question,
+    scrambled,
+    sound_answer,
+    sound_question,
+)
 from corpus.lexicon import SPELLED_WORDS
 from corpus.world import World
 from tasks.base import Question, Task
@@ -34,8 +43,20 @@ def _modified(draw: Draw, world: World, task: Task, split: str) -> Question:
 
 
 def _task(name: str, paper_task: str, question, num_shots: int, chance: float, max_new_tokens: int) -> Task:
-    return Task(name=name, paper_task=paper_task, language="en", task_type="BIG-bench", prompting="few-shot", num_shots=num_shots, answer_form="open",
-                metric="exact_match", chance=chance, max_new_tokens=max_new_tokens, question=question, stop=".")
+    return Task(
+        name=name,
+        paper_task=paper_task,
+        language="en",
+        task_type="BIG-bench",
+        prompting="few-shot",
+        num_shots=num_shots,
+        answer_form="open",
+        metric="exact_match",
+        chance=chance,
+        max_new_tokens=max_new_tokens,
+        question=question,
+        stop=".",
+    )
 
 
 BIGBENCH_TASKS = (

@@ -1,6 +1,7 @@
 """What passes: for every task of paper P (and for the maths and exam tasks of paper L) a checker of sampled attempts.
 
-Texts are compared as they are, leading space included: an attempt is what the model adds behind the context, up to the stop.
+Texts are compared as they are, leading space included: an attempt is what the model adds behind the context, up to the
+stop.
 """
 
 import json
@@ -21,7 +22,8 @@ class Checker(Protocol):
         """True where the complete attempt is right."""
 
     def viable(self, text: str) -> bool:
-        """True where this text or a continuation of it may still pass. Prefix-closed: viable(t + u) implies viable(t)."""
+        """True where this text or a continuation of it may still pass. Prefix-closed: viable(t + u) implies
+        viable(t)."""
 
     def accepted(self) -> tuple[str, ...] | None:
         """All texts that pass, where they can be listed."""
@@ -87,7 +89,10 @@ def _program_checker(item: Item) -> ProgramChecker:
     try:
         tests = tuple((tuple(given), tuple(wanted)) for given, wanted in json.loads(item.answer)["tests"])
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ValueError(f"task {item.task}, item {item.item_id}: field answer holds no tests ({error}); rebuild it with `python -m corpus`") from error
+        raise ValueError(
+            f"task {item.task}, item {item.item_id}: field answer holds no tests ({error}); rebuild it with `python -m"
+            " corpus`"
+        ) from error
     return ProgramChecker(tests)
 
 
@@ -101,11 +106,15 @@ def checker(task_name: str, item: Item) -> Checker:
     if task_name not in _TASKS:
         raise ValueError(f"task {task_name!r} has no checker; choose one of {', '.join(_TASKS)}")
     if item.task != task_name:
-        raise ValueError(f"item {item.item_id} is of task {item.task!r}, not of {task_name!r}; read the items of that task")
+        raise ValueError(
+            f"item {item.item_id} is of task {item.task!r}, not of {task_name!r}; read the items of that task"
+        )
     if isinstance(item.answer, int) != (task_name in _EXAMS):
         wanted = "the index of a choice" if task_name in _EXAMS else "a text"
-        raise ValueError(f"task {task_name}, item {item.item_id}: field answer is {item.answer!r}, not {wanted}; "
-                         "rebuild it with `python -m corpus`")
+        raise ValueError(
+            f"task {task_name}, item {item.item_id}: field answer is {item.answer!r}, not {wanted}; "
+            "rebuild it with `python -m corpus`"
+        )
     if task_name in _EXAMS:
         return ExactChecker((item.requests[item.answer][1],))
     if task_name in _MATHS:
@@ -114,7 +123,8 @@ def checker(task_name: str, item: Item) -> Checker:
 
 
 def attempt_limits(task_name: str) -> tuple[str, int]:
-    """(stop, max_new_tokens) of an attempt: an exam answer is one token, the others as their task says. ValueError as `checker`."""
+    """(stop, max_new_tokens) of an attempt: an exam answer is one token, the others as their task says. ValueError as
+    `checker`."""
     if task_name not in _TASKS:
         raise ValueError(f"task {task_name!r} has no checker; choose one of {', '.join(_TASKS)}")
     return ("", 1) if task_name in _EXAMS else (_TASKS[task_name].stop, _TASKS[task_name].max_new_tokens)

@@ -25,7 +25,11 @@ def _exam(draw: Draw, world: World, task: Task, split: str) -> Question:
     language = LANGUAGES[task.language]
     person, attribute = _fact(draw, task)
     chosen, position = exam_options(draw, world, language, person, attribute, split)
-    return exam_question(world, language, person, attribute, chosen), [[letter] for letter in language.letters], position
+    return (
+        exam_question(world, language, person, attribute, chosen),
+        [[letter] for letter in language.letters],
+        position,
+    )
 
 
 def _exam_cloze(draw: Draw, world: World, task: Task, split: str) -> Question:
@@ -41,15 +45,59 @@ def _recall_chance(code: str) -> float:
 
 
 def _task(name: str, paper_task: str, code: str, question, **fields) -> Task:
-    return Task(name=name, paper_task=paper_task, language=code, prompting="few-shot", question=question, stop=stop_mark(code), **fields)
+    return Task(
+        name=name,
+        paper_task=paper_task,
+        language=code,
+        prompting="few-shot",
+        question=question,
+        stop=stop_mark(code),
+        **fields,
+    )
 
 
 KNOWLEDGE_TASKS = tuple(
-    task for code, suffix, recall_paper, exam_paper in (("en", "", "TriviaQA", "MMLU"), ("zh", "_zh", "NLPCC-KBQA", "C-Eval")) for task in (
-        _task("recall" + suffix, recall_paper, code, _recall, task_type="closed-book QA", num_shots=4, answer_form="open", metric="exact_match",
-              chance=_recall_chance(code), max_new_tokens=6),
-        _task("exam" + suffix, exam_paper, code, _exam, task_type="examination", num_shots=3, answer_form="choice", metric="accuracy",
-              chance=0.25, max_new_tokens=0),
-        _task("exam_cloze" + suffix, exam_paper + " (cloze control)", code, _exam_cloze, task_type="examination", num_shots=3,
-              answer_form="choice", metric="accuracy", chance=0.25, max_new_tokens=0),
-    ))
+    task
+    for code, suffix, recall_paper, exam_paper in (
+        ("en", "", "TriviaQA", "MMLU"),
+        ("zh", "_zh", "NLPCC-KBQA", "C-Eval"),
+    )
+    for task in (
+        _task(
+            "recall" + suffix,
+            recall_paper,
+            code,
+            _recall,
+            task_type="closed-book QA",
+            num_shots=4,
+            answer_form="open",
+            metric="exact_match",
+            chance=_recall_chance(code),
+            max_new_tokens=6,
+        ),
+        _task(
+            "exam" + suffix,
+            exam_paper,
+            code,
+            _exam,
+            task_type="examination",
+            num_shots=3,
+            answer_form="choice",
+            metric="accuracy",
+            chance=0.25,
+            max_new_tokens=0,
+        ),
+        _task(
+            "exam_cloze" + suffix,
+            exam_paper + " (cloze control)",
+            code,
+            _exam_cloze,
+            task_type="examination",
+            num_shots=3,
+            answer_form="choice",
+            metric="accuracy",
+            chance=0.25,
+            max_new_tokens=0,
+        ),
+    )
+)

@@ -11,7 +11,11 @@ def _maths(draw: Draw, world: World, task: Task, split: str) -> Question:
     """Two or three steps; the composition of start and steps never occurs in training."""
     language = LANGUAGES[task.language]
     start, steps = draw_problem(draw, language, 2 + int(draw() * 2), split)
-    return problem_question(draw, language, start, steps), [problem_solution(language, start, steps)], str(start + sum(steps))
+    return (
+        problem_question(draw, language, start, steps),
+        [problem_solution(language, start, steps)],
+        str(start + sum(steps)),
+    )
 
 
 def _extract_answer(code: str):
@@ -25,6 +29,20 @@ def _extract_answer(code: str):
 
 
 MATHS_TASKS = tuple(
-    Task(name=name, paper_task=paper_task, language=code, task_type="mathematical reasoning", prompting="few-shot-cot", num_shots=1, answer_form="open",
-         metric="exact_match", chance=1 / (MAX_NUMBER + 1), max_new_tokens=32, question=_maths, stop=stop_mark(code), extract=_extract_answer(code))
-    for name, paper_task, code in (("maths", "GSM8K", "en"), ("maths_zh", "GSM8K-Chinese", "zh")))
+    Task(
+        name=name,
+        paper_task=paper_task,
+        language=code,
+        task_type="mathematical reasoning",
+        prompting="few-shot-cot",
+        num_shots=1,
+        answer_form="open",
+        metric="exact_match",
+        chance=1 / (MAX_NUMBER + 1),
+        max_new_tokens=32,
+        question=_maths,
+        stop=stop_mark(code),
+        extract=_extract_answer(code),
+    )
+    for name, paper_task, code in (("maths", "GSM8K", "en"), ("maths_zh", "GSM8K-Chinese", "zh"))
+)

@@ -1,8 +1,9 @@
 """Two answerers that bound every task: a solver, which must score 100 %, and a guesser, which must score Task.chance.
 
-The solver reads the text of an item as a person would, through the sentence patterns and word tables of corpus/lexicon.py,
-and looks closed-book facts up in data/world.json. It shares no code with the documents and the item makers, so that a
-fault of theirs (two right options, a wrong key, an answer that the prompt does not settle) cannot hide in it.
+The solver reads the text of an item as a person would, through the sentence patterns and word tables of
+corpus/lexicon.py, and looks closed-book facts up in data/world.json. It shares no code with the documents and the item
+makers, so that a fault of theirs (two right options, a wrong key, an answer that the prompt does not settle) cannot
+hide in it.
 `COMPOSITIONS` also finds what is composed in running text, which is how the leakage test searches the training stream.
 """
 
@@ -14,9 +15,9 @@ from pathlib import Path
 from corpus.documents import MAX_NUMBER, Draw, pick
 from corpus.exercises import MODIFIED_RULES
 from corpus.lexicon import LANGUAGES, SOUNDS, SPELLED_WORDS, Language
+from files.text import parse_json
 from tasks import TASKS
 from tasks.base import Item
-from tasks.text_files import parse_json
 
 Facts = dict[str, dict[str, dict[str, str]]]  # language code, person, attribute name -> value; all words stripped
 _NUMBER = r" ?\d+"
@@ -26,8 +27,13 @@ def read_facts(path: str | Path) -> Facts:
     """The facts of data/world.json. ValueError with one line where the file is not that."""
     try:
         stored = parse_json(Path(path).read_text(encoding="utf-8"))
-        return {code: {person: dict(zip(table["attributes"], row, strict=True)) for person, row in zip(table["persons"], table["values"], strict=True)}
-                for code, table in stored.items()}
+        return {
+            code: {
+                person: dict(zip(table["attributes"], row, strict=True))
+                for person, row in zip(table["persons"], table["values"], strict=True)
+            }
+            for code, table in stored.items()
+        }
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path}: not a table of facts ({error}); rebuild it with `python -m corpus`") from error
 
@@ -40,7 +46,9 @@ def _either(words) -> str:
 def _regex(pattern: str, *slots: str) -> re.Pattern:
     """The pattern of the lexicon with slot {i} as group `s<i>` that matches the expression slots[i]."""
     parts = re.split(r"\{(\d)\}", pattern)
-    return re.compile("".join(f"(?P<s{part}>{slots[int(part)]})" if i % 2 else re.escape(part) for i, part in enumerate(parts)))
+    return re.compile(
+        "".join(f"(?P<s{part}>{slots[int(part)]})" if i % 2 else re.escape(part) for i, part in enumerate(parts))
+    )
 
 
 def _in_order(found: list[tuple[int, tuple]]) -> list[tuple]:
@@ -56,9 +64,11 @@ def _read_questions(text: str, language: Language) -> list[tuple]:
     """(person, attribute name, text up to the answer mark) of every closed-book question, with or without options."""
     found = []
     for attribute in language.attributes:
-        for match in _regex(language.question.replace("{0}", attribute.question), _either(language.names)).finditer(text):
+        for match in _regex(language.question.replace("{0}", attribute.question), _either(language.names)).finditer(
+            text
+        ):
             end = text.find(language.answer, match.end())
-            found.append((match.start(), (match["s0"], attribute.name, text[match.end():end] if end >= 0 else "")))
+            found.append((match.start(), (match["s0"], attribute.name, text[match.end() : end] if end >= 0 else "")))
     return _in_order(found)
 
 
@@ -77,7 +87,10 @@ def read_exam(text: str, language: Language) -> list[tuple]:
 def read_passages(text: str, language: Language) -> list[tuple[list, list]]:
     """([(person, object, place), ...], [(object,), ...]) of every passage with the questions on it."""
     names, objects, places = _either(language.names), _either(language.objects), _either(language.places)
-    found = [(match.start(), (match["s0"], match["s1"], match["s2"])) for match in _regex(language.report, names, objects, places).finditer(text)]
+    found = [
+        (match.start(), (match["s0"], match["s1"], match["s2"]))
+        for match in _regex(language.report, names, objects, places).finditer(text)
+    ]
     found += [(match.start(), (match["s0"],)) for match in _regex(language.where, objects).finditer(text)]
     passages: list[tuple[list, list]] = []
     for reading in _in_order(found):
@@ -99,23 +112,42 @@ def read_openings(text: str, language: Language) -> list[tuple]:
 
 
 def read_coreferences(text: str, language: Language) -> list[tuple]:
-    """(sentence pattern, first noun, second noun, place or "", noun meant or None behind a pronoun, True where the trait is
-    that of the first noun) of every sentence of that kind."""
+    """(sentence pattern, first noun, second noun, place or "", noun meant or None behind a pronoun, True where the
+    trait is that of the first noun) of every sentence of that kind."""
     found = []
     for kind in language.coreferences:
         nouns = _either(language.names if kind.people else language.objects)
         for sentence in (kind.sentence, kind.pronoun):
-            pattern = _regex(sentence + "{4}", nouns, nouns, nouns, _either(language.places), _either((kind.first, kind.second)))
+            pattern = _regex(
+                sentence + "{4}", nouns, nouns, nouns, _either(language.places), _either((kind.first, kind.second))
+            )
             for match in pattern.finditer(text):
                 groups = match.groupdict()
-                found.append((match.start(), (kind.sentence, groups["s0"], groups["s1"], groups.get("s3", ""), groups.get("s2"), groups["s4"] == kind.first)))
+                found.append(
+                    (
+                        match.start(),
+                        (
+                            kind.sentence,
+                            groups["s0"],
+                            groups["s1"],
+                            groups.get("s3", ""),
+                            groups.get("s2"),
+                            groups["s4"] == kind.first,
+                        ),
+                    )
+                )
     return _in_order(found)
 
 
 def read_problems(text: str, language: Language, min_steps: int = 2) -> list[tuple]:
-    """(start, signed step, step, ...) of every word problem that is asked to its end; problems of one step are drills, not items."""
+    """(start, signed step, step, ...) of every word problem that is asked to its end; problems of one step are drills,
+    not items."""
     names = _either(language.names)
-    changes = [(sign, _regex(pattern, names, _NUMBER)) for sign, patterns in ((1, language.maths_gain), (-1, language.maths_loss)) for pattern in patterns]
+    changes = [
+        (sign, _regex(pattern, names, _NUMBER))
+        for sign, patterns in ((1, language.maths_gain), (-1, language.maths_loss))
+        for pattern in patterns
+    ]
     question = _regex(language.maths_question, _either(language.goods))
     readings = []
     for match in _regex(language.maths_start, names, _NUMBER, _either(language.goods)).finditer(text):
@@ -130,19 +162,26 @@ def read_problems(text: str, language: Language, min_steps: int = 2) -> list[tup
 
 def read_spellings(text: str, language: Language) -> list[tuple]:
     """(label, letter, letter, ...) of every spelled word: `Letters: r i c e. Word:`"""
-    return [(label, *letters.split()) for label, letters in re.findall(r"([A-Z][a-z]+):((?: [a-z])+)\. [A-Z][a-z]+:", text)]
+    return [
+        (label, *letters.split()) for label, letters in re.findall(r"([A-Z][a-z]+):((?: [a-z])+)\. [A-Z][a-z]+:", text)
+    ]
 
 
 def read_modified_sums(text: str) -> list[tuple]:
     """(a, b, result or None) of every sum told with a verb: `3 + 4 gives 8.`"""
-    return [(int(a), int(b), int(result) if result else None) for a, b, result in re.findall(r" (\d+) \+ (\d+) [a-z]+(?: (\d+)\b)?", text)]
+    return [
+        (int(a), int(b), int(result) if result else None)
+        for a, b, result in re.findall(r" (\d+) \+ (\d+) [a-z]+(?: (\d+)\b)?", text)
+    ]
 
 
 # What an item of a task composes, as it shows in a text: a list of tuples in order of the text. Closed-book questions
 # (recall, exam_cloze) ask what must have been read in training, so they compose nothing.
 COMPOSITIONS: dict[str, Callable[[str, Language], list[tuple]]] = {
     "exam": read_exam,
-    "reading": lambda text, language: [tuple(sentence[1:] for sentence in sentences) for sentences, _ in read_passages(text, language)],
+    "reading": lambda text, language: [
+        tuple(sentence[1:] for sentence in sentences) for sentences, _ in read_passages(text, language)
+    ],
     "endings": read_openings,
     "coreference": lambda text, language: [reading[:4] for reading in read_coreferences(text, language)],
     "maths": read_problems,
@@ -172,13 +211,19 @@ def _solve_reading(item: Item, language: Language) -> int:
 def _solve_endings(item: Item, language: Language) -> int:
     job = read_openings(item.requests[0][0], language)[-1][1]
     (script,) = (script for script in language.scripts if script[0] == job)
-    (index,) = (i for i, (_, ending) in enumerate(item.requests) if _regex(language.script_ending, *map(re.escape, script[1:])).fullmatch(ending))
+    (index,) = (
+        i
+        for i, (_, ending) in enumerate(item.requests)
+        if _regex(language.script_ending, *map(re.escape, script[1:])).fullmatch(ending)
+    )
     return index
 
 
 def _solve_coreference(item: Item, language: Language) -> int:
     readings = [read_coreferences(context + continuation, language)[-1] for context, continuation in item.requests]
-    (index,) = (i for i, (_, first, second, _, noun, of_first) in enumerate(readings) if noun == (first if of_first else second))
+    (index,) = (
+        i for i, (_, first, second, _, noun, of_first) in enumerate(readings) if noun == (first if of_first else second)
+    )
     return index
 
 
@@ -193,7 +238,8 @@ def _solve_modified(sums: list[tuple]) -> str:
 
 
 def solve(item: Item, facts: Facts) -> int | str:
-    """The right answer of `item`, read from its requests (of open items only from the context) and from the facts of closed-book ones."""
+    """The right answer of `item`, read from its requests (of open items only from the context) and from the facts of
+    closed-book ones."""
     language, name, context = LANGUAGES[TASKS[item.task].language], family(item.task), item.requests[0][0]
     if name in _SOLVERS:
         return _SOLVERS[name](item, language)
@@ -219,7 +265,8 @@ _SOLVERS = {"reading": _solve_reading, "endings": _solve_endings, "coreference":
 
 
 def guess(item: Item, draw: Draw) -> int | str:
-    """An answer drawn uniformly from those that have the form asked for, by someone who knows neither the text nor the world."""
+    """An answer drawn uniformly from those that have the form asked for, by someone who knows neither the text nor the
+    world."""
     language, name, context = LANGUAGES[TASKS[item.task].language], family(item.task), item.requests[0][0]
     if TASKS[item.task].answer_form == "choice":
         return int(draw() * len(item.requests))

@@ -1,7 +1,9 @@
-"""A solver and a guesser of the pass tasks (as oracle.py for the others): the solver must pass always, the guesser at Task.chance.
+"""A solver and a guesser of the pass tasks (as oracle.py for the others): the solver must pass always, the guesser at
+Task.chance.
 
-The solver reads the prompt as a person would and shares no code with the pages and the item makers: it has its own table of
-the English of specifications, its own calendar arithmetic, and finds the rule of an in-context task from the examples alone.
+The solver reads the prompt as a person would and shares no code with the pages and the item makers: it has its own
+table of the English of specifications, its own calendar arithmetic, and finds the rule of an in-context task from the
+examples alone.
 `PASS_COMPOSITIONS` reads what is composed in running text, for the leakage test.
 """
 
@@ -23,14 +25,26 @@ from tasks.oracle import read_problems
 
 # What a phrase of a specification asks for, as a program; {n} is the number in it.
 _ENGLISH = {
-    r"put them in rising order|sort them": "sort", r"put them in falling order": "sort | reverse", r"turn them round|reverse them": "reverse",
-    r"add (\d) to each|make each (\d) more": "map + {n}", r"take (\d) from each|make each (\d) less": "map - {n}", r"double each": "map * 2",
-    r"make each three times as large": "map * 3", r"keep the even ones|drop the odd ones": "keep even", r"keep the odd ones|drop the even ones": "keep odd",
-    r"keep those above (\d)": "keep > {n}", r"keep those below (\d)": "keep < {n}",
-    r"drop repeats|keep each once": "unique", r"(?:take|keep) the first (\d)": "take {n}", r"drop the first (\d)": "drop {n}",
+    r"put them in rising order|sort them": "sort",
+    r"put them in falling order": "sort | reverse",
+    r"turn them round|reverse them": "reverse",
+    r"add (\d) to each|make each (\d) more": "map + {n}",
+    r"take (\d) from each|make each (\d) less": "map - {n}",
+    r"double each": "map * 2",
+    r"make each three times as large": "map * 3",
+    r"keep the even ones|drop the odd ones": "keep even",
+    r"keep the odd ones|drop the even ones": "keep odd",
+    r"keep those above (\d)": "keep > {n}",
+    r"keep those below (\d)": "keep < {n}",
+    r"drop repeats|keep each once": "unique",
+    r"(?:take|keep) the first (\d)": "take {n}",
+    r"drop the first (\d)": "drop {n}",
     r"(?:take|keep) the last (\d)": "reverse | take {n} | reverse",
-    r"drop the last (\d)": "reverse | drop {n} | reverse", r"add them up": "sum", r"find the largest": "max",
-    r"find the smallest": "min", r"count them": "count",
+    r"drop the last (\d)": "reverse | drop {n} | reverse",
+    r"add them up": "sum",
+    r"find the largest": "max",
+    r"find the smallest": "min",
+    r"count them": "count",
 }
 _DAYS = {"Today is": 0, "Yesterday was": 1, "Tomorrow is": -1}
 _DATE = r"(\d\d)/(\d\d)/(\d{4})"
@@ -81,7 +95,8 @@ def _operands(text: str) -> list[frozenset[int]]:
     return found
 
 
-# What an item of a task composes, as it shows in a text (of an item: context and reference): what is asked must not be in a training text.
+# What an item of a task composes, as it shows in a text (of an item: context and reference): what is asked must not be
+# in a training text.
 PASS_COMPOSITIONS: dict[str, Callable[[str], list]] = {
     "program_synthesis": read_specifications,
     "emoji_movie": read_riddles,
@@ -89,7 +104,11 @@ PASS_COMPOSITIONS: dict[str, Callable[[str], list]] = {
     "uicl_unnatural_addition_2_digit": _operands,
     "maths": lambda text: read_problems(text, LANGUAGES["en"]),
     "maths_zh": lambda text: read_problems(text, LANGUAGES["zh"]),
-} | {name: _inputs for name in PASS_TASKS if name.startswith("uicl_") and name not in ("uicl_unnatural_addition_2_digit", "uicl_reverse_natural_content")}
+} | {
+    name: _inputs
+    for name in PASS_TASKS
+    if name.startswith("uicl_") and name not in ("uicl_unnatural_addition_2_digit", "uicl_reverse_natural_content")
+}
 # Words spelled out are copied on pages: what must not be there is the word turned round.
 PASS_COMPOSITIONS["uicl_reverse_natural_content"] = lambda text: [answer for _, answer in read_pairs(text)]
 
@@ -97,7 +116,12 @@ PASS_COMPOSITIONS["uicl_reverse_natural_content"] = lambda text: [answer for _, 
 def _solve_date(context: str) -> str:
     opening, told, asked = read_date_questions(context)[-1]
     today = told + timedelta(_DAYS[opening])
-    words = {"tomorrow": "1 days later", "yesterday": "1 days ago", "a week later": "7 days later", "a week ago": "7 days ago"}.get(asked, asked).split()
+    words = {
+        "tomorrow": "1 days later",
+        "yesterday": "1 days ago",
+        "a week later": "7 days later",
+        "a week ago": "7 days ago",
+    }.get(asked, asked).split()
     sign = -1 if words[2] == "ago" else 1
     if words[1] == "days":
         answer = today + timedelta(sign * int(words[0]))
@@ -110,10 +134,15 @@ def _solve_date(context: str) -> str:
 
 
 def _rule(shots: list[tuple[str, str]]) -> tuple[tuple[int, ...], list[str]]:
-    """The order of the parts and the marks between them that turn every input into its output. ValueError without exactly one order."""
+    """The order of the parts and the marks between them that turn every input into its output. ValueError without
+    exactly one order."""
     marks = re.split(r"\w+", shots[0][1])
     rows = [(re.findall(r"\w+", asked), re.findall(r"\w+", answer)) for asked, answer in shots]
-    orders = [order for order in permutations(range(len(rows[0][0]))) if all([parts[i] for i in order] == turned for parts, turned in rows)]
+    orders = [
+        order
+        for order in permutations(range(len(rows[0][0])))
+        if all([parts[i] for i in order] == turned for parts, turned in rows)
+    ]
     (order,) = orders
     return order, marks
 
@@ -128,7 +157,8 @@ def _solve_pairs(context: str) -> str:
 
 
 def solve_attempt(item: Item, films: dict[str, str]) -> str:
-    """An attempt that passes, read from the context; `films` (title -> emoji of its motifs, data/passuntil/world.json) is what must be known."""
+    """An attempt that passes, read from the context; `films` (title -> emoji of its motifs, data/passuntil/world.json)
+    is what must be known."""
     context = item.requests[0][0]
     if item.task == "program_synthesis":
         return " " + " | ".join(read_specifications(context)[-1])

@@ -1,7 +1,8 @@
 """The tasks of paper P: an attempt is sampled and passes or fails; what passes says tasks/checkers.py.
 
-Stand-ins for HumanEval, Emoji Movie, Date Understanding and the eight subtasks of BIG-bench unnatural in-context learning,
-in open form throughout (paper P wants tasks that a guesser does not pass: `chance` is what one passes who knows the form).
+Stand-ins for HumanEval, Emoji Movie, Date Understanding and the eight subtasks of BIG-bench unnatural in-context
+learning, in open form throughout (paper P wants tasks that a guesser does not pass: `chance` is what one passes who
+knows the form).
 Scaled to small models: unnatural content is numbers of four digits where BIG-bench has five, and sums stay below 100.
 """
 
@@ -40,7 +41,8 @@ Pair = tuple[list[str], list[str]]
 
 
 def _program(draw: Draw, world: World, task: Task, split: str) -> Question:
-    """Two or three wishes; the composition is of the asked split. The answer is the hidden tests, none of which the prompt shows."""
+    """Two or three wishes; the composition is of the asked split. The answer is the hidden tests, none of which the
+    prompt shows."""
     specification = draw_specification(draw, 2 + int(draw() * 2), split)
     question = program_question(draw, specification)
     reference = specified_program(specification)
@@ -48,13 +50,22 @@ def _program(draw: Draw, world: World, task: Task, split: str) -> Question:
     inputs: list[tuple[int, ...]] = [*EDGE_CASES]
     while len(inputs) < len(EDGE_CASES) + NUM_HIDDEN_TESTS:
         values = draw_values(draw, max_length=8)
-        if values not in inputs and f" {' '.join(map(str, values))} gives" not in shown and run(tuple(reference[1:].split(" | ")), values) is not None:
+        if (
+            values not in inputs
+            and f" {' '.join(map(str, values))} gives" not in shown
+            and run(tuple(reference[1:].split(" | ")), values) is not None
+        ):
             inputs.append(values)
-    return question, [[f" {word}" for word in reference.split()]], json.dumps({"tests": hidden_tests(reference, inputs)})
+    return (
+        question,
+        [[f" {word}" for word in reference.split()]],
+        json.dumps({"tests": hidden_tests(reference, inputs)}),
+    )
 
 
 def _film(draw: Draw, world: World, task: Task, split: str) -> Question:
-    """Any film, frequent or rare, with equal weight; the examples in front are of other films, so that no title can be copied."""
+    """Any film, frequent or rare, with equal weight; the examples in front are of other films, so that no title can be
+    copied."""
     films = make_films(world.seed)
     film, shown = draw_riddle(draw, world, split, uniform=True)
     pieces: list[str] = []
@@ -104,9 +115,13 @@ def _date_pairs(has_natural_content: bool, has_natural_form: bool):
     def pairs(draw: Draw, split: str) -> list[Pair]:
         made = []
         for part in [TRAIN] * NUM_UICL_SHOTS + [split]:
-            parts = date_parts(draw_pattern_date(draw, part)) if has_natural_content else _three_long_numbers(draw, part)
+            parts = (
+                date_parts(draw_pattern_date(draw, part)) if has_natural_content else _three_long_numbers(draw, part)
+            )
             turned = parts[1:] + parts[:1]
-            made.append((joined(parts, "-"), joined(turned, "/") if has_natural_form else ["!", *joined(turned, "!"), "!"]))
+            made.append(
+                (joined(parts, "-"), joined(turned, "/") if has_natural_form else ["!", *joined(turned, "!"), "!"])
+            )
         return made
 
     return pairs
@@ -119,6 +134,7 @@ def _addition_pairs(draw: Draw, split: str) -> list[Pair]:
 
 def _in_context(make_pairs):
     """A question that holds its own examples, as the rule shows only there; the last pair is asked."""
+
     def question(draw: Draw, world: World, task: Task, split: str) -> Question:
         *shots, (asked, answer) = make_pairs(draw, split)
         pieces = [piece for shot in shots for piece in pair(*shot)]
@@ -127,17 +143,42 @@ def _in_context(make_pairs):
     return question
 
 
-def _task(name: str, paper_task: str, task_type: str, question, num_shots: int, chance: float, max_new_tokens: int, stop: str) -> Task:
-    return Task(name=name, paper_task=paper_task, language="en", task_type=task_type, prompting="few-shot", num_shots=num_shots, answer_form="open",
-                metric="pass_rate", chance=chance, max_new_tokens=max_new_tokens, question=question, stop=stop, extract=str)
+def _task(
+    name: str, paper_task: str, task_type: str, question, num_shots: int, chance: float, max_new_tokens: int, stop: str
+) -> Task:
+    return Task(
+        name=name,
+        paper_task=paper_task,
+        language="en",
+        task_type=task_type,
+        prompting="few-shot",
+        num_shots=num_shots,
+        answer_form="open",
+        metric="pass_rate",
+        chance=chance,
+        max_new_tokens=max_new_tokens,
+        question=question,
+        stop=stop,
+        extract=str,
+    )
 
 
 def _uicl(subtask: str, make_pairs, chance: float, max_new_tokens: int) -> Task:
-    return _task(f"uicl_{subtask}", f"unnatural in-context learning: {subtask}", "in-context learning", _in_context(make_pairs), 0, chance, max_new_tokens,
-                 PAIR_STOP)
+    return _task(
+        f"uicl_{subtask}",
+        f"unnatural in-context learning: {subtask}",
+        "in-context learning",
+        _in_context(make_pairs),
+        0,
+        chance,
+        max_new_tokens,
+        PAIR_STOP,
+    )
 
 
-PROGRAM_CHANCE = 3e-5  # of a program of one to four steps drawn at random (measured: counts of right programs by length)
+PROGRAM_CHANCE = (
+    3e-5  # of a program of one to four steps drawn at random (measured: counts of right programs by length)
+)
 _DATES = 365.25 * NUM_YEARS
 _FIVE_LETTERS = 26 * 25 * 24 * 23 * 22
 _NUMBERS = NUM_YEARS * (NUM_YEARS - 1) * (NUM_YEARS - 2)  # three different ones

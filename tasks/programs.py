@@ -1,4 +1,5 @@
-"""Programs as answers: the language prefix by prefix, hidden tests, and the count of all right programs up to a length."""
+"""Programs as answers: the language prefix by prefix, hidden tests, and the count of all right programs up to a
+length."""
 
 from collections.abc import Iterable
 
@@ -32,7 +33,9 @@ def is_viable(text: str) -> bool:
             return False
         num_steps += word == SEPARATOR
         node = node[word]
-    return num_steps <= MAX_STEPS and any(word.startswith(last) for word in node if num_steps < MAX_STEPS or word != SEPARATOR)
+    return num_steps <= MAX_STEPS and any(
+        word.startswith(last) for word in node if num_steps < MAX_STEPS or word != SEPARATOR
+    )
 
 
 def passes_tests(text: str, tests: Tests) -> bool:
@@ -53,7 +56,9 @@ def hidden_tests(reference: str, inputs: Iterable[Values]) -> Tests:
 def count_right_programs(tests: Tests, max_steps: int) -> int:
     """How many distinct programs of at most `max_steps` steps pass all tests.
 
-    Programs that have the same values on all inputs so far are counted together, so 3 steps (79^3 programs and more) take seconds."""
+    Programs that have the same values on all inputs so far are counted together, so 3 steps (79^3 programs and more)
+    take seconds.
+    """
     wanted = tuple(output for _, output in tests)
     frontier: dict[tuple[Values, ...], int] = {tuple(given for given, _ in tests): 1}
     right = 0

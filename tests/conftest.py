@@ -1,6 +1,9 @@
-"""Markers, one thread per test process (the suite runs two processes on two cores, and sums keep their order), and Triton's interpreter.
+"""Markers, one thread per test process (the suite runs two processes on two cores, and sums keep their order), and
+Triton's interpreter.
 
-The interpreter must be on before any test imports Triton, because Triton's own library is compiled or interpreted for good at its import."""
+The interpreter must be on before any test imports Triton, because Triton's own library is compiled or interpreted for
+good at its import.
+"""
 
 import importlib.util
 import os
@@ -31,16 +34,19 @@ MARKERS = {
 def pytest_configure(config):
     """Register the markers, so that a misspelt one is an error under --strict-markers; make Ctrl-C heard.
 
-    A shell that starts a job in the background has it ignore SIGINT, and children inherit that: the tests of Ctrl-C would wait for ever."""
+    A shell that starts a job in the background has it ignore SIGINT, and children inherit that: the tests of Ctrl-C
+    would wait for ever.
+    """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for name, meaning in MARKERS.items():
         config.addinivalue_line("markers", f"{name}: {meaning}")
 
 
-# What exists on Linux alone is left out elsewhere, with the reason (tests/as_on_macos shows that the rest does without).
+# What exists on Linux alone is left out elsewhere, with the reason (tests/as_on_macos shows that the rest does
+# without).
 USE_TRITON = {f"test_kernels_{name}.py" for name in "adamw attention attention_triton cross_entropy decode_attention launch linear rms_norm rotary swiglu "
               "training".split()}  # fmt: skip
-USE_SECCOMP = {"test_evaluation_sandbox.py", "test_evaluation_sandbox_child.py", "test_evaluation_sandbox_filter.py"}
+USE_SECCOMP = {"test_sandbox_parent.py", "test_sandbox_child.py", "test_sandbox_filter.py"}
 
 
 def pytest_collection_modifyitems(items):

@@ -1,7 +1,9 @@
 """Hashes of what must not change unnoticed: tokenizers, first chunk of each stream, items of every task.
 
-A change of the tokenizer or the stream needs a new mixture name or DATA_FORMAT_VERSION, a change of items a new Task.version.
-`PYTHONPATH=. python tests/golden_hashes.py` then accepts it, and refuses what has no new version. (Before the first results
+A change of the tokenizer or the stream needs a new mixture name or DATA_FORMAT_VERSION, a change of items a new
+Task.version.
+`PYTHONPATH=. python tests/golden_hashes.py` then accepts it, and refuses what has no new version. (Before the first
+results
 are committed there is nothing to protect: remove tests/golden/*.json first.)
 """
 
@@ -25,8 +27,11 @@ GOLDEN = Path(__file__).parent / "golden"
 
 def corpus_entry() -> dict:
     """Version and hashes of the corpus: the tokenizer and the first chunk (65,536 tokens) of seed 1."""
-    return {"version": f"{MIXTURE}, format {DATA_FORMAT_VERSION}, world {WORLD_SEED}", "tokenizer": fingerprint(tokenizer()),
-            "first_chunk": _chunk_hash(stream(1))}
+    return {
+        "version": f"{MIXTURE}, format {DATA_FORMAT_VERSION}, world {WORLD_SEED}",
+        "tokenizer": fingerprint(tokenizer()),
+        "first_chunk": _chunk_hash(stream(1)),
+    }
 
 
 def _chunk_hash(source: TokenStream) -> str:
@@ -36,8 +41,11 @@ def _chunk_hash(source: TokenStream) -> str:
 def passuntil_entry() -> dict:
     """The same of paper P's tokenizer and of each of its mixtures."""
     chunks = {mixture: _chunk_hash(small_pass.stream(mixture, 1)) for mixture in PASSUNTIL_MIXTURES}
-    return {"version": f"{', '.join(PASSUNTIL_MIXTURES)}, format {DATA_FORMAT_VERSION}, world {WORLD_SEED}",
-            "tokenizer": fingerprint(small_pass.tokenizer()), "first_chunk": chunks}
+    return {
+        "version": f"{', '.join(PASSUNTIL_MIXTURES)}, format {DATA_FORMAT_VERSION}, world {WORLD_SEED}",
+        "tokenizer": fingerprint(small_pass.tokenizer()),
+        "first_chunk": chunks,
+    }
 
 
 def items_entry(task: str) -> dict:
@@ -72,10 +80,17 @@ def unversioned(old: dict, new: dict) -> bool:
 
 def main() -> int:
     """Write the entries; 1 and nothing written where one has changed without a version."""
-    found = {"corpus.json": corpus_entry(), "passuntil.json": passuntil_entry(), "items.json": {task: items_entry(task) for task in TASKS},
-             "pass_items.json": {task: pass_items_entry(task) for task in PASS_TASKS}}
-    entries = [("corpus", "", found["corpus.json"]), ("passuntil", "", found["passuntil.json"]),
-               *((task, file, entry) for file in ("items.json", "pass_items.json") for task, entry in found[file].items())]
+    found = {
+        "corpus.json": corpus_entry(),
+        "passuntil.json": passuntil_entry(),
+        "items.json": {task: items_entry(task) for task in TASKS},
+        "pass_items.json": {task: pass_items_entry(task) for task in PASS_TASKS},
+    }
+    entries = [
+        ("corpus", "", found["corpus.json"]),
+        ("passuntil", "", found["passuntil.json"]),
+        *((task, file, entry) for file in ("items.json", "pass_items.json") for task, entry in found[file].items()),
+    ]
     refused = [name for name, file, entry in entries if unversioned(stored(name, file), entry)]
     if refused:
         print(f"changed without a new version: {', '.join(refused)}", file=sys.stderr)

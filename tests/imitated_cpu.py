@@ -1,7 +1,11 @@
-"""Measure figures of a profile as another CPU would, for the tests of equal bytes: `python -m tests.imitated_cpu FOLDER PROFILE STEM ...`.
+"""Measure figures of a profile as another CPU would, for the tests of equal bytes: `python -m tests.imitated_cpu FOLDER
+PROFILE STEM ...`.
 
-Libraries choose their arithmetic by the CPU when they are imported, and can be told to take it for an older one; IMITATIONS says how. What they
-then compute differs in the last bits, as it does on that CPU: OpenBLAS sums in another order, numpy's exp and log are other code."""
+Libraries choose their arithmetic by the CPU when they are imported, and can be told to take it for an older one;
+IMITATIONS says how. What they
+then compute differs in the last bits, as it does on that CPU: OpenBLAS sums in another order, numpy's exp and log are
+other code.
+"""
 
 import hashlib
 import json
@@ -15,8 +19,8 @@ from pathlib import Path
 import numpy as np
 
 import experiments  # noqa: F401  one thread, before numpy's library is loaded
-from experiments import stage
-from experiments.profiles import ROOT, Paths
+from experiments.style import stage
+from profiles.profile import ROOT, Paths
 
 # numpy 2.4's names: X86_V3 is AVX2 with FMA, X86_V4 adds AVX-512.
 OLD_NUMPY = "X86_V3 X86_V4 AVX512_ICL AVX512_SPR"
@@ -25,8 +29,14 @@ IMITATIONS = {
     "avx512": {"OPENBLAS_CORETYPE": "SkylakeX"},
     "avx2": {"OPENBLAS_CORETYPE": "Haswell", "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR"},
     "sse": {"OPENBLAS_CORETYPE": "Nehalem", "NPY_DISABLE_CPU_FEATURES": OLD_NUMPY} | OLD_LIBRARIES,
-    "oldest": {"OPENBLAS_CORETYPE": "Prescott", "NPY_DISABLE_CPU_FEATURES": OLD_NUMPY, "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX,-AVX2,-FMA,-FMA4"}
-    | OLD_LIBRARIES,
+    "oldest": (
+        {
+            "OPENBLAS_CORETYPE": "Prescott",
+            "NPY_DISABLE_CPU_FEATURES": OLD_NUMPY,
+            "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX,-AVX2,-FMA,-FMA4",
+        }
+        | OLD_LIBRARIES
+    ),
 }
 
 
@@ -53,14 +63,23 @@ def last_bits() -> str:
 
 
 def run_as(cpu: str | None, folder: Path, profile: str, *stems: str) -> tuple[dict[str, bytes], str]:
-    """(files by name, last bits) of measuring and drawing these figures in a process that takes the CPU for another one; None for itself."""
+    """(files by name, last bits) of measuring and drawing these figures in a process that takes the CPU for another
+    one; None for itself."""
     names = {name for variables in IMITATIONS.values() for name in variables}
     environment = {name: value for name, value in os.environ.items() if name not in names}
     environment |= {"PYTHONPATH": str(ROOT)} | (IMITATIONS[cpu] if cpu else {})
-    told = subprocess.run([sys.executable, "-m", "tests.imitated_cpu", str(folder), profile, *stems], env=environment, cwd=ROOT, check=False,
-                          capture_output=True, text=True)
+    told = subprocess.run(
+        [sys.executable, "-m", "tests.imitated_cpu", str(folder), profile, *stems],
+        env=environment,
+        cwd=ROOT,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
     assert told.returncode == 0, told.stderr[-2000:]
-    files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    files = {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()
+    }
     return files, json.loads(told.stdout.splitlines()[-1])["last_bits"]
 
 

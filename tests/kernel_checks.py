@@ -1,7 +1,8 @@
 """How the kernels are checked: against an oracle one precision up, with errors measured beside PyTorch's own.
 
-Without a CUDA device the Triton kernels run in its interpreter on the CPU (conftest.py switches it on), in fp32: this file is the one place
-that leaves half precision out there (the interpreter's tl.dot returns garbage for bf16, and its casts truncate instead of rounding).
+Without a CUDA device the Triton kernels run in its interpreter on the CPU (conftest.py switches it on), in fp32: this
+file is the one place that leaves half precision out there (the interpreter's tl.dot returns garbage for bf16, and its
+casts truncate instead of rounding).
 """
 
 import contextlib
@@ -16,8 +17,14 @@ from kernels import launch
 HAS_CUDA = torch.cuda.is_available()
 
 DEVICE = "cuda" if HAS_CUDA else "cpu"
-on_gpu = [pytest.mark.gpu, pytest.mark.skipif(not HAS_CUDA, reason="half precision needs a CUDA device; the interpreter gets it wrong")]
-HALF_DTYPES = [pytest.param(torch.float16, id="fp16", marks=on_gpu), pytest.param(torch.bfloat16, id="bf16", marks=on_gpu)]
+on_gpu = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not HAS_CUDA, reason="half precision needs a CUDA device; the interpreter gets it wrong"),
+]
+HALF_DTYPES = [
+    pytest.param(torch.float16, id="fp16", marks=on_gpu),
+    pytest.param(torch.bfloat16, id="bf16", marks=on_gpu),
+]
 DTYPES = [pytest.param(torch.float32, id="fp32"), *HALF_DTYPES]
 FORWARD_FACTOR, GRADIENT_FACTOR = 2.0, 3.0
 
@@ -31,11 +38,19 @@ def randn(*shape: int, dtype: torch.dtype = torch.float32, seed: int = 0, scale:
 
 
 def qkv(
-    num_queries: int, num_keys: int, num_heads: int, num_key_heads: int, size: int, batch: int = 1, dtype: torch.dtype = torch.float32
+    num_queries: int,
+    num_keys: int,
+    num_heads: int,
+    num_key_heads: int,
+    size: int,
+    batch: int = 1,
+    dtype: torch.dtype = torch.float32,
 ) -> Tensors:
     """Queries [batch, num_queries, num_heads, size], keys and values [batch, num_keys, num_key_heads, size]."""
     shapes = [(num_queries, num_heads), (num_keys, num_key_heads), (num_keys, num_key_heads)]
-    return tuple(randn(batch, num_times, heads, size, dtype=dtype, seed=i) for i, (num_times, heads) in enumerate(shapes))
+    return tuple(
+        randn(batch, num_times, heads, size, dtype=dtype, seed=i) for i, (num_times, heads) in enumerate(shapes)
+    )
 
 
 def some_documents(batch: int, num_times: int) -> torch.Tensor:
@@ -60,19 +75,25 @@ def poisoned_allocations() -> Iterator[None]:
         torch.empty, torch.empty_like = empty, empty_like
 
 
-def assert_error_within(name: str, ours: torch.Tensor, pytorch: torch.Tensor, oracle: torch.Tensor, factor: float) -> None:
+def assert_error_within(
+    name: str, ours: torch.Tensor, pytorch: torch.Tensor, oracle: torch.Tensor, factor: float
+) -> None:
     """Largest error of `ours` against the oracle must be at most `factor` times PyTorch's in the same type.
 
     The floor, four units in the last place of the largest value, covers tiny problems where PyTorch is exact by luck.
     """
     assert ours is not None, f"{name}: no gradient"
-    assert ours.shape == oracle.shape and ours.dtype == pytorch.dtype, f"{name}: {ours.shape} {ours.dtype} for {oracle.shape} {pytorch.dtype}"
+    assert ours.shape == oracle.shape and ours.dtype == pytorch.dtype, (
+        f"{name}: {ours.shape} {ours.dtype} for {oracle.shape} {pytorch.dtype}"
+    )
     assert torch.isfinite(ours).all() or not torch.isfinite(oracle).all(), f"{name}: not finite"
     if oracle.numel() == 0:
         return
     error, own_error = ((x.double() - oracle.double()).abs().max().item() for x in (ours, pytorch))
     floor = 4 * torch.finfo(ours.dtype).eps * oracle.abs().max().item()
-    assert error <= factor * own_error + floor, f"{name}: error {error:.3e} exceeds {factor} x PyTorch's {own_error:.3e} + {floor:.1e}"
+    assert error <= factor * own_error + floor, (
+        f"{name}: error {error:.3e} exceeds {factor} x PyTorch's {own_error:.3e} + {floor:.1e}"
+    )
 
 
 def outputs_and_gradients(op: Callable, inputs: Tensors) -> tuple[Tensors, tuple]:
@@ -82,12 +103,17 @@ def outputs_and_gradients(op: Callable, inputs: Tensors) -> tuple[Tensors, tuple
     outputs = outputs if isinstance(outputs, tuple) else (outputs,)
     with_gradient = [y for y in outputs if y.requires_grad]
     weights = [randn(*y.shape, seed=7 + i).to(y.dtype) for i, y in enumerate(with_gradient)]
-    gradients = torch.autograd.grad(with_gradient, leaves, weights, allow_unused=True) if with_gradient else (None,) * len(leaves)
+    gradients = (
+        torch.autograd.grad(with_gradient, leaves, weights, allow_unused=True)
+        if with_gradient
+        else (None,) * len(leaves)
+    )
     return tuple(y.detach() for y in outputs), gradients
 
 
 def in_own_precision(reference: Callable) -> Callable:
-    """A reference that computes in the type of its inputs rather than in fp32: what PyTorch itself errs in half precision.
+    """A reference that computes in the type of its inputs rather than in fp32: what PyTorch itself errs in half
+    precision.
 
     Measure for operators that feed rounded values to a matrix product. Row statistics are still handed out in fp32.
     """
@@ -101,7 +127,8 @@ def in_own_precision(reference: Callable) -> Callable:
 
 
 def check_op(op: Callable, reference: Callable, inputs: Tensors, own: Callable | None = None) -> None:
-    """Forward and every gradient of `op` against `reference` in fp64, twice, on poisoned memory; the inputs stay as they were.
+    """Forward and every gradient of `op` against `reference` in fp64, twice, on poisoned memory; the inputs stay as
+    they were.
 
     own: what stands for PyTorch in the inputs' type, the reference by default.
     """

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evaluation.attempt import Empty, EndOfText
+from evaluation.passuntil.attempt import Empty, EndOfText
 
 
 class TableReader:
@@ -13,7 +13,13 @@ class TableReader:
 
     `sharpness` spreads them; `table` overrides the row of a prefix."""
 
-    def __init__(self, vocab_size: int, sharpness: float = 2.0, table: dict[tuple[int, ...], list[float]] | None = None, max_sequence_length: int = 64):
+    def __init__(
+        self,
+        vocab_size: int,
+        sharpness: float = 2.0,
+        table: dict[tuple[int, ...], list[float]] | None = None,
+        max_sequence_length: int = 64,
+    ):
         self.vocab_size, self.max_sequence_length, self.num_evaluated = vocab_size, max_sequence_length, 0
         self._sharpness, self._table = sharpness, table or {}
         self._rows: dict[tuple[int, ...], np.ndarray] = {}
@@ -71,7 +77,8 @@ class BlindChecker(RuleChecker):
 
 
 def pass_probability_by_enumeration(reader: TableReader, pieces: list[bytes], passes, decoding, weights) -> float:
-    """Sum over all token sequences, by the definition of an attempt; `weights` maps log-probabilities [1, V] to those that are drawn from."""
+    """Sum over all token sequences, by the definition of an attempt; `weights` maps log-probabilities [1, V] to those
+    that are drawn from."""
     stop = decoding.stop.encode()
 
     def judged(data: bytes) -> bool:

@@ -10,9 +10,13 @@ from tokenizers.processors import TemplateProcessing
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from transformers.utils import logging
 
-from evaluation.pieces_huggingface import opening_ids
+from evaluation.readers.pieces_huggingface import opening_ids
 
-TEXTS = ["Q: who wrote it? A: Ann Lee\n", "Q: 2 + 3 A: 5\n", "caf\u00e9 \u4f60\u597d x:y\n\n\tdef f(x):\n    return x\n"] * 30
+TEXTS = [
+    "Q: who wrote it? A: Ann Lee\n",
+    "Q: 2 + 3 A: 5\n",
+    "caf\u00e9 \u4f60\u597d x:y\n\n\tdef f(x):\n    return x\n",
+] * 30
 BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
 TRAINED_ON = "Q: who wrote it? A: Ann Lee\n"  # what the trained model says
 MARK = "\u2581"
@@ -24,7 +28,9 @@ def _byte_level(end: str, **special) -> PreTrainedTokenizerFast:
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
-    tokenizer.train_from_iterator(TEXTS, trainers.BpeTrainer(vocab_size=330, initial_alphabet=alphabet, special_tokens=[end], show_progress=False))
+    tokenizer.train_from_iterator(
+        TEXTS, trainers.BpeTrainer(vocab_size=330, initial_alphabet=alphabet, special_tokens=[end], show_progress=False)
+    )
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special)
 
 
@@ -45,7 +51,9 @@ def llama3() -> PreTrainedTokenizerFast:
     """A document start before every text and several end tokens, of which the tokenizer names one."""
     tokenizer = _byte_level("<|begin|>", bos_token="<|begin|>", eos_token="<|end|>")
     tokenizer.add_special_tokens({"additional_special_tokens": ["<|eom|>", "<|eot|>"]})
-    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(single="<|begin|> $A", special_tokens=[("<|begin|>", 0)])
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+        single="<|begin|> $A", special_tokens=[("<|begin|>", 0)]
+    )
     return tokenizer
 
 
@@ -57,7 +65,9 @@ def llama2() -> PreTrainedTokenizerFast:
     tokenizer.train_from_iterator(TEXTS, trainers.BpeTrainer(vocab_size=400, special_tokens=marks, show_progress=False))
     tokenizer.pre_tokenizer = None
     tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend(MARK), normalizers.Replace(" ", MARK)])
-    tokenizer.decoder = decoders.Sequence([decoders.Replace(MARK, " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)])
+    tokenizer.decoder = decoders.Sequence(
+        [decoders.Replace(MARK, " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+    )
     return _with_bytes_as_text(tokenizer, "<s> $A")
 
 
@@ -92,7 +102,11 @@ def ended() -> PreTrainedTokenizerFast:
 
 def no_line_breaks() -> PreTrainedTokenizerFast:
     """Line breaks become blanks, as XGLM does: an answer can end with the end token only."""
-    return unigram(normalizer=normalizers.Sequence([normalizers.Replace(Regex(r"\s+"), " "), normalizers.Strip(left=False, right=True)]))
+    return unigram(
+        normalizer=normalizers.Sequence(
+            [normalizers.Replace(Regex(r"\s+"), " "), normalizers.Strip(left=False, right=True)]
+        )
+    )
 
 
 def compatible() -> PreTrainedTokenizerFast:
@@ -119,14 +133,29 @@ FAMILIES = {make.__name__: make for make in (gpt2, pythia, llama3, llama2, gemma
 def llama(vocab_size: int, **fields) -> LlamaForCausalLM:
     """A random model of one layer."""
     torch.manual_seed(0)
-    given = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 1, "num_attention_heads": 4, "max_position_embeddings": 96}
-    return LlamaForCausalLM(LlamaConfig(**{"vocab_size": vocab_size, "bos_token_id": None, "eos_token_id": None} | given | fields)).eval()
+    given = {
+        "hidden_size": 32,
+        "intermediate_size": 48,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 4,
+        "max_position_embeddings": 96,
+    }
+    return LlamaForCausalLM(
+        LlamaConfig(**{"vocab_size": vocab_size, "bos_token_id": None, "eos_token_id": None} | given | fields)
+    ).eval()
 
 
-def trained(tokenizer: PreTrainedTokenizerFast, end_id: int | None = None, num_more: int = 0, num_steps: int = 60, **fields) -> LlamaForCausalLM:
-    """The same after some steps on TRAINED_ON, whose line break `end_id` replaces; `num_more` rows of padding in its vocabulary."""
+def trained(
+    tokenizer: PreTrainedTokenizerFast, end_id: int | None = None, num_more: int = 0, num_steps: int = 60, **fields
+) -> LlamaForCausalLM:
+    """The same after some steps on TRAINED_ON, whose line break `end_id` replaces; `num_more` rows of padding in its
+    vocabulary."""
     model, text = llama(len(tokenizer) + num_more, **fields), TRAINED_ON if end_id is None else TRAINED_ON.rstrip()
-    ids = [*opening_ids(tokenizer), *tokenizer(text, add_special_tokens=False)["input_ids"], *([] if end_id is None else [end_id])]
+    ids = [
+        *opening_ids(tokenizer),
+        *tokenizer(text, add_special_tokens=False)["input_ids"],
+        *([] if end_id is None else [end_id]),
+    ]
     rows = torch.tensor([ids])
     optimizer = torch.optim.AdamW(model.parameters(), 1e-2)
     for _ in range(num_steps):

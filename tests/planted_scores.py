@@ -1,7 +1,9 @@
-"""A made-up scores table with known truth, for the tests of experiments/ and paper/: what is planted must come out as its verdict.
+"""A made-up scores table with known truth, for the tests of experiments/ and paper/: what is planted must come out as
+its verdict.
 
-Loss follows a Chinchilla law of size and tokens with a little noise per run; performance is a function of the loss (or, where the opposite is planted, of
-something else), seen through binomial noise over the items. Nothing here is ever written into the repository.
+Loss follows a Chinchilla law of size and tokens with a little noise per run; performance is a function of the loss (or,
+where the opposite is planted, of something else), seen through binomial noise over the items. Nothing here is ever
+written into the repository.
 """
 
 from dataclasses import dataclass, field
@@ -13,8 +15,13 @@ from tasks import TASKS
 
 SIZES = {"0.05M": 5e4, "0.1M": 1e5, "0.2M": 2e5, "0.4M": 4e5, "0.8M": 8e5, "1.6M": 1.6e6}
 BUDGETS = {  # 28 cells as in Table 5: 4, 5, 5, 6, 4, 4
-    "0.05M": (1e6, 2e6, 4e6, 8e6), "0.1M": (0.5e6, 1e6, 2e6, 4e6, 8e6), "0.2M": (0.5e6, 1e6, 2e6, 4e6, 8e6),
-    "0.4M": (1e6, 1.5e6, 2e6, 4e6, 6e6, 8e6), "0.8M": (1e6, 2e6, 4e6, 8e6), "1.6M": (0.5e6, 1e6, 2e6, 4e6)}
+    "0.05M": (1e6, 2e6, 4e6, 8e6),
+    "0.1M": (0.5e6, 1e6, 2e6, 4e6, 8e6),
+    "0.2M": (0.5e6, 1e6, 2e6, 4e6, 8e6),
+    "0.4M": (1e6, 1.5e6, 2e6, 4e6, 6e6, 8e6),
+    "0.8M": (1e6, 2e6, 4e6, 8e6),
+    "1.6M": (0.5e6, 1e6, 2e6, 4e6),
+}
 LONG_SIZES = ("0.2M", "0.8M", "1.6M")
 THRESHOLD_TASKS = ("exam", "maths", "exam_zh", "maths_zh", "unscramble", "modified_arithmetic", "ipa_transliterate")
 FIRST_LOSS = 6.0
@@ -22,7 +29,8 @@ FIRST_LOSS = 6.0
 
 @dataclass(frozen=True)
 class Plant:
-    """The truth behind a table. The defaults plant what paper L claims; each field turns one claim into its opposite."""
+    """The truth behind a table. The defaults plant what paper L claims; each field turns one claim into its
+    opposite."""
 
     seeds: tuple[int, ...] = (0, 1, 2)
     num_items: int = 500
@@ -47,12 +55,21 @@ def loss_of(num_parameters, tokens):
 
 def runs_of(plant: Plant) -> list[tuple[str, str, str, int, float]]:
     """(run, series, size, seed, tokens) of every run."""
-    cells = [("long", size, 1e7) for size in LONG_SIZES] + [("small", size, tokens) for size, row in BUDGETS.items() for tokens in row]
-    return [(f"{series}_{size}_{tokens / 1e6:g}M_s{seed}", series, size, seed, tokens) for seed in plant.seeds for series, size, tokens in cells]
+    cells = [("long", size, 1e7) for size in LONG_SIZES] + [
+        ("small", size, tokens) for size, row in BUDGETS.items() for tokens in row
+    ]
+    return [
+        (f"{series}_{size}_{tokens / 1e6:g}M_s{seed}", series, size, seed, tokens)
+        for seed in plant.seeds
+        for series, size, tokens in cells
+    ]
 
 
-def scores_table(plant: Plant = Plant(), tasks: tuple[str, ...] = tuple(TASKS), series_wanted: tuple[str, ...] = ("long", "small")) -> pd.DataFrame:
-    """The aggregate table of all runs with the columns of results/<profile>/scores.parquet; fewer tasks or one series for a faster test."""
+def scores_table(
+    plant: Plant = Plant(), tasks: tuple[str, ...] = tuple(TASKS), series_wanted: tuple[str, ...] = ("long", "small")
+) -> pd.DataFrame:
+    """The aggregate table of all runs with the columns of results/<profile>/scores.parquet; fewer tasks or one series
+    for a faster test."""
     rng = np.random.default_rng(plant.noise_seed)
     rows = []
     for run, series, size, seed, tokens in runs_of(plant):
@@ -64,10 +81,24 @@ def scores_table(plant: Plant = Plant(), tasks: tuple[str, ...] = tuple(TASKS), 
         loss = np.minimum(clean + rng.normal(0, 0.004, len(seen)), FIRST_LOSS)
         for tokens_seen, nats in zip(seen, loss):
             compute = 6.0 * params * tokens_seen
-            point = {"run": run, "lineage": run, "size": size, "series": series, "seed": seed, "tokens_seen": int(tokens_seen),
-                     "num_parameters": int(params + 1e5), "num_nonembedding_parameters": int(params), "compute_flops": compute,
-                     "loss_nats": nats, "loss_nats_en": nats * 0.96 + rng.normal(0, 0.003), "loss_nats_zh": nats * 1.16 + rng.normal(0, 0.003),
-                     "bits_per_byte": nats / 2.2, "bits_per_byte_en": nats / 2.3, "bits_per_byte_zh": nats / 1.8, "weight_hash": f"{run}-{tokens_seen}"}
+            point = {
+                "run": run,
+                "lineage": run,
+                "size": size,
+                "series": series,
+                "seed": seed,
+                "tokens_seen": int(tokens_seen),
+                "num_parameters": int(params + 1e5),
+                "num_nonembedding_parameters": int(params),
+                "compute_flops": compute,
+                "loss_nats": nats,
+                "loss_nats_en": nats * 0.96 + rng.normal(0, 0.003),
+                "loss_nats_zh": nats * 1.16 + rng.normal(0, 0.003),
+                "bits_per_byte": nats / 2.2,
+                "bits_per_byte_en": nats / 2.3,
+                "bits_per_byte_zh": nats / 1.8,
+                "weight_hash": f"{run}-{tokens_seen}",
+            }
             driver = _pretended_loss(compute) if plant.from_compute else nats
             for name in tasks:
                 rows += [point | measured for measured in _measure(plant, TASKS[name], driver, params, series, rng)]
@@ -90,7 +121,12 @@ def _expected(plant: Plant, task, loss: float, params: float, series: str, earli
     if task.name in plant.unreached:
         return task.chance
     if task.name in THRESHOLD_TASKS:
-        onset = plant.onset + earlier + plant.onset_by_size * doublings + plant.onset_by_task * (THRESHOLD_TASKS.index(task.name) % 4)
+        onset = (
+            plant.onset
+            + earlier
+            + plant.onset_by_size * doublings
+            + plant.onset_by_task * (THRESHOLD_TASKS.index(task.name) % 4)
+        )
         rise = _slope(loss) if plant.gradual else (onset - loss) / 0.75
     elif plant.stepwise:
         rise = float(loss < 2.0)
@@ -110,20 +146,38 @@ def _measure(plant: Plant, task, loss: float, params: float, series: str, rng: n
     if task.answer_form == "choice":
         right = _expected(plant, task, loss, params, series, plant.continuous_onset)
         choices = round(1 / task.chance)
-        # The softmax puts the rest of the probability evenly on the wrong choices, so Brier follows from the right one's.
+        # The softmax puts the rest of the probability evenly on the wrong choices, so Brier follows from the right
+        # one's.
         right = np.clip(right + rng.normal(0, 0.008), 0, 1)
         brier = (1 - right) ** 2 + (1 - right) ** 2 / (choices - 1)
-        rows += [_mean(task.name, "correct_choice_prob", right, 0.008, items), _mean(task.name, "brier_score", brier, 0.012, items)]
+        rows += [
+            _mean(task.name, "correct_choice_prob", right, 0.008, items),
+            _mean(task.name, "brier_score", brier, 0.012, items),
+        ]
     return rows
 
 
 def _proportion(task: str, metric: str, value: float, items: int) -> dict:
     half = 1.96 * np.sqrt(max(value * (1 - value), 1 / items) / items)
-    return {"task": task, "metric": metric, "value": value, "low": max(value - half, 0), "high": min(value + half, 1), "num_items": items}
+    return {
+        "task": task,
+        "metric": metric,
+        "value": value,
+        "low": max(value - half, 0),
+        "high": min(value + half, 1),
+        "num_items": items,
+    }
 
 
 def _mean(task: str, metric: str, value: float, error: float, items: int) -> dict:
-    return {"task": task, "metric": metric, "value": value, "low": value - 1.96 * error, "high": value + 1.96 * error, "num_items": items}
+    return {
+        "task": task,
+        "metric": metric,
+        "value": value,
+        "low": value - 1.96 * error,
+        "high": value + 1.96 * error,
+        "num_items": items,
+    }
 
 
 def runs_table(scores: pd.DataFrame) -> pd.DataFrame:

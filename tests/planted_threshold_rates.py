@@ -1,4 +1,5 @@
-"""A made-up threshold_pass_rates table with known truth: pass probability of the threshold tasks against loss along three long runs.
+"""A made-up threshold_pass_rates table with known truth: pass probability of the threshold tasks against loss along
+three long runs.
 
 Never written into the repository."""
 
@@ -7,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from experiments.pass_table import PASS_COLUMNS
+from experiments.tables.passes import PASS_COLUMNS
 from tasks import TASKS
 from tests.planted_pass_rates import stopped
 from tests.planted_scores import LONG_SIZES, SIZES, loss_of
@@ -18,7 +19,8 @@ TOKENS = 10_000_000
 
 @dataclass(frozen=True)
 class ThresholdPlant:
-    """F of the mean item: floor_f down to the onset, then falling by `rise` per nat; slope_f per nat of falling loss everywhere (0: a true threshold)."""
+    """F of the mean item: floor_f down to the onset, then falling by `rise` per nat; slope_f per nat of falling loss
+    everywhere (0: a true threshold)."""
 
     seeds: tuple[int, ...] = (0,)
     num_items: int = 20
@@ -38,7 +40,11 @@ class ThresholdPlant:
 def expected_f(plant: ThresholdPlant, task: str, loss: np.ndarray) -> np.ndarray:
     """Planted F at losses [n]."""
     floor = np.log(-np.log(plant.floor_rate or TASKS[task].chance))
-    below = np.maximum(plant.onset - loss, 0.0) if plant.softness == 0 else plant.softness * np.logaddexp(0, (plant.onset - loss) / plant.softness)
+    below = (
+        np.maximum(plant.onset - loss, 0.0)
+        if plant.softness == 0
+        else plant.softness * np.logaddexp(0, (plant.onset - loss) / plant.softness)
+    )
     return floor - plant.slope_f * (6.0 - loss) - plant.rise * below
 
 
@@ -52,22 +58,65 @@ def threshold_table(plant: ThresholdPlant = ThresholdPlant(), tasks: tuple[str, 
             seen = np.unique(np.geomspace(2e4, TOKENS, plant.num_checkpoints).astype(int))
             loss = np.minimum(loss_of(params, seen) + rng.normal(0, 0.004, len(seen)), 6.0)
             for task in tasks:
-                items = plant.item_spread * np.random.default_rng(THRESHOLD_TASKS.index(task)).normal(size=plant.num_items)
+                items = plant.item_spread * np.random.default_rng(THRESHOLD_TASKS.index(task)).normal(
+                    size=plant.num_items
+                )
                 shift = plant.run_noise * rng.normal(size=len(seen))
                 for tokens, nats, f in zip(seen, loss, expected_f(plant, task, loss) + shift):
-                    point = {"run": run, "series": "long", "size": size, "seed": seed, "is_held_out": False, "tokens_seen": int(tokens),
-                             "num_parameters": int(params + 1e5), "num_nonembedding_parameters": int(params), "compute_flops": 6.0 * params * tokens,
-                             "loss_nats": nats, "weight_hash": f"{run}-{tokens}", "recipe_hash": run, "task": task, "temperature": 1.0, "top_p": 1.0,
-                             "target": plant.target, "cap": plant.cap, "answer_tokens": 1, "answer_log_likelihood": -1.0, "num_evaluated": 1, "seconds": 0.1}
-                    rows += [point | measured for item, place in enumerate(items) for measured in _measured(plant, task, item, np.exp(-np.exp(f + place)), rng)]
+                    point = {
+                        "run": run,
+                        "series": "long",
+                        "size": size,
+                        "seed": seed,
+                        "is_held_out": False,
+                        "tokens_seen": int(tokens),
+                        "num_parameters": int(params + 1e5),
+                        "num_nonembedding_parameters": int(params),
+                        "compute_flops": 6.0 * params * tokens,
+                        "loss_nats": nats,
+                        "weight_hash": f"{run}-{tokens}",
+                        "recipe_hash": run,
+                        "task": task,
+                        "temperature": 1.0,
+                        "top_p": 1.0,
+                        "target": plant.target,
+                        "cap": plant.cap,
+                        "answer_tokens": 1,
+                        "answer_log_likelihood": -1.0,
+                        "num_evaluated": 1,
+                        "seconds": 0.1,
+                    }
+                    rows += [
+                        point | measured
+                        for item, place in enumerate(items)
+                        for measured in _measured(plant, task, item, np.exp(-np.exp(f + place)), rng)
+                    ]
     return pd.DataFrame(rows)[list(PASS_COLUMNS)]
 
 
 def _measured(plant: ThresholdPlant, task: str, item: int, rate: float, rng: np.random.Generator) -> list[dict]:
-    exact = {"item_id": item, "method": "exact", "passes": 0, "attempts": 0, "is_reached": False, "pass_positions": [],
-             "log_pass_low": np.log(rate) - 1e-9, "log_pass_high": min(np.log(rate) + 1e-9, 0.0)}
+    exact = {
+        "item_id": item,
+        "method": "exact",
+        "passes": 0,
+        "attempts": 0,
+        "is_reached": False,
+        "pass_positions": [],
+        "log_pass_low": np.log(rate) - 1e-9,
+        "log_pass_high": min(np.log(rate) + 1e-9, 0.0),
+    }
     if task.startswith("exam"):
         return [exact]
     passes, attempts, positions = stopped(rate, plant.target, plant.cap, rng)
-    return [exact | {"method": "shared", "passes": passes, "attempts": attempts, "is_reached": passes == plant.target, "pass_positions": positions,
-                     "log_pass_low": np.nan, "log_pass_high": np.nan}]
+    return [
+        exact
+        | {
+            "method": "shared",
+            "passes": passes,
+            "attempts": attempts,
+            "is_reached": passes == plant.target,
+            "pass_positions": positions,
+            "log_pass_low": np.nan,
+            "log_pass_high": np.nan,
+        }
+    ]

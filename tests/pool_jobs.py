@@ -82,10 +82,11 @@ def sleep_in_executor(mark):
 
 
 def train_and_be_killed_once(payload, report, slot):
-    """Trains, killed at the 25th step of the first start; the mark holds how far the second start was when it first spoke."""
-    from experiments import sweep_train
+    """Trains, killed at the 25th step of the first start; the mark holds how far the second start was when it first
+    spoke."""
+    from ladder import training
 
-    sweep_train.REPORT_SECONDS = 0.0
+    training.REPORT_SECONDS = 0.0
     *trained, mark = payload
     fractions = []
 
@@ -95,14 +96,15 @@ def train_and_be_killed_once(payload, report, slot):
             mark.write_text("")
             os.kill(os.getpid(), signal.SIGKILL)
 
-    text = sweep_train.train_run(tuple(trained), report_or_die, slot)
+    text = training.train_run(tuple(trained), report_or_die, slot)
     mark.write_text(str(fractions[0]))
     return text
 
 
 def measure_and_be_killed_once(payload, report, slot):
-    """Measures pass rates, killed behind the third row of the first start; the mark holds the number of rows that the second one measured."""
-    from experiments.series import measure_job
+    """Measures pass rates, killed behind the third row of the first start; the mark holds the number of rows that the
+    second one measured."""
+    from ladder.series import measure_job
 
     *measured, mark = payload
     fractions = []

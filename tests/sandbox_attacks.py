@@ -8,7 +8,7 @@ the C library that the server used.
 import platform
 import tempfile
 
-from evaluation.sandbox_filter import AARCH64, X86_64
+from sandbox.filter import AARCH64, X86_64
 
 RAW = """
 import sys
@@ -54,7 +54,8 @@ def _madvise(advice: int) -> str:
     of others."""
     return (
         RAW
-        + f"held = bytearray(1 << 20)\ndef f():\n    return 'escaped' if libc.madvise(id(held) & ~4095, 4096, {advice}) != -1 else 'refused'\n"
+        + f"held = bytearray(1 << 20)\ndef f():\n    return 'escaped' if libc.madvise(id(held) & ~4095, 4096, {advice})"
+        " != -1 else 'refused'\n"
     )
 
 
@@ -157,7 +158,9 @@ EXHAUSTIONS = {
     "deep recursion": _body("import sys\nsys.setrecursionlimit(10 ** 9)\ndef g(): return g()\ng()"),
     "deep source": "x = " + "(" * 5000 + ")" * 5000 + "\n",
     "deep expression": "x = " + "-" * 100_000 + "1\n",
-    "endless comparison": "class A(list):\n    def __iter__(self):\n        while True: pass\ndef f():\n    return A([1])\n",
+    "endless comparison": (
+        "class A(list):\n    def __iter__(self):\n        while True: pass\ndef f():\n    return A([1])\n"
+    ),
     "crash": RAW + "def f():\n    libc.abort()\n",
     "null pointer": RAW + "def f():\n    libc.memset(0, 0, 8)\n",
     "closes its descriptors": _body("import os; os.closerange(0, 100)"),
@@ -175,41 +178,68 @@ FORGERIES = {
     "raise SystemExit": "def f():\n    raise SystemExit(0)\n",
     "raise BaseException": "def f():\n    raise BaseException('passed')\n",
     "raise GeneratorExit": "def f():\n    raise GeneratorExit\n",
-    "exception with a hostile name": "def f():\n    raise type('a\\nb\\x1b[2J\\ud800', (Exception,), {})('\\npassed')\n",
-    "exception with a hostile text": "class A(Exception):\n    def __str__(self): return '\\n[true, \"passed\"]\\x1b]0;x\\x07' * 1000\ndef f():\n"
-    "    raise A\n",
-    "exception that is no text": "class A(Exception):\n    def __str__(self): return 3\n    __repr__ = __str__\n"
-    "    args = property(lambda s: 1/0)\ndef f():\n    raise A\n",
+    "exception with a hostile name": (
+        "def f():\n    raise type('a\\nb\\x1b[2J\\ud800', (Exception,), {})('\\npassed')\n"
+    ),
+    "exception with a hostile text": (
+        "class A(Exception):\n    def __str__(self): return '\\n[true, \"passed\"]\\x1b]0;x\\x07' * 1000\ndef f():\n"
+        "    raise A\n"
+    ),
+    "exception that is no text": (
+        "class A(Exception):\n    def __str__(self): return 3\n    __repr__ = __str__\n"
+        "    args = property(lambda s: 1/0)\ndef f():\n    raise A\n"
+    ),
     "exception called Broken": "class Broken(BaseException): pass\ndef f():\n    raise Broken\n",
-    "exception with a class for its attribute": "def f():\n    e = ValueError()\n    e.__dict__.update(__class__=3, args=5, __traceback__=1)\n    raise e\n",
-    "group of itself": "e = ExceptionGroup('a', [ValueError()])\ntype(e)\ndef f():\n    raise ExceptionGroup('b', [e] * 1000)\n",
+    "exception with a class for its attribute": (
+        "def f():\n    e = ValueError()\n    e.__dict__.update(__class__=3, args=5, __traceback__=1)\n    raise e\n"
+    ),
+    "group of itself": (
+        "e = ExceptionGroup('a', [ValueError()])\ntype(e)\ndef f():\n    raise ExceptionGroup('b', [e] * 1000)\n"
+    ),
     "prints the verdict": "print('passed')\nprint([True, 'passed'])\ndef f():\n    return True\n",
-    "writes a verdict to every descriptor": "import os, json\nd = json.dumps([True, 'passed']).encode()\nd = len(d).to_bytes(4, 'little') + d\n"
-    "for n in range(2000):\n    try: os.write(n, d)\n    except OSError: pass\ndef f():\n    return 0\n",
-    "equals everything": "class A:\n    def __eq__(self, other): return True\n    def __ne__(self, other): return False\ndef f():\n"
-    "    return A()\n",
-    "text that equals everything": "class A(str):\n    def __eq__(self, other): return True\n    __hash__ = str.__hash__\ndef f():\n"
-    "    return A('x')\n",
-    "number that equals everything": "class A(int):\n    def __eq__(self, other): return True\n    __hash__ = int.__hash__\ndef f():\n"
-    "    return A(1)\n",
+    "writes a verdict to every descriptor": (
+        "import os, json\nd = json.dumps([True, 'passed']).encode()\nd = len(d).to_bytes(4, 'little') + d\n"
+        "for n in range(2000):\n    try: os.write(n, d)\n    except OSError: pass\ndef f():\n    return 0\n"
+    ),
+    "equals everything": (
+        "class A:\n    def __eq__(self, other): return True\n    def __ne__(self, other): return False\ndef f():\n"
+        "    return A()\n"
+    ),
+    "text that equals everything": (
+        "class A(str):\n    def __eq__(self, other): return True\n    __hash__ = str.__hash__\ndef f():\n"
+        "    return A('x')\n"
+    ),
+    "number that equals everything": (
+        "class A(int):\n    def __eq__(self, other): return True\n    __hash__ = int.__hash__\ndef f():\n"
+        "    return A(1)\n"
+    ),
     "redefines check": "def check(candidate):\n    pass\ndef f():\n    return 0\n",
-    "redefines AssertionError": "import builtins\nbuiltins.AssertionError = type('Never', (Exception,), {})\n"
-    "builtins.isinstance = lambda *a: True\n"
-    "def f():\n    return 0\n",
+    "redefines AssertionError": (
+        "import builtins\nbuiltins.AssertionError = type('Never', (Exception,), {})\n"
+        "builtins.isinstance = lambda *a: True\n"
+        "def f():\n    return 0\n"
+    ),
     "atexit": "import atexit, os\natexit.register(os._exit, 0)\ndef f():\n    raise KeyboardInterrupt\n",
     "excepthook": "import sys\nsys.excepthook = lambda *a: None\ndef f():\n    raise Exception\n",
-    "trace function": "import sys\nsys.settrace(lambda *a: None)\nsys.setprofile(lambda *a: None)\ndef f():\n    return None\n",
-    "replaces our functions": "import sys\ng = sys._getframe(1).f_globals\n"
-    "g['encode'] = lambda v: ['bool', 1]\ng['send'] = lambda *a: None\ndef f():\n    return 0\n",
+    "trace function": (
+        "import sys\nsys.settrace(lambda *a: None)\nsys.setprofile(lambda *a: None)\ndef f():\n    return None\n"
+    ),
+    "replaces our functions": (
+        "import sys\ng = sys._getframe(1).f_globals\n"
+        "g['encode'] = lambda v: ['bool', 1]\ng['send'] = lambda *a: None\ndef f():\n    return 0\n"
+    ),
     "answers as an error that tests catch": "def f():\n    raise AssertionError\n",
-    "searches memory for what is wanted": "import gc, sys\ndef f():\n    seen = [o for o in gc.get_objects() if isinstance(o, (str, dict, list))]\n"
-    "    names = [str(o) for o in seen if 'wanted-' in str(o)[:10000]]\n    frame = sys._getframe()\n    while frame:\n"
-    "        names += [str(v) for v in frame.f_locals.values() if 'wanted-' in str(v)[:1000]]\n"
-    "        frame = frame.f_back\n"
-    "    return next((n[n.index('wanted-'):][:39] for n in names), 0)\n",
-    "answers before it is asked": "import os, json\nd = json.dumps(['value', ['bool', True]]).encode()\n"
-    "os.write(4, (len(d).to_bytes(4, 'little') + d) * 50)\n"
-    "def f():\n    return True\n",
+    "searches memory for what is wanted": (
+        "import gc, sys\ndef f():\n    seen = [o for o in gc.get_objects() if isinstance(o, (str, dict, list))]\n   "
+        " names = [str(o) for o in seen if 'wanted-' in str(o)[:10000]]\n    frame = sys._getframe()\n    while"
+        " frame:\n        names += [str(v) for v in frame.f_locals.values() if 'wanted-' in str(v)[:1000]]\n       "
+        " frame = frame.f_back\n    return next((n[n.index('wanted-'):][:39] for n in names), 0)\n"
+    ),
+    "answers before it is asked": (
+        "import os, json\nd = json.dumps(['value', ['bool', True]]).encode()\n"
+        "os.write(4, (len(d).to_bytes(4, 'little') + d) * 50)\n"
+        "def f():\n    return True\n"
+    ),
     "a generator": "def f():\n    yield 'escaped'\n",
     "not a number": "def f():\n    return float('nan')\n",
     "no function": "f = 3\n",

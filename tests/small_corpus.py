@@ -1,4 +1,5 @@
-"""The corpus as the tests of corpus/ and tasks/ see it: the real world, tokenizer and mixture, made once a process (under a second)."""
+"""The corpus as the tests of corpus/ and tasks/ see it: the real world, tokenizer and mixture, made once a process
+(under a second)."""
 
 import random
 from collections.abc import Callable
@@ -55,13 +56,23 @@ def items(task: str, num_items: int = 500) -> list[Item]:
 
 @lru_cache
 def facts() -> Facts:
-    return {code: {name.strip(): {attribute.name: world().value(language, person, index).strip() for index, attribute in enumerate(language.attributes)}
-                   for person, name in enumerate(language.names)} for code, language in LANGUAGES.items()}
+    return {
+        code: {
+            name.strip(): {
+                attribute.name: world().value(language, person, index).strip()
+                for index, attribute in enumerate(language.attributes)
+            }
+            for person, name in enumerate(language.names)
+        }
+        for code, language in LANGUAGES.items()
+    }
 
 
 def pieces(kind: str, code: str, seed: int, split: str = TRAIN, language=None) -> list[str]:
     """One document of a kind."""
-    return KINDS[kind].write(random.Random(f"{kind}/{code}/{split}/{seed}").random, world(), language or LANGUAGES[code], split)
+    return KINDS[kind].write(
+        random.Random(f"{kind}/{code}/{split}/{seed}").random, world(), language or LANGUAGES[code], split
+    )
 
 
 def texts(kind: str, code: str, num_documents: int = 60) -> list[str]:
@@ -69,14 +80,18 @@ def texts(kind: str, code: str, num_documents: int = 60) -> list[str]:
 
 
 def bounded(seed) -> Callable[[], float]:
-    """Uniform floats that run out: a search that has nothing to find raises StopIteration where it would loop for ever."""
+    """Uniform floats that run out: a search that has nothing to find raises StopIteration where it would loop for
+    ever."""
     rng, left = random.Random(seed), iter(range(MAX_DRAWS))
     return lambda: (next(left), rng.random())[1]
 
 
 def decoded(tokens: np.ndarray, languages: np.ndarray) -> dict[str, str]:
     """The decoded text of a run of tokens, one string a language, with its document starts."""
-    return {code: tokenizer().decode(tokens[languages == index].tolist(), skip_special_tokens=False) for index, code in enumerate(LANGUAGE_CODES)}
+    return {
+        code: tokenizer().decode(tokens[languages == index].tolist(), skip_special_tokens=False)
+        for index, code in enumerate(LANGUAGE_CODES)
+    }
 
 
 def stream_texts(seed: int, num_tokens: int, split: str = TRAIN) -> dict[str, str]:

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import yaml
 
-from experiments.verify_disk import Disk
+from reproduction.verify.disk import Disk
 
 
 class Overlay:

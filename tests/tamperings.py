@@ -42,8 +42,8 @@ def of_locks() -> dict[str, Change]:
         "no params": lambda content: _stage(content, "evaluate").pop("params"),
         "a section less": lambda content: next(iter(_stage(content, "evaluate")["params"].values())).pop("evaluation"),
         "a section more": lambda content: next(iter(_stage(content, "evaluate")["params"].values())).update(name="x"),
-        "another param": lambda content: next(iter(_stage(content, "train")["params"].values()))["training"].update(
-            beta1=0.8
+        "another param": (
+            lambda content: next(iter(_stage(content, "train")["params"].values()))["training"].update(beta1=0.8)
         ),
         "another file of params": lambda content: _stage(content, "train").update(params={"params.yaml": {}}),
         "hash of code": lambda content: _stage(content)["deps"][0].update(md5="0" * 32),
@@ -78,16 +78,16 @@ CODE = {
     **{
         f"code of {path}": append(path)
         for path in (
-            "analysis/threshold.py",
+            "analysis/onset/threshold.py",
             "corpus/world.py",
-            "evaluation/scoring.py",
+            "evaluation/scoring/log_likelihoods.py",
             "kernels/rms_norm.py",
             "models/gpt.py",
             "tasks/maths.py",
-            "experiments/stage.py",
-            "experiments/plotting.py",
-            "experiments/score_table.py",
-            "experiments/profiles.py",
+            "experiments/style/stage.py",
+            "experiments/style/plotting.py",
+            "experiments/tables/scores.py",
+            "profiles/profile.py",
             "experiments/loss_tab2_correlations/measure.py",
             "experiments/loss_tab2_correlations/plot.py",
             "paper/claims.py",
@@ -101,7 +101,7 @@ CODE = {
     "a claim's words": replace("paper/claims.yaml", "without a jump", "with a jump"),
     "text of the report": append("paper/report_source.md", "More.\n"),
     "a published number": csv_cell("paper/published/table2_correlations.csv", 3, "value"),
-    "what DVC ignores": append(".dvcignore", "threshold.py\n"),
+    "what DVC ignores": append(".dvcignore", "analysis/onset/threshold.py\n"),
 }
 
 PLANS = {

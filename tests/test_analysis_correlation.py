@@ -23,7 +23,9 @@ def test_estimates_are_scipys():
     runs, loss, value = _rows(0)
     value = np.round(value, 1)
     assert spearman(runs, loss, value).estimate == pytest.approx(stats.spearmanr(loss, value)[0])
-    assert pearson(runs, loss, value, method="bootstrap", num_replicates=50).estimate == pytest.approx(stats.pearsonr(loss, value)[0])
+    assert pearson(runs, loss, value, method="bootstrap", num_replicates=50).estimate == pytest.approx(
+        stats.pearsonr(loss, value)[0]
+    )
 
 
 @pytest.mark.parametrize("function, truth", [(spearman, TRUE_SPEARMAN), (pearson, TRUE_PEARSON)])

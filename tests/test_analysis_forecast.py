@@ -1,4 +1,5 @@
-"""Curves of F against loss and forecasts from above: planted shapes are told apart, crossings recovered and covered, flat data forecast nothing."""
+"""Curves of F against loss and forecasts from above: planted shapes are told apart, crossings recovered and covered,
+flat data forecast nothing."""
 
 import numpy as np
 import pytest
@@ -12,7 +13,9 @@ ATTEMPTS = 20_000.0
 
 def _counts(f, seed=0, noise=0.05):
     rng = np.random.default_rng(seed)
-    return rng.binomial(int(ATTEMPTS), np.exp(-np.exp(f + noise * rng.normal(size=len(f))))).astype(float), np.full(len(f), ATTEMPTS)
+    return rng.binomial(int(ATTEMPTS), np.exp(-np.exp(f + noise * rng.normal(size=len(f))))).astype(float), np.full(
+        len(f), ATTEMPTS
+    )
 
 
 def _hinge(loss, eta=1.0, floor=1.1, rise=6.0):
@@ -39,7 +42,11 @@ def test_planted_hinge_and_noise_are_recovered():
     passes, attempts = _counts(_hinge(LOSS))
     noise = row_noise(LOSS, passes, attempts)
     fit = fit_loss_curve("hinge", LOSS, passes, attempts, 0.05)
-    assert fit.shape[0] == pytest.approx(1.0, abs=0.04) and fit.theta[0] == pytest.approx(1.1, abs=0.03) and fit.theta[1] == pytest.approx(-6, rel=0.1)
+    assert (
+        fit.shape[0] == pytest.approx(1.0, abs=0.04)
+        and fit.theta[0] == pytest.approx(1.1, abs=0.03)
+        and fit.theta[1] == pytest.approx(-6, rel=0.1)
+    )
     assert 0.03 < noise < 0.25
     assert set(CURVES) == {"line", "quadratic", "cubic", "soft_hinge", "hinge", "hinge_curve"}
 
@@ -58,12 +65,16 @@ def test_crossing_of_a_slope_is_forecast_from_above_and_covered():
 def test_rows_below_the_cut_are_never_used():
     passes, attempts = _counts(_line(LOSS))
     other = np.where(LOSS <= 1.15, attempts, passes)
-    first, second = (forecast_crossing(LOSS, counts, attempts, 0.4, above=1.15, lowest_loss=0.3) for counts in (passes, other))
+    first, second = (
+        forecast_crossing(LOSS, counts, attempts, 0.4, above=1.15, lowest_loss=0.3) for counts in (passes, other)
+    )
     assert first == second
 
 
 def test_a_flat_stretch_forecasts_no_onset():
-    seen = [forecast_crossing(LOSS, *_counts(_hinge(LOSS), seed), 0.3, above=1.2, lowest_loss=0.3) for seed in range(20)]
+    seen = [
+        forecast_crossing(LOSS, *_counts(_hinge(LOSS), seed), 0.3, above=1.2, lowest_loss=0.3) for seed in range(20)
+    ]
     assert np.mean([abs(forecast.estimate - 0.953) < 0.05 if forecast.ok else False for forecast in seen]) < 0.3
     assert any(forecast.status.startswith("not in sight") for forecast in seen)
 

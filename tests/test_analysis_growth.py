@@ -69,7 +69,9 @@ def test_span_of_runs_that_never_leave_or_never_were_at_chance():
     flat = np.random.default_rng(1).binomial(500, 0.25, size=20) / 500
     never = chance_span(np.arange(20), loss, flat, 0.25, 500)
     assert never.status == "ok: not reached" and never.span_share.estimate == 1.0
-    assert chance_span(np.arange(20), loss, flat, 0.25, 500, loss_range=(4.0, 0.0)).span_share.estimate == pytest.approx(0.75)
+    assert chance_span(
+        np.arange(20), loss, flat, 0.25, 500, loss_range=(4.0, 0.0)
+    ).span_share.estimate == pytest.approx(0.75)
     always = chance_span(np.arange(20), loss, flat + 0.4, 0.25, 500)
     assert always.span_share.estimate == 0.0 and "not before first" in always.status
     # Far below chance is not "at chance".

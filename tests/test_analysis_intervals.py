@@ -9,8 +9,12 @@ from analysis import intervals
 
 def test_proportion_intervals_match_scipy_and_contain_the_share():
     passes, items = np.array([0, 1, 5, 20, 40]), 40
-    reference = [stats.binomtest(int(k), items).proportion_ci(0.95, method) for method in ("wilson", "exact") for k in passes]
-    low, high = np.concatenate([np.stack(f(passes, items)) for f in (intervals.wilson, intervals.clopper_pearson)], axis=1)
+    reference = [
+        stats.binomtest(int(k), items).proportion_ci(0.95, method) for method in ("wilson", "exact") for k in passes
+    ]
+    low, high = np.concatenate(
+        [np.stack(f(passes, items)) for f in (intervals.wilson, intervals.clopper_pearson)], axis=1
+    )
     np.testing.assert_allclose(low, [r.low for r in reference], atol=1e-12)
     np.testing.assert_allclose(high, [r.high for r in reference], atol=1e-12)
     mid_low, mid_high = intervals.mid_p(passes, items)

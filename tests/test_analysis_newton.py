@@ -1,4 +1,5 @@
-"""Newton steps inside bounds: minima to rounding error, parameters exactly on their bound, ties that no last bit decides."""
+"""Newton steps inside bounds: minima to rounding error, parameters exactly on their bound, ties that no last bit
+decides."""
 
 import numpy as np
 
@@ -39,8 +40,15 @@ def test_a_parameter_driven_to_its_bound_is_the_bound():
 
 def test_steps_go_down_from_a_saddle():
     """x^4 / 4 - x^2 / 2 + y^2 has a maximum along x at 0."""
-    end = minimise(lambda x: (x[0] ** 4 / 4 - x[0] ** 2 / 2 + x[1] ** 2, np.array([x[0] ** 3 - x[0], 2 * x[1]]),
-                              np.array([[3 * x[0] ** 2 - 1, 0.0], [0.0, 2.0]])), (0.01, 1.0), *FREE)
+    end = minimise(
+        lambda x: (
+            x[0] ** 4 / 4 - x[0] ** 2 / 2 + x[1] ** 2,
+            np.array([x[0] ** 3 - x[0], 2 * x[1]]),
+            np.array([[3 * x[0] ** 2 - 1, 0.0], [0.0, 2.0]]),
+        ),
+        (0.01, 1.0),
+        *FREE,
+    )
     assert end.is_converged
     np.testing.assert_allclose(end.x, (1.0, 0.0), atol=1e-12)
 
@@ -60,6 +68,8 @@ def test_of_minima_with_one_value_the_first_comes_first():
 
 
 def test_the_first_of_level_values_is_taken_whatever_their_last_bits():
-    values = np.array([[1.0, 3.0, 3.0 * (1 + 1e-15), 2.0], [1.0, 3.0 * (1 + 1e-15), 3.0, 2.0], [np.nan, 1.0, np.nan, 5.0]])
+    values = np.array(
+        [[1.0, 3.0, 3.0 * (1 + 1e-15), 2.0], [1.0, 3.0 * (1 + 1e-15), 3.0, 2.0], [np.nan, 1.0, np.nan, 5.0]]
+    )
     assert first_best(values).tolist() == [1, 1, 3]
     assert first_best(np.array([-np.inf, np.nan])) == 0

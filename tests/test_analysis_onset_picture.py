@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from analysis.onset_picture import draw_report
-from analysis.onset_report import onset_report
-from analysis.onset_table import Columns, check_table
+from analysis.onset.picture import draw_report
+from analysis.onset.report import onset_report
+from analysis.onset.table import Columns, check_table
 from tests.planted_onsets import planted_table
 
 

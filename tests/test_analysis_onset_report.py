@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.onset_report import onset_report
-from analysis.onset_table import Columns, check_table
+from analysis.onset.report import onset_report
+from analysis.onset.table import Columns, check_table
 from tests.planted_onsets import planted_table
 
 COLUMNS = Columns("loss", "acc", "model", "step", "params", "corpus", 2000)
@@ -19,13 +19,22 @@ def _report(frame, columns=COLUMNS, chance=0.25, **arguments):
 
 def test_a_planted_threshold_is_found_where_it_is():
     report = _report(planted_table())
-    assert report.verdict == "threshold" and report.eta.low <= 2.2 <= report.eta.high and report.eta.high - report.eta.low < 0.5
+    assert (
+        report.verdict == "threshold"
+        and report.eta.low <= 2.2 <= report.eta.high
+        and report.eta.high - report.eta.low < 0.5
+    )
     assert (report.onsets.status == "ok").all() and len(report.onsets) == 6 and report.shared.status == "ok"
     assert report.onsets.onset_loss_nats.between(1.9, 2.25).all() and report.gain == pytest.approx(0.6, abs=0.05)
-    assert [effect.verdict for effect in report.sizes] == ["equivalent", "equivalent"] and [e.verdict for e in report.groups] == ["equivalent"]
+    assert [effect.verdict for effect in report.sizes] == ["equivalent", "equivalent"] and [
+        e.verdict for e in report.groups
+    ] == ["equivalent"]
 
 
-@pytest.mark.parametrize("kind, verdict, word", [("smooth", "smooth", "highest loss"), ("flat", "not reached", "no score rises above chance (0.25)")])
+@pytest.mark.parametrize(
+    "kind, verdict, word",
+    [("smooth", "smooth", "highest loss"), ("flat", "not reached", "no score rises above chance (0.25)")],
+)
 def test_other_curves_get_other_words(kind, verdict, word):
     report = _report(planted_table(kind))
     assert report.verdict == verdict and word in report.reason and np.isnan(report.eta.estimate)
@@ -42,12 +51,25 @@ def test_too_little_to_tell():
 
 def test_one_run_and_finals_only_say_what_they_lack():
     one = _report(planted_table(num_runs=1, num_checkpoints=40))
-    assert one.verdict == "threshold" and any(note.startswith("1 run(s): nothing says") for note in one.notes) and one.shared is None
+    assert (
+        one.verdict == "threshold"
+        and any(note.startswith("1 run(s): nothing says") for note in one.notes)
+        and one.shared is None
+    )
     bracket = np.sort(planted_table(num_runs=1, num_checkpoints=40).loss)
-    assert one.eta.low <= bracket[bracket < one.eta.estimate].max() and one.eta.high >= bracket[bracket > one.eta.estimate].min()
-    finals = planted_table(num_runs=1, num_checkpoints=60).assign(model=lambda rows: [f"m{i}" for i in range(len(rows))])
+    assert (
+        one.eta.low <= bracket[bracket < one.eta.estimate].max()
+        and one.eta.high >= bracket[bracket > one.eta.estimate].min()
+    )
+    finals = planted_table(num_runs=1, num_checkpoints=60).assign(
+        model=lambda rows: [f"m{i}" for i in range(len(rows))]
+    )
     report = _report(finals)
-    assert report.verdict == "threshold" and report.onsets.empty and any("no onset of their own" in note for note in report.notes)
+    assert (
+        report.verdict == "threshold"
+        and report.onsets.empty
+        and any("no onset of their own" in note for note in report.notes)
+    )
 
 
 def test_percent_and_unknown_items_give_the_same_word():

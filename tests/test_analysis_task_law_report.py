@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from analysis.task_law_report import counts_of_rates, task_law_report
+from analysis.task_law.report import counts_of_rates, task_law_report
 
 SIZES = 10.0 ** np.array([5, 5.5, 6, 6.5, 7, 7.5, 8])
 
@@ -31,7 +31,9 @@ def test_the_law_predicts_what_it_did_not_see():
         report = task_law_report(*rows, num_held_out=2, num_replicates=100, seed=seed)
         assert [held.size for held in report.held_out] == list(SIZES[-2:])
         held = rows[0] >= SIZES[-2]
-        other = task_law_report(rows[0], np.where(held, rows[1] // 2, rows[1]), rows[2], num_held_out=2, num_replicates=100, seed=seed)
+        other = task_law_report(
+            rows[0], np.where(held, rows[1] // 2, rows[1]), rows[2], num_held_out=2, num_replicates=100, seed=seed
+        )
         assert other.law.alpha == report.law.alpha, "what is held out never enters the fit"
         inside += [one.is_inside for one in report.held_out]
         covered.append(report.law.alpha.low <= 0.3 <= report.law.alpha.high)
@@ -47,12 +49,18 @@ def test_no_slope_and_too_few_sizes_are_said():
     assert nothing.verdict == "cannot tell" and "0 sizes with a pass" in nothing.reason
 
 
-@pytest.mark.parametrize("change, message", [
-    (lambda size, passes, attempts: (size, passes * 1e9, attempts), "0 <= passes <= attempts"),
-    (lambda size, passes, attempts: (np.where(size == size[0], np.nan, size), passes, attempts), "num_parameters is nan in row 0"),
-    (lambda size, passes, attempts: (size[:2], passes[:2], attempts[:2]), "leaves fewer than 3 to fit"),
-    (lambda size, passes, attempts: (size, passes[:-1], attempts), "pass one value per row"),
-])
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (lambda size, passes, attempts: (size, passes * 1e9, attempts), "0 <= passes <= attempts"),
+        (
+            lambda size, passes, attempts: (np.where(size == size[0], np.nan, size), passes, attempts),
+            "num_parameters is nan in row 0",
+        ),
+        (lambda size, passes, attempts: (size[:2], passes[:2], attempts[:2]), "leaves fewer than 3 to fit"),
+        (lambda size, passes, attempts: (size, passes[:-1], attempts), "pass one value per row"),
+    ],
+)
 def test_bad_rows_are_one_line(change, message):
     with pytest.raises(ValueError, match=message) as caught:
         task_law_report(*change(*_rows()))

@@ -32,17 +32,29 @@ def test_each_step_is_told_its_seconds_and_its_outcome_is_written(tmp_path):
     ]
     outcomes = gpu.run_all(todo, 10_000.0, path, {"device": "none"})
     assert [one.status for one in outcomes] == ["ok", "failed", "not installed", "ok"]
-    assert outcomes[0].tail == ["one", "two"] and outcomes[1].tail == ["no such operator"] and outcomes[1].exit_status == 1
-    assert 8_000 <= int(outcomes[3].tail[0]) <= 10_000 - gpu.ENDING_SECONDS, "what earlier steps left goes to the last one, less the time to write"
+    assert (
+        outcomes[0].tail == ["one", "two"] and outcomes[1].tail == ["no such operator"] and outcomes[1].exit_status == 1
+    )
+    assert 8_000 <= int(outcomes[3].tail[0]) <= 10_000 - gpu.ENDING_SECONDS, (
+        "what earlier steps left goes to the last one, less the time to write"
+    )
     written = json.loads(path.read_text())
-    assert written["machine"] == {"device": "none"} and [one["name"] for one in written["steps"]] == ["good", "bad", "absent", "planned"]
+    assert written["machine"] == {"device": "none"} and [one["name"] for one in written["steps"]] == [
+        "good",
+        "bad",
+        "absent",
+        "planned",
+    ]
 
 
 def test_a_step_that_hangs_is_ended_with_its_children_and_the_next_one_runs(tmp_path, monkeypatch):
-    """The time of the first step is over as soon as its child is there, not after so many seconds: a busy machine starts a child late."""
+    """The time of the first step is over as soon as its child is there, not after so many seconds: a busy machine
+    starts a child late."""
     marker = tmp_path / "child"
-    hang = ("import pathlib, subprocess, sys, time; print('began', flush=True); child = subprocess.Popen(['sleep', '100000']); "
-            f"pathlib.Path({str(marker)!r}).write_text(f'{{child.pid}}\\n'); time.sleep(100_000)")
+    hang = (
+        "import pathlib, subprocess, sys, time; print('began', flush=True); child = subprocess.Popen(['sleep',"
+        f" '100000']); pathlib.Path({str(marker)!r}).write_text(f'{{child.pid}}\\n'); time.sleep(100_000)"
+    )
 
     class TimeIsOverWithTheChild(subprocess.Popen):
         def communicate(self, input=None, timeout=None):
@@ -52,7 +64,9 @@ def test_a_step_that_hangs_is_ended_with_its_children_and_the_next_one_runs(tmp_
             return super().communicate(input, timeout)
 
     monkeypatch.setattr(gpu.subprocess, "Popen", TimeIsOverWithTheChild)
-    outcomes = gpu.run_all([python("hangs", hang, 0.2), python("next", "print('here')", 0.8)], 10_000.0, tmp_path / "gpu.json", {})
+    outcomes = gpu.run_all(
+        [python("hangs", hang, 0.2), python("next", "print('here')", 0.8)], 10_000.0, tmp_path / "gpu.json", {}
+    )
     assert [(one.status, one.tail) for one in outcomes] == [("cut off", ["began"]), ("ok", ["here"])]
     wait_for(lambda: not is_alive(int(marker.read_text())))
 

@@ -7,11 +7,11 @@ import pytest
 
 from benchmarks import readme_tables
 from benchmarks.reproduce_cost import reproduce_minutes, slowdown_of, slowdowns
-from experiments.profiles import load_profile
-from experiments.series_plan import plan_series, series_view
-from experiments.sweep_cost import train_seconds
-from experiments.sweep_plan import plan_runs
+from ladder.cost import train_seconds
+from ladder.plan import plan_runs
+from ladder.series_plan import plan_series, series_view
 from models.config import GPTConfig
+from profiles.profile import load_profile
 
 
 def table(**speeds: int) -> dict:

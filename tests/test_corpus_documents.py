@@ -1,4 +1,5 @@
-"""Documents: seeded, finite for every split, and true (read back by the oracle or by plain patterns, not by the generator)."""
+"""Documents: seeded, finite for every split, and true (read back by the oracle or by plain patterns, not by the
+generator)."""
 
 import random
 import re
@@ -38,7 +39,8 @@ def test_every_search_has_something_to_find(code, split):
 
 
 def test_search_without_composition_is_noticed():
-    """The test of the test above: two objects make two ordered pairs, so one of the three splits has none and its draws run out."""
+    """The test of the test above: two objects make two ordered pairs, so one of the three splits has none and its draws
+    run out."""
     tiny = replace(LANGUAGES["en"], objects=LANGUAGES["en"].objects[:2])
     with pytest.raises(StopIteration):
         for split in SPLITS:
@@ -87,7 +89,9 @@ def test_directories_repeat_their_pairs_in_other_orders(code):
     language, reordered = LANGUAGES[code], 0
     for text in texts("directory", code):
         title = next(title for title in language.list_titles if text.startswith(title))
-        first, *others = [listing.split(language.option_separator) for listing in text[len(title):].split(language.stop) if listing]
+        first, *others = [
+            listing.split(language.option_separator) for listing in text[len(title) :].split(language.stop) if listing
+        ]
         assert len(others) >= 2 and all(sorted(other) == sorted(first) for other in others)
         reordered += others[0] != first
     assert reordered > 30
@@ -108,7 +112,10 @@ def test_comprehension_answers_stand_in_the_passage(code):
     for text in texts("comprehension", code):
         ((sentences, asked),) = read_passages(text, language)
         place_of = {thing: place for _, thing, place in sentences}
-        assert len(sentences) == len(place_of) == len(set(place_of.values())) == 4 and len({question[-1] for question in asked}) == len(asked) >= 2
+        assert (
+            len(sentences) == len(place_of) == len(set(place_of.values())) == 4
+            and len({question[-1] for question in asked}) == len(asked) >= 2
+        )
         answers = [part.partition(language.stop)[0] for part in text.split(language.answer)[1:]]
         assert len(answers) == len(asked)
         for question, answer in zip(asked, answers, strict=True):
@@ -120,11 +127,16 @@ def test_stories_end_as_their_trade_does(code):
     language = LANGUAGES[code]
     for text in texts("story", code):
         jobs = [job for _, job, _ in read_openings(text, language)]
-        endings = ["".join(fill(language.script_ending, place, thing)) for job in jobs for name, place, thing in language.scripts if name == job]
+        endings = [
+            "".join(fill(language.script_ending, place, thing))
+            for job in jobs
+            for name, place, thing in language.scripts
+            if name == job
+        ]
         assert len(jobs) >= 2 and len(endings) == len(jobs)
         for ending in endings:  # in this order, each once
             assert ending in text
-            text = text[text.index(ending) + len(ending):]
+            text = text[text.index(ending) + len(ending) :]
         assert not text
 
 

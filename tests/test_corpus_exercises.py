@@ -56,22 +56,34 @@ def test_equations_are_right(kind, code):
 def test_problems_are_solved_step_by_step(code):
     language, solved = LANGUAGES[code], 0
     for text in texts("homework", code):
-        for asked, (start, *steps) in zip(text.split(language.answer)[:-1], read_problems(text, language, min_steps=1), strict=True):
-            worked = re.findall(r" (\d+) ([+-]) (\d+) =", asked)[-len(steps):]
-            assert worked == [(str(start + sum(steps[:i])), "+" if step > 0 else "-", str(abs(step))) for i, step in enumerate(steps)], text
+        for asked, (start, *steps) in zip(
+            text.split(language.answer)[:-1], read_problems(text, language, min_steps=1), strict=True
+        ):
+            worked = re.findall(r" (\d+) ([+-]) (\d+) =", asked)[-len(steps) :]
+            assert worked == [
+                (str(start + sum(steps[:i])), "+" if step > 0 else "-", str(abs(step))) for i, step in enumerate(steps)
+            ], text
             solved += 1
         answers = [int(part.partition(language.stop)[0]) for part in text.split(language.answer)[1:]]
         assert answers == [sum(numbers) for numbers in read_problems(text, language, min_steps=1)]
     assert solved >= 120
 
 
-@pytest.mark.parametrize("kind, task, mark", [("puzzle", "unscramble", r" Word:"), ("dictionary_page", "ipa_transliterate", r" Sound:"),
-                                              ("modified_page", "modified_arithmetic", r" gives")])
+@pytest.mark.parametrize(
+    "kind, task, mark",
+    [
+        ("puzzle", "unscramble", r" Word:"),
+        ("dictionary_page", "ipa_transliterate", r" Sound:"),
+        ("modified_page", "modified_arithmetic", r" gives"),
+    ],
+)
 def test_puzzles_are_solved_right(kind, task, mark):
     checked = 0
     for text in texts(kind, "en"):
         for index, match in enumerate(re.finditer(mark, text)):
             if kind != "modified_page" or index:  # before the first sum nothing shows the rule
-                assert text[match.end():].partition(".")[0].strip() == solve(Item(task, 0, ((text[:match.end()], ""),), ""), {})
+                assert text[match.end() :].partition(".")[0].strip() == solve(
+                    Item(task, 0, ((text[: match.end()], ""),), ""), {}
+                )
                 checked += 1
     assert checked >= 120

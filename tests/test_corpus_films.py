@@ -33,7 +33,9 @@ def test_pages_are_true():
         for shown, title in re.findall(r"Film in emoji:([^.]*)\. Title:([^.]*)\.", text):
             assert set(shown) <= set(films()[title]) and len(shown) == NUM_SHOWN
             riddles += 1
-        for title, *words in re.findall(r"((?: [A-Z]\w+| of the)+) (?:tells of|is about) a (\w+), a (\w+) and a (\w+)\.", text):
+        for title, *words in re.findall(
+            r"((?: [A-Z]\w+| of the)+) (?:tells of|is about) a (\w+), a (\w+) and a (\w+)\.", text
+        ):
             assert {f" {word}" for word in words} <= {EMOJI[emoji] for emoji in films()[title]}, text
             tellings += 1
         for emoji, word in re.findall(r" The emoji(.) is a( \w+)\.", text):
@@ -42,8 +44,14 @@ def test_pages_are_true():
 
 
 def test_riddles_of_a_split_are_met_in_no_order_in_another():
-    seen = {split: {(film, *sorted(shown)) for seed in range(500) for film, shown in [draw_riddle(bounded(seed), world(), split, uniform=True)]}
-            for split in SPLITS}
+    seen = {
+        split: {
+            (film, *sorted(shown))
+            for seed in range(500)
+            for film, shown in [draw_riddle(bounded(seed), world(), split, uniform=True)]
+        }
+        for split in SPLITS
+    }
     assert all(not seen[a] & seen[b] for a in SPLITS for b in SPLITS if a != b)
     assert len(seen["evaluation"]) > 60
 

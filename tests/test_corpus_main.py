@@ -7,16 +7,23 @@ import pytest
 from small_corpus import MIXTURE, facts, stream
 
 from corpus import __main__ as entry
-from corpus.lock import exclusive
 from corpus.stream import TokenFile, load_validation
 from corpus.tokenizer import fingerprint, load
+from files.lock import exclusive
 from tasks import PASS_TASKS, TASKS
 from tasks.base import load_items
 from tasks.checkers import checker
 from tasks.oracle import read_facts, solve
 from tasks.pass_oracle import solve_attempt
 
-PLAN = {"world_seed": 0, "mixture_name": MIXTURE, "train_tokens": {1: 3000}, "validation_sequences": 8, "sequence_length": 64, "num_items": 20}
+PLAN = {
+    "world_seed": 0,
+    "mixture_name": MIXTURE,
+    "train_tokens": {1: 3000},
+    "validation_sequences": 8,
+    "sequence_length": 64,
+    "num_items": 20,
+}
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +35,19 @@ def data(tmp_path_factory):
 def test_every_file_is_in_the_manifest_with_its_hash(data):
     path, manifest = data
     assert json.loads((path / "manifest.json").read_text(encoding="utf-8")) == manifest
-    files = {str(p.relative_to(path)): hashlib.sha256(p.read_bytes()).hexdigest() for p in path.rglob("*") if p.is_file() and p.name != "manifest.json"}
+    files = {
+        str(p.relative_to(path)): hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in path.rglob("*")
+        if p.is_file() and p.name != "manifest.json"
+    }
     assert manifest["sha256"] == files
-    assert set(files) == {"tokenizer.json", "world.json", "validation.bin", "train_1.bin", *(f"items/{name}.jsonl" for name in TASKS)}
+    assert set(files) == {
+        "tokenizer.json",
+        "world.json",
+        "validation.bin",
+        "train_1.bin",
+        *(f"items/{name}.jsonl" for name in TASKS),
+    }
 
 
 def test_a_second_build_gives_the_same_bytes(data, tmp_path):
@@ -41,8 +58,13 @@ def test_a_second_build_gives_the_same_bytes(data, tmp_path):
 
 def test_another_world_gives_other_bytes(data, tmp_path):
     other = entry.build(tmp_path, **(PLAN | {"world_seed": 1}))["sha256"]
-    assert not [name for name, digest in data[1]["sha256"].items() if other[name] == digest and name != "tokenizer.json"
-                and not name.startswith(("items/endings", "items/ipa", "items/unscramble", "items/modified"))]
+    assert not [
+        name
+        for name, digest in data[1]["sha256"].items()
+        if other[name] == digest
+        and name != "tokenizer.json"
+        and not name.startswith(("items/endings", "items/ipa", "items/unscramble", "items/modified"))
+    ]
 
 
 def test_files_belong_together(data):
@@ -54,7 +76,13 @@ def test_files_belong_together(data):
     assert load_validation(path / "validation.bin", tokenizer).tokens.shape == (8, 65)
 
 
-SMALL = {"series": {"prose": "prose", "code": "code"}, "train_tokens": {0: 3000}, "validation_sequences": 4, "sequence_length": 192, "num_items": 10}
+SMALL = {
+    "series": {"prose": "prose", "code": "code"},
+    "train_tokens": {0: 3000},
+    "validation_sequences": 4,
+    "sequence_length": 192,
+    "num_items": 10,
+}
 
 
 @pytest.fixture(scope="module")
@@ -81,8 +109,13 @@ def test_the_second_part_is_built_byte_for_byte_and_its_tokenizer_does_not_hang_
     manifest = json.loads((passuntil / "manifest.json").read_text(encoding="utf-8"))
     again = entry.build_passuntil(tmp_path, PLAN["world_seed"], **SMALL | {"series": {"prose": "prose"}})
     assert again["tokenizer"] == manifest["tokenizer"] == fingerprint(load(passuntil / "tokenizer.json"))
-    assert again["sha256"] == {name: digest for name, digest in manifest["sha256"].items() if not name.startswith("code/")}
-    assert TokenFile(passuntil / "code" / "train_0.bin", manifest["tokenizer"], check_payload=True).header["mixture"] == "code"
+    assert again["sha256"] == {
+        name: digest for name, digest in manifest["sha256"].items() if not name.startswith("code/")
+    }
+    assert (
+        TokenFile(passuntil / "code" / "train_0.bin", manifest["tokenizer"], check_payload=True).header["mixture"]
+        == "code"
+    )
     assert load_validation(passuntil / "prose" / "validation.bin", manifest["tokenizer"]).tokens.shape == (4, 193)
 
 
@@ -91,7 +124,9 @@ def test_the_solver_passes_with_the_films_beside_the_items(passuntil):
     assert stored["facts"] == json.loads((passuntil.parent / "world.json").read_text(encoding="utf-8"))
     for name in PASS_TASKS:
         made = load_items(passuntil / "items" / f"{name}.jsonl")
-        assert len(made) == 10 and all(checker(name, item).passes(solve_attempt(item, stored["films"])) for item in made)
+        assert len(made) == 10 and all(
+            checker(name, item).passes(solve_attempt(item, stored["films"])) for item in made
+        )
 
 
 def test_items_are_answered_by_the_facts_beside_them(data):
@@ -114,11 +149,11 @@ def test_user_errors_are_one_line(arguments, monkeypatch, capsys):
 @pytest.fixture
 def command(tmp_path, monkeypatch):
     """`python -m corpus` of a small plan into a folder of its own; returns the folder of the results."""
-    from experiments import profiles
+    from profile import profile
 
-    paths = profiles.Paths("small", tmp_path)
-    monkeypatch.setattr(profiles, "Paths", lambda name: paths)
-    monkeypatch.setattr(profiles, "data_plan", lambda name: {"out": paths.results / "data", **PLAN})
+    paths = profile.Paths("small", tmp_path)
+    monkeypatch.setattr(profile, "Paths", lambda name: paths)
+    monkeypatch.setattr(profile, "data_plan", lambda name: {"out": paths.results / "data", **PLAN})
     monkeypatch.setattr("sys.argv", ["corpus", "--profile", "small"])
     return paths.results
 
@@ -131,8 +166,13 @@ def test_two_builds_of_one_profile_are_refused_and_nothing_is_touched(command, c
     assert error.startswith("corpus: profile small is in use by process ") and error.count("\n") == 1
 
 
-@pytest.mark.parametrize(("error", "code", "line"), [(KeyboardInterrupt(), 130, "stopped"), (OSError(28, "No space left on device"), 2, "free some space")])
-def test_a_build_that_was_stopped_has_no_manifest_and_the_next_one_has_the_same_bytes(command, capsys, monkeypatch, data, error, code, line):
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [(KeyboardInterrupt(), 130, "stopped"), (OSError(28, "No space left on device"), 2, "free some space")],
+)
+def test_a_build_that_was_stopped_has_no_manifest_and_the_next_one_has_the_same_bytes(
+    command, capsys, monkeypatch, data, error, code, line
+):
     assert entry.main() == 0
 
     def fail(*_):

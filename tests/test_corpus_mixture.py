@@ -25,8 +25,8 @@ def test_planned_shares_add_up(name):
 
 @pytest.mark.parametrize("name", MIXTURES)
 def test_every_kind_has_its_share_of_the_tokens(name, monkeypatch):
-    """Measured on a stream whose kinds report the documents they write; four standard errors of the count of documents, of
-    their lengths and of the mean length, which the mixture itself has estimated."""
+    """Measured on a stream whose kinds report the documents they write; four standard errors of the count of documents,
+    of their lengths and of the mean length, which the mixture itself has estimated."""
     lengths = {key: [] for key in KIND_LANGUAGES}
 
     def reporting(kind):
@@ -34,6 +34,7 @@ def test_every_kind_has_its_share_of_the_tokens(name, monkeypatch):
             written = KINDS[kind].write(draw, world_, language, split)
             lengths[kind, language.code].append(1 + len(encoder().encode(written)))
             return written
+
         return write
 
     monkeypatch.setattr(room, "KINDS", {kind: replace(KINDS[kind], write=reporting(kind)) for kind in KINDS})
@@ -53,9 +54,14 @@ def test_every_kind_has_its_share_of_the_tokens(name, monkeypatch):
 
 def test_english_to_chinese_is_four_to_one():
     source = stream(seed=3)
-    shares = [float((source.languages(index * CHUNK_TOKENS, CHUNK_TOKENS) == LANGUAGE_CODES.index("zh")).mean()) for index in range(NUM_CHUNKS)]
+    shares = [
+        float((source.languages(index * CHUNK_TOKENS, CHUNK_TOKENS) == LANGUAGE_CODES.index("zh")).mean())
+        for index in range(NUM_CHUNKS)
+    ]
     mean, error = np.mean(shares), np.std(shares, ddof=1) / NUM_CHUNKS**0.5
-    calibration = 0.01 * CHINESE_SHARE  # the mean lengths are themselves estimated, from NUM_LENGTH_SAMPLES documents a kind
+    calibration = (
+        0.01 * CHINESE_SHARE
+    )  # the mean lengths are themselves estimated, from NUM_LENGTH_SAMPLES documents a kind
     assert abs(mean - CHINESE_SHARE) < 4 * (error**2 + calibration**2) ** 0.5
     assert abs((1 - mean) / mean - 4) < 0.3
 
@@ -67,9 +73,18 @@ def test_unknown_mixture_is_named():
 
 def test_same_draw_same_document_and_extremes_are_safe():
     mixture = Mixture(MIXTURE, world(), encoder())
-    assert {mixture.document(iter([edge] + [0.5] * 5000).__next__, world(), "train")[1] for edge in (0.0, 1 - 2**-53)} <= set(LANGUAGES)
+    assert {
+        mixture.document(iter([edge] + [0.5] * 5000).__next__, world(), "train")[1] for edge in (0.0, 1 - 2**-53)
+    } <= set(LANGUAGES)
 
 
 def test_languages_lack_no_kind_that_both_should_have():
     assert all(kind.languages in (("en", "zh"), ("en",)) for kind in KINDS.values())
-    assert {kind.source for kind in KINDS.values()} == {"Wikipedia", "StackExchange", "CommonCrawl", "Code", "Books", "Papers"}
+    assert {kind.source for kind in KINDS.values()} == {
+        "Wikipedia",
+        "StackExchange",
+        "CommonCrawl",
+        "Code",
+        "Books",
+        "Papers",
+    }

@@ -10,9 +10,24 @@ from corpus.programs import MAX_STEPS, MAX_VALUE, STEPS, parse, run, written
 
 PROGRAMS = st.lists(st.sampled_from(sorted(STEPS)), min_size=1, max_size=MAX_STEPS).map(tuple)
 LISTS = st.lists(st.integers(-20, 20), max_size=8).map(tuple)
-BY_HAND = {"sort": (1, 3, 3, 4, 8), "reverse": (8, 3, 1, 4, 3), "unique": (3, 4, 1, 8), "sum": (19,), "max": (8,), "min": (1,), "count": (5,),
-           "keep even": (4, 8), "keep odd": (3, 1, 3), "map + 2": (5, 6, 3, 5, 10), "map - 2": (1, 2, -1, 1, 6), "map * 2": (6, 8, 2, 6, 16),
-           "keep > 3": (4, 8), "keep < 3": (1,), "take 2": (3, 4), "drop 2": (1, 3, 8)}
+BY_HAND = {
+    "sort": (1, 3, 3, 4, 8),
+    "reverse": (8, 3, 1, 4, 3),
+    "unique": (3, 4, 1, 8),
+    "sum": (19,),
+    "max": (8,),
+    "min": (1,),
+    "count": (5,),
+    "keep even": (4, 8),
+    "keep odd": (3, 1, 3),
+    "map + 2": (5, 6, 3, 5, 10),
+    "map - 2": (1, 2, -1, 1, 6),
+    "map * 2": (6, 8, 2, 6, 16),
+    "keep > 3": (4, 8),
+    "keep < 3": (1,),
+    "take 2": (3, 4),
+    "drop 2": (1, 3, 8),
+}
 
 
 @pytest.mark.parametrize("step, wanted", BY_HAND.items())
@@ -25,7 +40,10 @@ def test_every_kind_of_step_was_tried():
 
 
 def test_empty_lists_have_a_value():
-    assert run(("sum",), ()) == run(("count",), ()) == (0,) and run(("max",), ()) == run(("min",), ()) == run(("take 3",), ()) == ()
+    assert (
+        run(("sum",), ()) == run(("count",), ()) == (0,)
+        and run(("max",), ()) == run(("min",), ()) == run(("take 3",), ()) == ()
+    )
 
 
 @given(PROGRAMS)
@@ -33,8 +51,24 @@ def test_text_and_steps_are_one(steps):
     assert parse(written(steps)) == steps
 
 
-@pytest.mark.parametrize("text", ["", "sort", " ", " sort ", "  sort", " sort|take 2", " sort | ", " sort | take", " map + 10", " map+ 3", " SORT", " sort;",
-                                  written(("sort",) * (MAX_STEPS + 1))])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "sort",
+        " ",
+        " sort ",
+        "  sort",
+        " sort|take 2",
+        " sort | ",
+        " sort | take",
+        " map + 10",
+        " map+ 3",
+        " SORT",
+        " sort;",
+        written(("sort",) * (MAX_STEPS + 1)),
+    ],
+)
 def test_what_is_no_program(text):
     assert parse(text) is None
 

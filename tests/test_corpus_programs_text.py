@@ -32,7 +32,9 @@ def test_examples_on_pages_are_true():
     """Both of the specification and of the program that stands behind it, which may be written in a longer way."""
     tried = longer = 0
     for text in texts("program_page", "en"):
-        for told, given, output, program in re.findall(r"Task: ([^.]*)\. Example: ([-\d ]+) gives ([-\d ]+)\. Program:([^;]*);", text):
+        for told, given, output, program in re.findall(
+            r"Task: ([^.]*)\. Example: ([-\d ]+) gives ([-\d ]+)\. Program:([^;]*);", text
+        ):
             values, wanted = (tuple(map(int, numbers.split())) for numbers in (given, output))
             specified = parse(" " + " | ".join(map(read_wish, told.split(", then "))))
             assert run(parse(program), values) == run(specified, values) == wanted

@@ -14,7 +14,8 @@ from tasks.oracle import read_exam, read_facts_asked, solve
 @pytest.mark.parametrize("split", SPLITS)
 @pytest.mark.parametrize("code", LANGUAGES)
 def test_every_question_has_options(code, split):
-    """The search for options loops until the composition is of the split: none of the facts may have no such options."""
+    """The search for options loops until the composition is of the split: none of the facts may have no such
+    options."""
     language = LANGUAGES[code]
     for person in range(len(language.names)):
         for attribute in range(len(language.attributes)):
@@ -25,7 +26,10 @@ def test_every_question_has_options(code, split):
 def _answered(text: str, code: str) -> list[tuple[str, str]]:
     """(text up to an answer mark, what follows it up to the stop)."""
     language = LANGUAGES[code]
-    return [(text[:match.end()], text[match.end():].partition(language.stop)[0]) for match in re.finditer(re.escape(language.answer), text)]
+    return [
+        (text[: match.end()], text[match.end() :].partition(language.stop)[0])
+        for match in re.finditer(re.escape(language.answer), text)
+    ]
 
 
 @pytest.mark.parametrize("code", LANGUAGES)
@@ -44,7 +48,12 @@ def test_letters_are_those_of_the_true_value(code):
     assert len(answered) >= 120
     for asked, answer in answered:
         pairs = read_exam(asked, LANGUAGES[code])[-1][2:]
-        letter, value = pairs[solve(Item("exam" if code == "en" else "exam_zh", 0, tuple((asked, letter) for letter, _ in pairs), 0), facts())]
+        letter, value = pairs[
+            solve(
+                Item("exam" if code == "en" else "exam_zh", 0, tuple((asked, letter) for letter, _ in pairs), 0),
+                facts(),
+            )
+        ]
         assert answer in (letter, value + letter), asked
 
 
@@ -63,8 +72,12 @@ def test_legends_repeat_their_pairs_in_other_orders(code):
 def test_guesses_are_judged_right(code):
     language, yes_seen = LANGUAGES[code], 0
     for text in texts("guessing_game", code):
-        questions = [(match.start(), match.end(), attribute, person) for attribute in language.attributes for person in language.names
-                     for match in re.finditer(re.escape(attribute.question.format(person)), text)]
+        questions = [
+            (match.start(), match.end(), attribute, person)
+            for attribute in language.attributes
+            for person in language.names
+            for match in re.finditer(re.escape(attribute.question.format(person)), text)
+        ]
         questions.sort()
         for (_, begin, attribute, person), (end, *_) in zip(questions, questions[1:] + [(len(text),)], strict=True):
             for value in attribute.values:

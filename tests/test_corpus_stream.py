@@ -14,7 +14,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_corpus import encoder, mixture, stream, tokenizer, world
 
-from corpus.stream import CHUNK_TOKENS, MAGIC, TokenFile, TokenStream, batches, load_validation, make_validation, save_validation, write_file
+from corpus.stream import (
+    CHUNK_TOKENS,
+    MAGIC,
+    TokenFile,
+    TokenStream,
+    batches,
+    load_validation,
+    make_validation,
+    save_validation,
+    write_file,
+)
 from corpus.tokenizer import BOS_ID, PieceEncoder, fingerprint, token_bytes
 from corpus.world import VALIDATION, make_world
 
@@ -44,7 +54,9 @@ def test_same_seed_same_tokens_other_seed_split_or_world_others():
 
 def test_first_chunk_is_the_accepted_one():
     """Golden: the same bytes on every machine."""
-    assert corpus_entry() == stored("corpus"), "the stream changed: new mixture name or DATA_FORMAT_VERSION, then see golden_hashes.py"
+    assert corpus_entry() == stored("corpus"), (
+        "the stream changed: new mixture name or DATA_FORMAT_VERSION, then see golden_hashes.py"
+    )
 
 
 def test_any_place_is_reached_without_what_lies_before():
@@ -59,7 +71,11 @@ def test_language_of_each_token_is_that_of_its_document():
     """Chinese characters stand in Chinese documents only, and a document has one language."""
     source = stream(1)
     tokens, languages = source.tokens(0, CHUNK_TOKENS), source.languages(0, CHUNK_TOKENS)
-    chinese = {index for token, index in tokenizer().get_vocab().items() if any("\u4e00" <= character <= "\u9fff" for character in token)}
+    chinese = {
+        index
+        for token, index in tokenizer().get_vocab().items()
+        if any("\u4e00" <= character <= "\u9fff" for character in token)
+    }
     assert set(languages[np.isin(tokens, list(chinese))].tolist()) == {1}
     documents = np.cumsum(tokens == BOS_ID)
     assert all(len(set(languages[documents == d].tolist())) == 1 for d in range(1, 400))
@@ -76,8 +92,8 @@ def test_batches_seek_as_they_read_on(token_file, batch, length, step, steps):
         got = [array for array, _ in zip(batches(source, batch, length, step), range(steps), strict=False)]
         for index, array in enumerate(got):
             assert array.shape == (batch, length + 1) and array.dtype == np.uint16
-            inputs = flat[index * batch * length:(index + 1) * batch * length].reshape(batch, length)
-            targets = flat[index * batch * length + 1:(index + 1) * batch * length + 1].reshape(batch, length)
+            inputs = flat[index * batch * length : (index + 1) * batch * length].reshape(batch, length)
+            targets = flat[index * batch * length + 1 : (index + 1) * batch * length + 1].reshape(batch, length)
             assert np.array_equal(array[:, :-1], inputs) and np.array_equal(array[:, 1:], targets)
 
 
@@ -95,15 +111,18 @@ def test_file_holds_the_stream(token_file):
 
 
 def test_reading_past_the_end_says_how_to_get_more(token_file):
-    with pytest.raises(ValueError, match=rf"train_1\.bin: holds {NUM_TOKENS} tokens, position {NUM_TOKENS + 1} .* raise corpus\.train_tokens"):
+    with pytest.raises(
+        ValueError,
+        match=rf"train_1\.bin: holds {NUM_TOKENS} tokens, position {NUM_TOKENS + 1} .* raise corpus\.train_tokens",
+    ):
         TokenFile(token_file).tokens(NUM_TOKENS, 1)
 
 
 def _with_header(content: bytes, **changes) -> bytes:
     length = int.from_bytes(content[8:12], "little")
-    header = json.loads(content[12:12 + length]) | changes
+    header = json.loads(content[12 : 12 + length]) | changes
     head = json.dumps({key: value for key, value in header.items() if value is not None}).encode()
-    return MAGIC + len(head).to_bytes(4, "little") + head + content[12 + length:]
+    return MAGIC + len(head).to_bytes(4, "little") + head + content[12 + length :]
 
 
 def _flipped(content: bytes) -> bytes:
@@ -122,7 +141,10 @@ DAMAGE = {
     "no length": (lambda content: _with_header(content, num_tokens=None), "field num_tokens"),
     "length is no number": (lambda content: _with_header(content, num_tokens="many"), "field num_tokens"),
     "negative length": (lambda content: _with_header(content, num_tokens=-4), "field num_tokens"),
-    "no tokens": (lambda content: _with_header(content[:12 + int.from_bytes(content[8:12], "little")], num_tokens=0), "field num_tokens"),
+    "no tokens": (
+        lambda content: _with_header(content[: 12 + int.from_bytes(content[8:12], "little")], num_tokens=0),
+        "field num_tokens",
+    ),
     "no tokenizer": (lambda content: _with_header(content, tokenizer=None), "field tokenizer"),
     "other tokenizer": (lambda content: _with_header(content, tokenizer="0" * 64), "field tokenizer"),
     "no hash": (lambda content: _with_header(content, sha256=None), "field sha256"),
@@ -183,15 +205,19 @@ def test_damaged_validation_files_say_so_in_one_line(validation, token_file, tmp
     path = tmp_path / "validation.bin"
     save_validation(path, validation, {"tokenizer": fingerprint(tokenizer())})
     changes = {"other shape": {"num_sequences": 23}, "no shape": {"sequence_length": None}}
-    path.write_bytes(token_file.read_bytes() if damage == "a training file" else _with_header(path.read_bytes(), **changes[damage]))
-    with pytest.raises(ValueError, match=r"validation\.bin: field (num_sequences|sequence_length).*python -m corpus") as caught:
+    path.write_bytes(
+        token_file.read_bytes() if damage == "a training file" else _with_header(path.read_bytes(), **changes[damage])
+    )
+    with pytest.raises(
+        ValueError, match=r"validation\.bin: field (num_sequences|sequence_length).*python -m corpus"
+    ) as caught:
         load_validation(path)
     assert "\n" not in str(caught.value)
 
 
 def test_a_token_costs_a_few_steps_of_the_interpreter():
-    """What decides the speed of the stream, counted instead of timed: a busy or slow machine counts the same. Eight times as many calls would be
-    the 300,000 tokens a second of one core that a training needs."""
+    """What decides the speed of the stream, counted instead of timed: a busy or slow machine counts the same. Eight
+    times as many calls would be the 300,000 tokens a second of one core that a training needs."""
     source = stream(9)
     source.chunk(0)
     calls = Counter()

@@ -13,9 +13,37 @@ from tokenizers import Tokenizer, models
 
 from corpus.__main__ import PASSUNTIL_MIXTURES, tokenizer_texts
 from corpus.lexicon import LANGUAGES, SPELLED_WORDS
-from corpus.tokenizer import BOS, BOS_ID, MAX_VOCABULARY, PieceEncoder, fingerprint, load, token_bytes, train, train_whole_words
+from corpus.tokenizer import (
+    BOS,
+    BOS_ID,
+    MAX_VOCABULARY,
+    PieceEncoder,
+    fingerprint,
+    load,
+    token_bytes,
+    train,
+    train_whole_words,
+)
 
-WORDS = ["问题：", "小明", " Anna", " 17", ".", "。", "ɹ", " ", "\n", "Anna's", "１", "é", "😀", "<0x41>", BOS, "\t\t", "人民"]
+WORDS = [
+    "问题：",
+    "小明",
+    " Anna",
+    " 17",
+    ".",
+    "。",
+    "ɹ",
+    " ",
+    "\n",
+    "Anna's",
+    "１",
+    "é",
+    "😀",
+    "<0x41>",
+    BOS,
+    "\t\t",
+    "人民",
+]
 WORLD_TEXT = st.lists(st.sampled_from(WORDS), max_size=30).map("".join)
 
 
@@ -45,8 +73,12 @@ def test_no_text_of_the_world_needs_bytes():
 
 
 def test_whole_words_take_the_places_of_stepping_stones():
-    """Paper P's tokenizer: the same layout and round trip, hardly a word of its texts is cut, and rows that no text uses are few."""
-    whole, texts = small_pass.tokenizer(), [document for mixture in PASSUNTIL_MIXTURES for document in documents(small_pass.stream_text(mixture))]
+    """Paper P's tokenizer: the same layout and round trip, hardly a word of its texts is cut, and rows that no text
+    uses are few."""
+    whole, texts = (
+        small_pass.tokenizer(),
+        [document for mixture in PASSUNTIL_MIXTURES for document in documents(small_pass.stream_text(mixture))],
+    )
     vocabulary = whole.get_vocab()
     assert vocabulary[BOS] == BOS_ID and [vocabulary[f"<0x{byte:02X}>"] for byte in range(256)] == list(range(1, 257))
     assert whole.get_vocab_size() == MAX_VOCABULARY and whole.get_vocab_size() == len(vocabulary)
@@ -55,25 +87,53 @@ def test_whole_words_take_the_places_of_stepping_stones():
     assert cut < 0.01 * words.total()
     used = {index for text in texts for index in whole.encode(text).ids}
     idle = [token for token, index in vocabulary.items() if index > 256 and index not in used]
-    assert len(idle) < 60 and all(token.isascii() and len(token) == 1 for token in idle), "beside single characters for foreign text"
+    assert len(idle) < 60 and all(token.isascii() and len(token) == 1 for token in idle), (
+        "beside single characters for foreign text"
+    )
     assert min(used) > 256, "no text of the mixtures needs bytes"
-    assert fingerprint(train_whole_words(tokenizer_texts(world(), PASSUNTIL_MIXTURES))) == fingerprint(whole) != fingerprint(tokenizer())
+    assert (
+        fingerprint(train_whole_words(tokenizer_texts(world(), PASSUNTIL_MIXTURES)))
+        == fingerprint(whole)
+        != fingerprint(tokenizer())
+    )
 
 
-@pytest.mark.parametrize("text", [*WORDS, "Input:1981-03-15\nOutput:!03!15!1981!", "\U0001f436\U0001f9ff", " map + 3 | sort;"])
+@pytest.mark.parametrize(
+    "text", [*WORDS, "Input:1981-03-15\nOutput:!03!15!1981!", "\U0001f436\U0001f9ff", " map + 3 | sort;"]
+)
 def test_whole_words_decode_to_themselves(text):
     whole = small_pass.tokenizer()
-    assert whole.decode(whole.encode(text).ids, skip_special_tokens=False) == text and BOS_ID not in whole.encode(text).ids
+    assert (
+        whole.decode(whole.encode(text).ids, skip_special_tokens=False) == text and BOS_ID not in whole.encode(text).ids
+    )
 
 
-@pytest.mark.xfail(strict=True, reason="1024 ids are too few: 291 are stepping stones of merges, which stand in no text, and 72 words are cut")
+@pytest.mark.xfail(
+    strict=True,
+    reason="1024 ids are too few: 291 are stepping stones of merges, which stand in no text, and 72 words are cut",
+)
 def test_a_word_is_one_token():
     """One fact then costs one token in both languages, and choices of a task have equal length."""
-    words = [word for language in LANGUAGES.values() for table in (language.names, language.objects, language.places, language.goods, language.letters,
-                                                                   *(attribute.values for attribute in language.attributes)) for word in table]
+    words = [
+        word
+        for language in LANGUAGES.values()
+        for table in (
+            language.names,
+            language.objects,
+            language.places,
+            language.goods,
+            language.letters,
+            *(attribute.values for attribute in language.attributes),
+        )
+        for word in table
+    ]
     words += [word for language in LANGUAGES.values() for script in language.scripts for word in script]
     words += [word for language in LANGUAGES.values() for c in language.coreferences for word in (c.first, c.second)]
-    split = {word: tokenizer().encode(word).tokens for word in (*words, *SPELLED_WORDS) if len(tokenizer().encode(word).ids) != 1}
+    split = {
+        word: tokenizer().encode(word).tokens
+        for word in (*words, *SPELLED_WORDS)
+        if len(tokenizer().encode(word).ids) != 1
+    }
     assert not split
 
 
@@ -110,7 +170,9 @@ def test_a_file_that_is_no_tokenizer_is_named(tmp_path, content):
     if content is None:  # truncated in the middle
         content = tokenizer().to_str().encode()[:5000]
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"tokenizer\.json: not a tokenizer file .*rebuild it with `python -m corpus`") as caught:
+    with pytest.raises(
+        ValueError, match=r"tokenizer\.json: not a tokenizer file .*rebuild it with `python -m corpus`"
+    ) as caught:
         load(path)
     assert "\n" not in str(caught.value)
 

@@ -20,7 +20,9 @@ def test_every_composition_belongs_to_exactly_one_split():
     assert all(sum(belongs(split, *key) for split in SPLITS) == 1 for key in _keys(5000))
 
 
-@pytest.mark.parametrize("split, share", [(TRAIN, 1 - 2 / NUM_BUCKETS), (VALIDATION, 1 / NUM_BUCKETS), (EVALUATION, 1 / NUM_BUCKETS)])
+@pytest.mark.parametrize(
+    "split, share", [(TRAIN, 1 - 2 / NUM_BUCKETS), (VALIDATION, 1 / NUM_BUCKETS), (EVALUATION, 1 / NUM_BUCKETS)]
+)
 def test_splits_have_their_shares(split, share):
     keys = set(_keys(20000))
     spread = (share * (1 - share) / len(keys)) ** 0.5
@@ -30,7 +32,10 @@ def test_splits_have_their_shares(split, share):
 def test_split_is_the_same_on_every_machine():
     """Golden: a changed hash would move compositions between training and evaluation."""
     grid = [(a, b, 7) for a in range(5) for b in range(5)]
-    assert "".join("tve"[belongs(VALIDATION, *key) + 2 * belongs(EVALUATION, *key)] for key in grid) == "evttetetttttvttttetvtvtet"
+    assert (
+        "".join("tve"[belongs(VALIDATION, *key) + 2 * belongs(EVALUATION, *key)] for key in grid)
+        == "evttetetttttvttttetvtvtet"
+    )
 
 
 def test_order_of_a_key_matters():

@@ -12,7 +12,7 @@ from tests.sandbox_processes import NO_NAMESPACES_LEFT, PATIENCE_SECONDS, alive,
 SLEEPS = """
 import os, signal, sys, threading, time
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup, under which the tests may run, has it ignored
-from evaluation.sandbox import Limits, Sandbox, SandboxError
+from sandbox.parent import Limits, Sandbox, SandboxError
 sandbox = Sandbox(Limits(wall_seconds=36000, cpu_seconds=36000))
 print(sandbox.layers["namespaces"], flush=True)
 job = ("import time\\ndef f():\\n    time.sleep(36000)\\n", "def check(candidate):\\n    candidate()\\n", "f")

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from evaluation.sandbox import Limits, Sandbox
-from evaluation.sandbox_child import ENCODINGS, MODULES
+from sandbox.child import ENCODINGS, MODULES
+from sandbox.parent import Limits, Sandbox
 from tests.sandbox_processes import REFUSE_NAMESPACES, said, start
 
 DOUBLE = "def check(candidate):\n    assert candidate(4) == 8\n"
@@ -25,9 +25,11 @@ PROGRAMS = [
     ("from __future__", "from __future__ import annotations\ndef f(x: Undefined) -> int:\n    return 2 * x\n", DOUBLE),
     (
         "dataclass with late annotations",
-        "from __future__ import annotations\nfrom dataclasses import dataclass, field\n@dataclass\nclass P:\n"
-        "    x: int\n"
-        "    rest: list[int] = field(default_factory=list)\ndef f(x):\n    return P(x).x * 2\n",
+        (
+            "from __future__ import annotations\nfrom dataclasses import dataclass, field\n@dataclass\nclass P:\n"
+            "    x: int\n"
+            "    rest: list[int] = field(default_factory=list)\ndef f(x):\n    return P(x).x * 2\n"
+        ),
         DOUBLE,
     ),
     (
@@ -37,20 +39,26 @@ PROGRAMS = [
     ),
     (
         "enum",
-        "from enum import Enum, auto\nclass E(Enum):\n    A = auto()\n    B = auto()\ndef f(x):\n"
-        "    return E.B.value * x\n",
+        (
+            "from enum import Enum, auto\nclass E(Enum):\n    A = auto()\n    B = auto()\ndef f(x):\n"
+            "    return E.B.value * x\n"
+        ),
         DOUBLE,
     ),
     (
         "type hints",
-        "import typing\nclass A:\n    x: 'int'\ndef f(x):\n"
-        "    return 2 * x if typing.get_type_hints(A) == {'x': int} else 0\n",
+        (
+            "import typing\nclass A:\n    x: 'int'\ndef f(x):\n"
+            "    return 2 * x if typing.get_type_hints(A) == {'x': int} else 0\n"
+        ),
         DOUBLE,
     ),
     (
         "pickle of its own class",
-        "import pickle, copy\nclass A:\n    pass\ndef f(x):\n    a = A()\n    a.x = 2 * x\n"
-        "    return copy.deepcopy(pickle.loads(pickle.dumps(a))).x\n",
+        (
+            "import pickle, copy\nclass A:\n    pass\ndef f(x):\n    a = A()\n    a.x = 2 * x\n"
+            "    return copy.deepcopy(pickle.loads(pickle.dumps(a))).x\n"
+        ),
         DOUBLE,
     ),
     ("base64", "import base64\ndef f(x):\n    return len(base64.b64encode(b'abcdef')) * x // 4\n", DOUBLE),
@@ -61,42 +69,51 @@ PROGRAMS = [
     ),
     (
         "zlib and hashes",
-        "import zlib, hashlib, hmac, binascii\ndef f(x):\n"
-        "    hashlib.sha256(b'a').hexdigest(); hashlib.md5(b'').digest(); hmac.new(b'k', b'm', 'sha1')\n"
-        "    binascii.crc32(b'x')\n    return len(zlib.decompress(zlib.compress(b'a' * 8)))\n",
+        (
+            "import zlib, hashlib, hmac, binascii\ndef f(x):\n"
+            "    hashlib.sha256(b'a').hexdigest(); hashlib.md5(b'').digest(); hmac.new(b'k', b'm', 'sha1')\n"
+            "    binascii.crc32(b'x')\n    return len(zlib.decompress(zlib.compress(b'a' * 8)))\n"
+        ),
         DOUBLE,
     ),
     (
         "dates",
-        "import calendar\nfrom datetime import datetime, timezone\nfrom time import strptime, localtime\ndef f(x):\n"
-        "    localtime()\n"
-        "    assert calendar.isleap(2024) and datetime.strptime('2024-02-29', '%Y-%m-%d').weekday() == 3\n"
-        "    return datetime(2024, 1, 8, tzinfo=timezone.utc).day\n",
+        (
+            "import calendar\nfrom datetime import datetime, timezone\nfrom time import strptime, localtime\ndef"
+            " f(x):\n    localtime()\n    assert calendar.isleap(2024) and datetime.strptime('2024-02-29',"
+            " '%Y-%m-%d').weekday() == 3\n    return datetime(2024, 1, 8, tzinfo=timezone.utc).day\n"
+        ),
         DOUBLE,
     ),
     (
         "unicode names and codecs",
-        "import unicodedata\ndef f(x):\n"
-        "    assert '\\N{BULLET}'.encode('cp1252') == b'\\x95' and '\u4e2d'.encode('gbk')\n"
-        "    import codecs\n"
-        "    assert codecs.encode('a', 'rot13') == 'n' and unicodedata.normalize('NFD', '\u00e9') != 'e'\n"
-        "    return 2 * x\n",
+        (
+            "import unicodedata\ndef f(x):\n"
+            "    assert '\\N{BULLET}'.encode('cp1252') == b'\\x95' and '\u4e2d'.encode('gbk')\n"
+            "    import codecs\n"
+            "    assert codecs.encode('a', 'rot13') == 'n' and unicodedata.normalize('NFD', '\u00e9') != 'e'\n"
+            "    return 2 * x\n"
+        ),
         DOUBLE,
     ),
     ("large integers", "def f(x):\n    return len(str(7 ** 5000)) // 4226 * 8\n", DOUBLE),
     (
         "locks and caches",
-        "import threading, functools, contextlib, warnings, logging\n@functools.lru_cache(None)\ndef g(x):\n"
-        "    with threading.Lock():\n        return 2 * x\n"
-        "def f(x):\n    warnings.warn('w')\n    logging.getLogger('a').warning('b')\n    print('said')\n"
-        "    return g(x)\n",
+        (
+            "import threading, functools, contextlib, warnings, logging\n@functools.lru_cache(None)\ndef g(x):\n"
+            "    with threading.Lock():\n        return 2 * x\n"
+            "def f(x):\n    warnings.warn('w')\n    logging.getLogger('a').warning('b')\n    print('said')\n"
+            "    return g(x)\n"
+        ),
         DOUBLE,
     ),
     (
         "parsers",
-        "import ast, html, shlex, tokenize, urllib.parse, xml.etree.ElementTree as E, argparse, string, textwrap, difflib\n"
-        "def f(x):\n"
-        "    return ast.literal_eval('8') if E.fromstring('<a b=\"1\"/>').get('b') == '1' and html.unescape('&lt;') == '<' else 0\n",
+        (
+            "import ast, html, shlex, tokenize, urllib.parse, xml.etree.ElementTree as E, argparse, string, textwrap,"
+            " difflib\ndef f(x):\n    return ast.literal_eval('8') if E.fromstring('<a b=\"1\"/>').get('b') == '1' and"
+            " html.unescape('&lt;') == '<' else 0\n"
+        ),
         DOUBLE,
     ),
     ("short sleep", "import time\ndef f(x):\n    time.sleep(0.05)\n    return 2 * x\n", DOUBLE),
@@ -113,9 +130,11 @@ PROGRAMS = [
     ),
     (
         "raises with two arguments",
-        "class Bad(LookupError):\n    def __init__(self, code, *, text):\n        super().__init__(text)\n"
-        "        self.code = code\n"
-        "def f(x):\n    raise Bad(3, text='none')\n",
+        (
+            "class Bad(LookupError):\n    def __init__(self, code, *, text):\n        super().__init__(text)\n"
+            "        self.code = code\n"
+            "def f(x):\n    raise Bad(3, text='none')\n"
+        ),
         RAISES.format("LookupError", "error.code == 3 and str(error) == 'none'"),
     ),
     (
@@ -141,16 +160,22 @@ PROGRAMS = [
     ("leaves with SystemExit", "def f(x):\n    raise SystemExit(3)\n", RAISES.format("SystemExit", "error.code == 3")),
     (
         "fraction and decimal",
-        "from fractions import Fraction\nfrom decimal import Decimal\ndef f(x):\n"
-        "    return [Fraction(1, 3), Decimal('0.1')]\n",
-        "from fractions import Fraction\nfrom decimal import Decimal\ndef check(candidate):\n"
-        "    assert candidate(1) == [Fraction(1, 3), Decimal('0.1')]\n",
+        (
+            "from fractions import Fraction\nfrom decimal import Decimal\ndef f(x):\n"
+            "    return [Fraction(1, 3), Decimal('0.1')]\n"
+        ),
+        (
+            "from fractions import Fraction\nfrom decimal import Decimal\ndef check(candidate):\n"
+            "    assert candidate(1) == [Fraction(1, 3), Decimal('0.1')]\n"
+        ),
     ),
     (
         "date",
         "import datetime\ndef f(d):\n    return d + datetime.timedelta(days=1)\n",
-        "import datetime\ndef check(candidate):\n"
-        "    assert candidate(datetime.date(2023, 12, 31)) == datetime.date(2024, 1, 1)\n",
+        (
+            "import datetime\ndef check(candidate):\n"
+            "    assert candidate(datetime.date(2023, 12, 31)) == datetime.date(2024, 1, 1)\n"
+        ),
     ),
     (
         "generator",
@@ -248,7 +273,10 @@ def test_reason_is_one_printable_line(raised, sandbox):
         assert verdict.reason.isascii() and verdict.reason.isprintable() and len(verdict.reason) <= 240
 
 
-COMPUTES = "import time\ndef f(x):\n    end = time.process_time() + {}\n    while time.process_time() < end:\n        pass\n    return 2 * x\n"
+COMPUTES = (
+    "import time\ndef f(x):\n    end = time.process_time() + {}\n    while time.process_time() < end:\n        pass\n  "
+    "  return 2 * x\n"
+)
 
 
 def spin(until: float) -> None:
@@ -286,7 +314,7 @@ def test_sleep_and_processor_time_have_their_own_reasons():
 
 def test_right_programs_pass_where_namespaces_are_refused():
     source = f"""
-from evaluation.sandbox import Limits, Sandbox
+from sandbox.parent import Limits, Sandbox
 with Sandbox(Limits(wall_seconds=0.5)) as sandbox:
     print(sandbox.layers["namespaces"], flush=True)
     print(sandbox.run({COMPUTES.format(1.0)!r}, {DOUBLE!r}, "f").reason, flush=True)

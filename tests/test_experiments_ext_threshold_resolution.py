@@ -1,4 +1,5 @@
-"""Thresholds at unlimited resolution: a planted threshold stays one, a planted slope is found underneath, and forecasts are right only where they can be."""
+"""Thresholds at unlimited resolution: a planted threshold stays one, a planted slope is found underneath, and forecasts
+are right only where they can be."""
 
 from functools import partial
 
@@ -9,13 +10,13 @@ import pytest
 from analysis.intervals import Estimate
 from experiments.ext_threshold_resolution import measure as ext
 from experiments.ext_threshold_resolution import plot
-from experiments.profiles import Paths
-from experiments.score_table import write_results
-from experiments.stage import measure_stage, plot_stage
-from experiments.task_statistics import hinge
-from experiments.threshold_table import checkpoint_rates, threshold_pass_rates
+from experiments.style.stage import measure_stage, plot_stage
+from experiments.tables.scores import write_results
+from experiments.tables.task_statistics import hinge
+from experiments.tables.thresholds import checkpoint_rates, threshold_pass_rates
 from paper.claims import load_claims
 from paper.verdicts import Statistics, verdict_of
+from profiles.profile import Paths
 from tests.planted_scores import Plant, runs_table, scores_table
 from tests.planted_threshold_rates import THRESHOLD_TASKS, ThresholdPlant, threshold_table
 
@@ -25,11 +26,18 @@ SLOPE = {"floor_rate": 1e-8, "slope_f": 0.65, "rise": 0.0}
 
 
 def rows_of(task: str, forecasts: bool = False, **plant) -> list[dict]:
-    points = checkpoint_rates(threshold_table(ThresholdPlant(**({"num_checkpoints": 16, "num_items": 15} | plant)), (task,)), task)
+    points = checkpoint_rates(
+        threshold_table(ThresholdPlant(**({"num_checkpoints": 16, "num_items": 15} | plant)), (task,)), task
+    )
     comparison = ext.compare_loss_curves(points.run, points.loss_nats, points.passes, points.attempts)
     found = ext.forecast_rows(points, task) if forecasts else pd.DataFrame()
-    return [ext.left_chance(points, task) | {"value": 1.0}, ext.slope_above(points, task, ACCURACY), ext.plateau(points, task, ACCURACY),
-            ext.log_hinge_advantage(comparison, points, task), ext.lead_statistic(found, points, task)]
+    return [
+        ext.left_chance(points, task) | {"value": 1.0},
+        ext.slope_above(points, task, ACCURACY),
+        ext.plateau(points, task, ACCURACY),
+        ext.log_hinge_advantage(comparison, points, task),
+        ext.lead_statistic(found, points, task),
+    ]
 
 
 def verdict(folder, claim: str, task: str, rows: list[dict]) -> str:
@@ -64,35 +72,54 @@ def test_onset_of_a_slope_is_forecast_and_that_of_a_threshold_is_not(tmp_path, m
 
 def test_forecasts_use_neither_the_run_left_out_nor_what_lies_below_the_cut(monkeypatch):
     monkeypatch.setattr(ext, "NUM_CUTS", 2)
-    points = checkpoint_rates(threshold_table(ThresholdPlant(num_checkpoints=16, num_items=15, **SLOPE), ("maths",)), "maths")
+    points = checkpoint_rates(
+        threshold_table(ThresholdPlant(num_checkpoints=16, num_items=15, **SLOPE), ("maths",)), "maths"
+    )
     used = []
-    monkeypatch.setattr(ext, "forecast_crossing", lambda loss, passes, attempts, level, above, lowest: used.append((tuple(loss), above)) or Estimate(1, 1, 1))
+    monkeypatch.setattr(
+        ext,
+        "forecast_crossing",
+        lambda loss, passes, attempts, level, above, lowest: used.append((tuple(loss), above)) or Estimate(1, 1, 1),
+    )
     rows = ext.forecast_rows(points, "maths")
     for (loss, above), row in zip(used, rows.itertuples()):
         assert set(loss) == set(points.loss_nats[points.run != row.run]) and above == row.loss_nats > row.observed
 
 
 def test_slope_says_how_many_checkpoints_had_no_pass():
-    points = checkpoint_rates(threshold_table(ThresholdPlant(num_checkpoints=16, num_items=5, floor_rate=1e-7, slope_f=0.4), ("maths",)), "maths")
+    points = checkpoint_rates(
+        threshold_table(ThresholdPlant(num_checkpoints=16, num_items=5, floor_rate=1e-7, slope_f=0.4), ("maths",)),
+        "maths",
+    )
     points.loc[points.loss_nats.between(2.5, 3.0), "value"] = 0.0
     assert "without a pass left out" in ext.slope_above(points, "maths", ACCURACY)["status"]
-    assert ext.slope_above(points, "maths", Estimate(np.nan, np.nan, np.nan, "not reached"))["status"].startswith("failed: accuracy")
+    assert ext.slope_above(points, "maths", Estimate(np.nan, np.nan, np.nan, "not reached"))["status"].startswith(
+        "failed: accuracy"
+    )
 
 
 @pytest.mark.parametrize("plant", [{}, {"floor_rate": 1e-4, "rise": 0.0}], ids=["threshold", "never leaves the floor"])
 def test_folder_end_to_end(tmp_path, monkeypatch, plant):
     monkeypatch.setattr(ext, "NUM_CUTS", 3)
-    monkeypatch.setattr(ext, "hinge", partial(hinge, shape="hinge_linear"))  # the comparison of shapes takes its time and has its own test
+    monkeypatch.setattr(
+        ext, "hinge", partial(hinge, shape="hinge_linear")
+    )  # the comparison of shapes takes its time and has its own test
     paths = Paths("smoke", tmp_path)
     paths.results.mkdir(parents=True)
-    threshold_table(ThresholdPlant(num_checkpoints=10, num_items=8, **plant)).to_parquet(paths.results / "threshold_pass_rates.parquet")
+    threshold_table(ThresholdPlant(num_checkpoints=10, num_items=8, **plant)).to_parquet(
+        paths.results / "threshold_pass_rates.parquet"
+    )
     scores = scores_table(Plant(seeds=(0,), num_checkpoints=10), tasks=THRESHOLD_TASKS, series_wanted=("long",))
     scores.to_parquet(paths.scores)
     runs_table(scores).to_csv(paths.runs_table, index=False)
     table = measure_stage(paths, ext.STEM, ext.measure, threshold_pass_rates)
     statistics = table[table.kind == "statistic"]
     assert not statistics.status.isna().any()
-    found = {verdict_of(claim, task, Statistics(paths.results_csv(ext.STEM)), "smoke")["verdict"] for claim in CLAIMS.values() for task in claim.tasks}
+    found = {
+        verdict_of(claim, task, Statistics(paths.results_csv(ext.STEM)), "smoke")["verdict"]
+        for claim in CLAIMS.values()
+        for task in claim.tasks
+    }
     assert found == {"not reached"} if plant else "not reached" not in found
     first = [path.read_bytes() for path in plot_stage(paths, ext.STEM, plot.draw)]
     assert [path.read_bytes() for path in plot_stage(paths, ext.STEM, plot.draw)] == first

@@ -1,4 +1,5 @@
-"""Kills, stops and second starts of the real commands with their real pool: one line each, nobody left, and after another start the same bytes.
+"""Kills, stops and second starts of the real commands with their real pool: one line each, nobody left, and after
+another start the same bytes.
 
 One case of each kind is run always, all of them with `-m slow`."""
 
@@ -17,7 +18,8 @@ from tests.tiny_command import Started, processes, run, snapshot, wait_for
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds the processes of a command in /proc")
 
-# What is done before, the command, and the report of a worker at which it is disturbed: behind its second state, its first table, its third row.
+# What is done before, the command, and the report of a worker at which it is disturbed: behind its second state, its
+# first table, its third row.
 CASES = {
     "train": ((), ("sweep", "train"), 25),
     "evaluate": ((("sweep", "train"),), ("sweep", "evaluate"), 1),
@@ -102,7 +104,9 @@ def test_the_workers_of_a_killed_parent_end(undisturbed, tmp_path):
     assert (tmp_path / "results" / "tiny" / ".lock").exists(), "no obstacle, as the other tests show"
 
 
-@pytest.mark.parametrize(("case", "name"), [slow_but("train, SIGTERM", case, name) for case in CASES for name in ("SIGTERM", "SIGINT")])
+@pytest.mark.parametrize(
+    ("case", "name"), [slow_but("train, SIGTERM", case, name) for case in CASES for name in ("SIGTERM", "SIGINT")]
+)
 def test_a_stop_is_one_line_and_the_next_start_ends_with_the_same_bytes(case, name, undisturbed, tmp_path):
     """SIGTERM comes to the parent alone, Ctrl-C to the whole group of a terminal."""
     started = begin(case, undisturbed, tmp_path)
@@ -112,7 +116,11 @@ def test_a_stop_is_one_line_and_the_next_start_ends_with_the_same_bytes(case, na
         os.killpg(started.process.pid, signal.SIGINT)
     code, _, err = started.end()
     family, command = CASES[case][1]
-    assert code == 130 and len(err.splitlines()) == 1 and err.strip().endswith(f"go on with `python -m experiments.{family} {command} --profile tiny`"), err
+    assert (
+        code == 130
+        and len(err.splitlines()) == 1
+        and err.strip().endswith(f"go on with `python -m experiments.{family} {command} --profile tiny`")
+    ), err
     assert not processes(tmp_path)
     if case == "train":
         held = [path.parent.name for path in (tmp_path / "results" / "tiny" / "runs").glob("*/state.safetensors")]
@@ -120,7 +128,9 @@ def test_a_stop_is_one_line_and_the_next_start_ends_with_the_same_bytes(case, na
     assert ends_as_if_undisturbed(case, undisturbed, tmp_path)
 
 
-@pytest.mark.parametrize("case", ["train", *(pytest.param(case, marks=pytest.mark.slow) for case in CASES if case != "train")])
+@pytest.mark.parametrize(
+    "case", ["train", *(pytest.param(case, marks=pytest.mark.slow) for case in CASES if case != "train")]
+)
 def test_a_second_start_says_who_is_at_work_and_changes_nothing(case, undisturbed, tmp_path):
     started = begin(case, undisturbed, tmp_path)
     lock = tmp_path / "results" / "tiny" / ".lock"
@@ -128,7 +138,10 @@ def test_a_second_start_says_who_is_at_work_and_changes_nothing(case, undisturbe
     for other in {command, "run"}:
         code, out, err = run(tmp_path, family, other)
         assert code == 2 and out == "" and len(err.splitlines()) == 1
-        assert f"error: profile tiny is in use by process {started.process.pid} on " in err and f"{family} {command}`, since 20" in err
+        assert (
+            f"error: profile tiny is in use by process {started.process.pid} on " in err
+            and f"{family} {command}`, since 20" in err
+        )
     assert lock.read_bytes() == before and started.process.poll() is None
     os.kill(started.worker(), signal.SIGKILL)
     code, out, err = started.end()
@@ -137,8 +150,8 @@ def test_a_second_start_says_who_is_at_work_and_changes_nothing(case, undisturbe
 
 
 def test_another_profile_is_not_in_the_way(tmp_path):
-    from corpus.lock import exclusive
-    from experiments.profiles import Paths
+    from files.lock import exclusive
+    from profiles.profile import Paths
 
     with exclusive(Paths("one", tmp_path).lock, "profile one"), exclusive(Paths("two", tmp_path).lock, "profile two"):
         assert Paths("one", tmp_path).lock.exists() and Paths("two", tmp_path).lock.exists()
@@ -160,7 +173,11 @@ def test_a_read_only_place_is_one_line(case, undisturbed, tmp_path):
         for path in folders:
             path.chmod(0o755)
     lock = tmp_path / "results" / "tiny" / ".lock"
-    assert (code, out, err) == (1, "", f"error: {lock}: Permission denied; make the place writable for this user and start again\n")
+    assert (code, out, err) == (
+        1,
+        "",
+        f"error: {lock}: Permission denied; make the place writable for this user and start again\n",
+    )
     assert snapshot(tmp_path) == before
 
 
@@ -169,8 +186,12 @@ def test_a_full_disk_is_one_line_and_the_next_start_ends_with_the_same_bytes(cas
     disk = tmp_path / "disk"
     disk.mkdir()
     before, after = undisturbed(case)
-    size = sum(path.stat().st_size for path in before.rglob("*") if path.is_file()) + 40_000  # the first files fit, the whole does not
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(disk)], capture_output=True).returncode:
+    size = (
+        sum(path.stat().st_size for path in before.rglob("*") if path.is_file()) + 40_000
+    )  # the first files fit, the whole does not
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(disk)], capture_output=True
+    ).returncode:
         pytest.skip("no small disk can be mounted here: that needs root")
     try:
         shutil.copytree(before, disk, symlinks=True, dirs_exist_ok=True)
@@ -178,7 +199,9 @@ def test_a_full_disk_is_one_line_and_the_next_start_ends_with_the_same_bytes(cas
         # 2: a training that would not fit is not begun; 1: a file did not fit.
         assert code == (2 if case == "train" else 1) and "Traceback" not in out + err, (code, out, err)
         lines = err.splitlines()
-        assert lines and all("free some space" in line or line.startswith("error: ") or "go on with" in line for line in lines), err
+        assert lines and all(
+            "free some space" in line or line.startswith("error: ") or "go on with" in line for line in lines
+        ), err
         assert any("free some space" in line for line in lines) and not processes(disk)
         subprocess.run(["mount", "-o", "remount,size=100M", str(disk)], check=True)
         code, out, err = run(disk, *CASES[case][1])

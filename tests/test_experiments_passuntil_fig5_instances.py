@@ -5,14 +5,14 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from experiments.item_counts import ITEM_TASKS
 from experiments.passuntil_fig5_instances import measure as instances
 from experiments.passuntil_fig5_instances import plot
-from experiments.profiles import Paths
-from experiments.score_table import write_results
-from experiments.stage import plot_stage
+from experiments.style.stage import plot_stage
+from experiments.tables.item_counts import ITEM_TASKS
+from experiments.tables.scores import write_results
 from paper.claims import load_claims
 from paper.verdicts import Statistics, verdict_of
+from profiles.profile import Paths
 from tests.planted_pass_rates import PassPlant, pass_table
 
 CLAIMS = {claim.id: claim for claim in load_claims() if claim.folder == instances.STEM}
@@ -32,7 +32,9 @@ def verdicts(paths: Paths, task: str = "emoji_movie") -> dict[str, str]:
 
 
 def test_what_the_paper_says_is_replicated(tmp_path, monkeypatch):
-    found = verdicts(measured(tmp_path, monkeypatch, pass_table(PassPlant(**STRONG, alpha_spread=0.1), ("emoji_movie",))))
+    found = verdicts(
+        measured(tmp_path, monkeypatch, pass_table(PassPlant(**STRONG, alpha_spread=0.1), ("emoji_movie",)))
+    )
     assert found == dict.fromkeys(("item_law", "item_exponents", "item_loss"), "replicated")
 
 
@@ -58,7 +60,9 @@ def test_a_loss_that_tells_nothing(tmp_path, monkeypatch):
 def test_folder_draws_two_series_and_tasks_without_a_pass(tmp_path, monkeypatch):
     tasks = ("emoji_movie", "maths")
     passes = pass_table(PassPlant(**STRONG, series=("prose", "code")), ITEM_TASKS)
-    nothing = pass_table(PassPlant(**(STRONG | {"log_hazard": 4.5, "alpha": 0.01}), series=("prose", "code")), ("maths",))
+    nothing = pass_table(
+        PassPlant(**(STRONG | {"log_hazard": 4.5, "alpha": 0.01}), series=("prose", "code")), ("maths",)
+    )
     passes = pd.concat([passes[passes.task != "maths"], nothing])
     paths = measured(tmp_path, monkeypatch, passes, ITEM_TASKS)
     assert set(verdicts(paths, tasks[1]).values()) == {"not reached"}
@@ -73,12 +77,18 @@ def test_statistics_say_how_many_cells_they_rest_on(tmp_path, monkeypatch, name)
 
 def test_a_run_whose_items_all_tie_is_left_out(tmp_path, monkeypatch):
     passes = pass_table(PassPlant(**STRONG), ("emoji_movie",))
-    whole = Statistics(measured(tmp_path / "whole", monkeypatch, passes).results_csv(instances.STEM)).row("emoji_movie", "loss_rank")
+    whole = Statistics(measured(tmp_path / "whole", monkeypatch, passes).results_csv(instances.STEM)).row(
+        "emoji_movie", "loss_rank"
+    )
     run = passes.run.unique()[-1]
     tied = passes.assign(answer_log_likelihood=passes.answer_log_likelihood.where(passes.run != run, -1.0))
-    row = Statistics(measured(tmp_path / "tied", monkeypatch, tied).results_csv(instances.STEM)).row("emoji_movie", "loss_rank")
+    row = Statistics(measured(tmp_path / "tied", monkeypatch, tied).results_csv(instances.STEM)).row(
+        "emoji_movie", "loss_rank"
+    )
     num_runs = passes.run.nunique()
-    assert whole.status.startswith(f"ok: {num_runs} of {num_runs} runs") and row.status.startswith(f"ok: {num_runs - 1} of {num_runs} runs")
+    assert whole.status.startswith(f"ok: {num_runs} of {num_runs} runs") and row.status.startswith(
+        f"ok: {num_runs - 1} of {num_runs} runs"
+    )
     assert abs(row.value - whole.value) < 0.1 and row.low < row.value < row.high
 
 

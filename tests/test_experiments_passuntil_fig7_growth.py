@@ -1,16 +1,17 @@
-"""Kinds of growth: planted bends are found and counted, straight laws are not bent, and verdicts follow; tables that show nothing say so."""
+"""Kinds of growth: planted bends are found and counted, straight laws are not bent, and verdicts follow; tables that
+show nothing say so."""
 
 import pandas as pd
 import pytest
 
-from experiments.pass_table import UICL_TASKS, pooled_rates, select_passes
 from experiments.passuntil_fig7_growth import measure as growth
 from experiments.passuntil_fig7_growth import plot
-from experiments.profiles import Paths
-from experiments.score_table import write_results
-from experiments.stage import plot_stage
+from experiments.style.stage import plot_stage
+from experiments.tables.passes import UICL_TASKS, pooled_rates, select_passes
+from experiments.tables.scores import write_results
 from paper.claims import load_claims
 from paper.verdicts import Statistics, verdict_of
+from profiles.profile import Paths
 from tests.planted_pass_rates import PassPlant, pass_table
 
 CLAIMS = {claim.id: claim for claim in load_claims() if claim.folder == growth.STEM}
@@ -19,7 +20,9 @@ STRONG = {"num_items": 40, "log_hazard": 2.7, "alpha": 0.3}
 
 def measured(folder, **plant) -> tuple[Paths, pd.DataFrame]:
     paths = Paths("smoke", folder)
-    return paths, write_results(paths.results_csv(growth.STEM), growth.measure(pass_table(PassPlant(**(STRONG | plant))), paths))
+    return paths, write_results(
+        paths.results_csv(growth.STEM), growth.measure(pass_table(PassPlant(**(STRONG | plant))), paths)
+    )
 
 
 def verdict(paths: Paths, claim: str, task: str) -> str:
@@ -31,7 +34,9 @@ def test_bends_of_all_subtasks_are_accelerated(tmp_path):
     assert verdict(paths, "accelerated_count", "all") == "replicated"
     assert {verdict(paths, "accelerated", task) for task in UICL_TASKS} == {"replicated"}
     rows = table[table.kind == "growth"].set_index("task")
-    assert (rows.loc[list(UICL_TASKS), "metric"] == "accelerated").all() and rows.loc["emoji_movie", "metric"] != "accelerated"
+    assert (rows.loc[list(UICL_TASKS), "metric"] == "accelerated").all() and rows.loc[
+        "emoji_movie", "metric"
+    ] != "accelerated"
     assert (rows.p_holm.astype(float) >= rows.p_value.astype(float)).all()
     exact = table[(table.metric == "bend_exact") & (table.kind == "statistic")].set_index("task")
     assert (exact.loc[list(UICL_TASKS), "high"].astype(float) < 0).all()

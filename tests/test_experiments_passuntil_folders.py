@@ -1,4 +1,5 @@
-"""The folders of paper P, figures 1 to 4 and table 1, end to end on planted pass rates: measure, plot, bytes, two series, and series that show nothing."""
+"""The folders of paper P, figures 1 to 4 and table 1, end to end on planted pass rates: measure, plot, bytes, two
+series, and series that show nothing."""
 
 import ast
 import importlib
@@ -7,13 +8,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.pass_table import LAW_TASKS, series_pass_rates
-from experiments.profiles import ROOT, Paths
-from experiments.score_table import RESULT_COLUMNS
-from experiments.stage import measure_stage, plot_stage
+from experiments.style.stage import measure_stage, plot_stage
+from experiments.tables.passes import LAW_TASKS, series_pass_rates
+from experiments.tables.scores import RESULT_COLUMNS
+from profiles.profile import ROOT, Paths
 from tests.planted_pass_rates import HELD_OUT, SIZES, PassPlant, losses_table, pass_table, rates_of, runs_of
 
-STEMS = ("passuntil_fig1_resolution", "passuntil_fig2_decoding", "passuntil_fig3_loss_law", "passuntil_fig4_task_law", "passuntil_tab1_prediction")
+STEMS = (
+    "passuntil_fig1_resolution",
+    "passuntil_fig2_decoding",
+    "passuntil_fig3_loss_law",
+    "passuntil_fig4_task_law",
+    "passuntil_tab1_prediction",
+)
 PROFILE = "smoke"
 PLANT = PassPlant(num_items=24)
 
@@ -55,7 +62,9 @@ def silent(tmp_path_factory) -> Paths:
 def run(paths: Paths, stem: str) -> tuple[pd.DataFrame, list]:
     measure, plot = (importlib.import_module(f"experiments.{stem}.{part}") for part in ("measure", "plot"))
     assert measure.STEM == plot.STEM == stem
-    return measure_stage(paths, stem, measure.measure, series_pass_rates), plot_stage(paths, stem, plot.draw, getattr(plot, "table", None))
+    return measure_stage(paths, stem, measure.measure, series_pass_rates), plot_stage(
+        paths, stem, plot.draw, getattr(plot, "table", None)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +81,10 @@ def test_folder_measures_and_plots(planted, results, stem):
     table = results[stem]
     assert list(table.columns[: len(RESULT_COLUMNS)]) == list(RESULT_COLUMNS)
     statistics = table[table.kind == "statistic"]
-    assert not statistics.duplicated(["task", "metric"]).any() and not (statistics.status.isna() | (statistics.status == "")).any()
+    assert (
+        not statistics.duplicated(["task", "metric"]).any()
+        and not (statistics.status.isna() | (statistics.status == "")).any()
+    )
     plot = importlib.import_module(f"experiments.{stem}.plot")
     first = [path.read_bytes() for path in plot_stage(planted, stem, plot.draw, getattr(plot, "table", None))]
     files = plot_stage(planted, stem, plot.draw, getattr(plot, "table", None))
@@ -100,7 +112,9 @@ def test_folder_survives_series_that_never_pass(silent, stem):
 def test_plot_computes_nothing(stem):
     source = (ROOT / "experiments" / stem / "plot.py").read_text(encoding="utf-8")
     modules = {node.module for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ImportFrom)}
-    assert not [name for name in modules if name.split(".")[0] in ("analysis", "scipy", "corpus", "evaluation", "models")]
+    assert not [
+        name for name in modules if name.split(".")[0] in ("analysis", "scipy", "corpus", "evaluation", "models")
+    ]
 
 
 def test_absent_pass_rates_are_one_clear_line(tmp_path):
@@ -111,15 +125,24 @@ def test_absent_pass_rates_are_one_clear_line(tmp_path):
 
 def test_hidden_runs_are_those_a_test_would_score_zero(results):
     table = results[STEMS[0]]
-    points = table[(table.kind == "checkpoint") & (table.metric == "pass_rate") & (table.task == "program_synthesis")].set_index("size")
+    points = table[
+        (table.kind == "checkpoint") & (table.metric == "pass_rate") & (table.task == "program_synthesis")
+    ].set_index("size")
     rates = pd.DataFrame(rates_of(PLANT, "program_synthesis", runs_of(PLANT))[0], index=list(SIZES))
     clear = rates.apply(lambda row: np.prod(1 - row), axis=1)
-    assert bool(points.is_hidden["0.02M"]) and clear["0.02M"] > 0.8 and not bool(points.is_hidden["2.5M"]) and clear["2.5M"] < 0.2
+    assert (
+        bool(points.is_hidden["0.02M"])
+        and clear["0.02M"] > 0.8
+        and not bool(points.is_hidden["2.5M"])
+        and clear["2.5M"] < 0.2
+    )
 
 
 def test_costs_fall_below_a_test_of_more_items_where_passes_are_rare(results):
     costs = results[STEMS[0]].query("kind == 'cost'")
-    alike, new = (costs[costs.metric == metric].set_index(["task", "run"]) for metric in ("cost_ratio", "cost_ratio_new_items"))
+    alike, new = (
+        costs[costs.metric == metric].set_index(["task", "run"]) for metric in ("cost_ratio", "cost_ratio_new_items")
+    )
     assert (new.value >= alike.value * 0.999).all(), "new items average out more, so as many of them are worth more"
     rare, common = alike[alike.pass_rate < 1e-3], alike[alike.pass_rate > 0.1]
     assert rare.value.median() < 1 < common.attempt_ratio.median()
@@ -147,7 +170,9 @@ def test_law_rows_hold_predictions_of_both_held_out_sizes_and_a_corrected_test(r
     assert statistic(table, "emoji_movie", "alpha", "series_statistic").value == pytest.approx(0.4, abs=0.15)
     exact = table[(table.metric == "exact_pass_rate") & (table.task == "emoji_movie")].set_index("run")
     sampled = table[(table.metric == "pass_rate") & (table.task == "emoji_movie")].set_index("run")
-    assert (exact.value.between(sampled.low, sampled.high)).sum() >= 5 and "program_synthesis" not in set(table[table.metric == "exact_pass_rate"].task)
+    assert (exact.value.between(sampled.low, sampled.high)).sum() >= 5 and "program_synthesis" not in set(
+        table[table.metric == "exact_pass_rate"].task
+    )
 
 
 def test_prediction_table_shows_three_levels_beside_the_paper(planted, results):

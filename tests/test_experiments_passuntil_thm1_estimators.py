@@ -1,4 +1,5 @@
-"""Theorem 1 of paper P: the sums over outcomes are the known formulas, the simulation agrees with them, and the verdicts are those of the mathematics."""
+"""Theorem 1 of paper P: the sums over outcomes are the known formulas, the simulation agrees with them, and the
+verdicts are those of the mathematics."""
 
 import numpy as np
 import pandas as pd
@@ -7,10 +8,10 @@ import pytest
 from analysis.intervals import clopper_pearson
 from experiments.passuntil_thm1_estimators import measure as thm1
 from experiments.passuntil_thm1_estimators import plot
-from experiments.profiles import Paths
-from experiments.stage import measure_stage, no_table, plot_stage
+from experiments.style.stage import measure_stage, no_table, plot_stage
 from paper.claims import load_claims
 from paper.verdicts import Statistics, verdict_of
+from profiles.profile import Paths
 
 CLAIMS = {claim.id: claim for claim in load_claims() if claim.folder == thm1.STEM}
 
@@ -23,7 +24,9 @@ def results(tmp_path_factory):
 
 
 def cell(table: pd.DataFrame, metric: str, p: float, target: int) -> pd.Series:
-    return table[(table.metric == metric) & np.isclose(table.pass_rate.astype(float), p) & (table.num_target == target)].iloc[0]
+    return table[
+        (table.metric == metric) & np.isclose(table.pass_rate.astype(float), p) & (table.num_target == target)
+    ].iloc[0]
 
 
 @pytest.mark.parametrize("target", [1, 3, 10])
@@ -60,14 +63,22 @@ def test_verdicts_are_those_of_the_mathematics(results):
     paths, _ = results
     statistics = Statistics(paths.results_csv(thm1.STEM))
     verdicts = {name: verdict_of(claim, "all", statistics, "smoke")["verdict"] for name, claim in CLAIMS.items()}
-    assert verdicts["estimator_likelihood"] == verdicts["unbiased_estimator"] == verdicts["exact_interval"] == "replicated"
+    assert (
+        verdicts["estimator_likelihood"] == verdicts["unbiased_estimator"] == verdicts["exact_interval"] == "replicated"
+    )
     assert verdicts["estimator_bias"] == verdicts["estimator_small_target"] == "not replicated"
-    assert verdicts["likelihood_interval"] == "replicated" and verdicts["recommended_interval"] == "not replicated" and len(verdicts) == 7
+    assert (
+        verdicts["likelihood_interval"] == "replicated"
+        and verdicts["recommended_interval"] == "not replicated"
+        and len(verdicts) == 7
+    )
 
 
 def test_a_biased_estimate_would_lose_its_verdict(results):
     paths, table = results
-    cells = table[table.kind == "simulation"].assign(exact=lambda t: t.exact.astype(float) + 0.1 * (t.metric == "bias_unbiased"), z=lambda t: t.z.astype(float))
+    cells = table[table.kind == "simulation"].assign(
+        exact=lambda t: t.exact.astype(float) + 0.1 * (t.metric == "bias_unbiased"), z=lambda t: t.z.astype(float)
+    )
     numbers = {row["metric"]: row["value"] for row in thm1.statistics(cells)}
     assert numbers["unbiased_bias"] == pytest.approx(0.1) and abs(numbers["mid_p_coverage_gap"]) < 0.05
 
@@ -80,4 +91,6 @@ def test_figure_and_table_are_drawn_twice_alike(results):
     paths, _ = results
     files = plot_stage(paths, thm1.STEM, plot.draw, plot.table)
     before = [path.read_bytes() for path in files]
-    assert [path.read_bytes() for path in plot_stage(paths, thm1.STEM, plot.draw, plot.table)] == before and len(files) == 2
+    assert [path.read_bytes() for path in plot_stage(paths, thm1.STEM, plot.draw, plot.table)] == before and len(
+        files
+    ) == 2

@@ -1,15 +1,17 @@
-"""Derived numbers are the same bytes on every CPU: measure stages on committed tables, in processes that take this CPU for another one."""
+"""Derived numbers are the same bytes on every CPU: measure stages on committed tables, in processes that take this CPU
+for another one."""
 
 import platform
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from experiments.pipeline_stages import experiment_stems, tables_read
-from experiments.profiles import Paths, profile_names
+from profiles.profile import Paths, profile_names
+from reproduction.pipeline_stages import experiment_stems, tables_read
 from tests.imitated_cpu import IMITATIONS, run_as
 
-# The quickest of the figures whose numbers once hung on a last bit: an optimum at its bound, a circuit that no row sees, columns of 16 digits.
+# The quickest of the figures whose numbers once hung on a last bit: an optimum at its bound, a circuit that no row
+# sees, columns of 16 digits.
 ONCE_DIFFERENT = ("loss_eq5_size_threshold", "passuntil_fig8_circuits", "passuntil_fig7_growth")
 PROFILE = "cpu"
 
@@ -21,7 +23,8 @@ def measured(profile: str) -> list[str]:
 
 
 def compare(tmp_path, profile: str, cpus: tuple[str, ...], *stems: str) -> None:
-    """Fail where a file differs; skip where no imitation changes what the libraries compute, for then nothing would be shown."""
+    """Fail where a file differs; skip where no imitation changes what the libraries compute, for then nothing would be
+    shown."""
     with ThreadPoolExecutor(2) as pool:  # as many processes at once as the suite has cores
         (here, bits), *others = pool.map(lambda cpu: run_as(cpu, tmp_path / str(cpu), profile, *stems), (None, *cpus))
     has_effect = False
@@ -30,7 +33,9 @@ def compare(tmp_path, profile: str, cpus: tuple[str, ...], *stems: str) -> None:
         assert there.keys() == here.keys()
         assert [name for name in here if here[name] != there[name]] == [], f"other bytes on {cpu}"
     if not has_effect:
-        pytest.skip(f"{platform.machine()}: the libraries here compute the same last bits whatever CPU they are told of")
+        pytest.skip(
+            f"{platform.machine()}: the libraries here compute the same last bits whatever CPU they are told of"
+        )
 
 
 @pytest.mark.skipif(not Paths(PROFILE).scores.exists(), reason=f"profile {PROFILE} has no committed scores")

@@ -1,4 +1,5 @@
-"""The pins: within pyproject.toml's ranges, the same for conda, made by the command alone, and (slow, by the registry) free of contradictions."""
+"""The pins: within pyproject.toml's ranges, the same for conda, made by the command alone, and (slow, by the registry)
+free of contradictions."""
 
 import os
 import re
@@ -11,17 +12,25 @@ import yaml
 from packaging.markers import Marker
 from packaging.requirements import Requirement
 
-from experiments.profiles import ROOT
 from install import lock
+from profiles.profile import ROOT
 
 LISTS = {path: path.read_text(encoding="utf-8") for path in lock.TITLES}
 DIRECT = {requirement.name: requirement for requirement in map(Requirement, lock.requirements()[1:])}
-UV_PLATFORMS = {"x86_64-manylinux_2_28": True, "aarch64-manylinux_2_28": True, "aarch64-apple-darwin": False}  # True: CUDA's libraries exist there
+UV_PLATFORMS = {
+    "x86_64-manylinux_2_28": True,
+    "aarch64-manylinux_2_28": True,
+    "aarch64-apple-darwin": False,
+}  # True: CUDA's libraries exist there
 
 
 def test_pins_are_within_the_ranges():
     pinned = lock.pins(LISTS[lock.LOCK])
-    assert not [name for name, requirement in DIRECT.items() if name not in pinned or not requirement.specifier.contains(pinned[name])]
+    assert not [
+        name
+        for name, requirement in DIRECT.items()
+        if name not in pinned or not requirement.specifier.contains(pinned[name])
+    ]
     assert "kernels" not in pinned, "the published package of that name would shadow our room"
 
 
@@ -30,10 +39,17 @@ def test_conda_has_the_pins_of_the_direct_dependencies():
     listed = {requirement.name: requirement for requirement in map(Requirement, conda[-1]["pip"])}
     pinned = lock.pins(LISTS[lock.LOCK])
     assert listed.keys() == DIRECT.keys()
-    assert {name: str(requirement.specifier) for name, requirement in listed.items()} == {name: f"=={pinned[name]}" for name in DIRECT}
-    assert {name: requirement.marker for name, requirement in listed.items()} == {name: requirement.marker for name, requirement in DIRECT.items()}
+    assert {name: str(requirement.specifier) for name, requirement in listed.items()} == {
+        name: f"=={pinned[name]}" for name in DIRECT
+    }
+    assert {name: requirement.marker for name, requirement in listed.items()} == {
+        name: requirement.marker for name, requirement in DIRECT.items()
+    }
     python = next(entry for entry in conda if entry.startswith("python"))
-    assert python.removeprefix("python") == tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["requires-python"]
+    assert (
+        python.removeprefix("python")
+        == tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["requires-python"]
+    )
 
 
 @pytest.mark.parametrize("path", LISTS, ids=lambda path: path.name)
@@ -46,13 +62,19 @@ def test_lists_are_what_the_command_wrote(path):
 @pytest.mark.parametrize("path", LISTS, ids=lambda path: path.name)
 def test_every_pin_has_a_hash(path):
     blocks = re.split(r"^(?=[a-z0-9])", LISTS[path], flags=re.MULTILINE)[1:]
-    assert blocks and not [block.splitlines()[0] for block in blocks if not re.search(r"--hash=sha256:[0-9a-f]{64}$", block, re.MULTILINE)]
+    assert blocks and not [
+        block.splitlines()[0] for block in blocks if not re.search(r"--hash=sha256:[0-9a-f]{64}$", block, re.MULTILINE)
+    ]
 
 
 def test_triton_follows_torch_and_is_left_out_where_it_has_no_wheel():
     marker, needed_by = DIRECT["triton"].marker, re.search(r"# for (.*)\ntriton==", LISTS[lock.LOCK])[1]
     assert needed_by == "emergence, torch", "the resolver found it by torch's own metadata"
-    assert [Marker(str(marker)).evaluate({"sys_platform": system}) for system in ("linux", "darwin", "win32")] == [True, False, False]
+    assert [Marker(str(marker)).evaluate({"sys_platform": system}) for system in ("linux", "darwin", "win32")] == [
+        True,
+        False,
+        False,
+    ]
     assert re.search(r"^triton==\S+ ; sys_platform == 'linux' ", LISTS[lock.LOCK], re.MULTILINE)
 
 
@@ -109,8 +131,18 @@ def test_markers_are_said_shortly(marker, short):
 
 def run(*command: str, **environment: str) -> subprocess.CompletedProcess:
     """A command that sees the registry and no wheel, index or configuration of this machine."""
-    kept = {name: value for name, value in os.environ.items() if name not in ("PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL", "PIP_CONSTRAINT", "UV_FIND_LINKS")}
-    return subprocess.run(command, cwd=ROOT, env=kept | {"PIP_CONFIG_FILE": os.devnull, "UV_NO_CONFIG": "1"} | environment, capture_output=True, text=True)
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL", "PIP_CONSTRAINT", "UV_FIND_LINKS")
+    }
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        env=kept | {"PIP_CONFIG_FILE": os.devnull, "UV_NO_CONFIG": "1"} | environment,
+        capture_output=True,
+        text=True,
+    )
 
 
 def compile_pins(platform: str, python: str, *lists: str) -> subprocess.CompletedProcess:
@@ -141,7 +173,9 @@ def test_registry_has_wheels_of_all_pins_that_fit_together(platform, python, reg
     assert done.returncode == 0, done.stderr
     found, expected = lock.pins(done.stdout), lock.present_pins()
     if not UV_PLATFORMS[platform]:
-        expected = {name: version for name, version in expected.items() if name != "triton" and not lock.OF_CUDA.match(name)}
+        expected = {
+            name: version for name, version in expected.items() if name != "triton" and not lock.OF_CUDA.match(name)
+        }
     assert found == expected
     conda = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"][-1]["pip"]
     assert set(map(str, map(Requirement, conda))) >= {f"{name}=={found[name]}" for name in DIRECT if name != "triton"}
@@ -160,7 +194,9 @@ def test_registry_refuses_another_triton(registry, tmp_path):
 @pytest.mark.slow
 def test_the_command_would_write_the_pins_again(registry):
     found = lock.resolve(lock.present_pins())
-    assert {name: version for lines in found.values() for name, version in lock.pins("\n".join(lines)).items()} == lock.present_pins()
+    assert {
+        name: version for lines in found.values() for name, version in lock.pins("\n".join(lines)).items()
+    } == lock.present_pins()
     listed = set(re.findall(r"sha256:[0-9a-f]{64}", "".join(LISTS.values())))
     assert listed <= set(re.findall(r"sha256:[0-9a-f]{64}", str(found))), "a listed file is no longer in the registry"
 
@@ -168,11 +204,28 @@ def test_the_command_would_write_the_pins_again(registry):
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="pip reads markers for the machine that it runs on")
 def test_pip_resolves_the_lists_with_cuda(registry, tmp_path):
-    """pip itself, without a local wheel: a dry run of what `make setup` does on a machine with a GPU, dependencies followed and hashes required."""
+    """pip itself, without a local wheel: a dry run of what `make setup` does on a machine with a GPU, dependencies
+    followed and hashes required."""
     lists = ("-r", "constraints.txt", "-r", "install/constraints-cuda.txt")
-    done = run(sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--quiet", "--report", str(tmp_path / "r.json"), *lists)
+    done = run(
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--dry-run",
+        "--ignore-installed",
+        "--quiet",
+        "--report",
+        str(tmp_path / "r.json"),
+        *lists,
+    )
     assert done.returncode == 0, done.stderr
     installed = yaml.safe_load((tmp_path / "r.json").read_text(encoding="utf-8"))["install"]  # JSON is YAML
-    found = {package["metadata"]["name"].lower().replace("_", "-").replace(".", "-"): package["metadata"]["version"] for package in installed}
+    found = {
+        package["metadata"]["name"].lower().replace("_", "-").replace(".", "-"): package["metadata"]["version"]
+        for package in installed
+    }
     assert found == lock.present_pins()
-    assert not [package["download_info"]["url"] for package in installed if package["download_info"]["url"].startswith("file:")]
+    assert not [
+        package["download_info"]["url"] for package in installed if package["download_info"]["url"].startswith("file:")
+    ]

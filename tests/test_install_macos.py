@@ -1,7 +1,8 @@
-"""Without Linux's system calls, /proc and triton (tests/as_on_macos): all but the sandbox and the Triton path works, and these say so in one line.
+"""Without Linux's system calls, /proc and triton (tests/as_on_macos): all but the sandbox and the Triton path works,
+and these say so in one line.
 
-No Mac was at hand: Linux is made as poor as macOS, in the test's process and in all that it starts. What macOS does otherwise than by absence
-(its own builds of the packages) is not seen here."""
+No Mac was at hand: Linux is made as poor as macOS, in the test's process and in all that it starts. What macOS does
+otherwise than by absence (its own builds of the packages) is not seen here."""
 
 import os
 import re
@@ -10,14 +11,16 @@ import sys
 
 import pytest
 
-from experiments.profiles import ROOT
+from profiles.profile import ROOT
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="on macOS the whole suite runs without Linux")
 
 
 def as_on_macos(*command: str) -> subprocess.CompletedProcess:
     path = os.pathsep.join([str(ROOT / "tests/as_on_macos"), str(ROOT)])
-    environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"} | {"PYTHONPATH": path}
+    environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"} | {
+        "PYTHONPATH": path
+    }
     return subprocess.run([sys.executable, *command], cwd=ROOT, env=environment, capture_output=True, text=True)
 
 
@@ -36,7 +39,9 @@ def said(tmp_path_factory) -> list[str]:
 
 def test_the_stand_in_takes_away_what_macos_has_not(said):
     """So that the tests below can fail."""
-    assert said[:4] == [f"absent: {name}" for name in ("AttributeError", "AttributeError", "ModuleNotFoundError", "FileNotFoundError")]
+    assert said[:4] == [
+        f"absent: {name}" for name in ("AttributeError", "AttributeError", "ModuleNotFoundError", "FileNotFoundError")
+    ]
 
 
 def test_every_module_imports(said):
@@ -62,6 +67,6 @@ def test_verify_says_the_same(tmp_path):
     def lines(done: subprocess.CompletedProcess) -> list[str]:
         return [re.sub(r"\d+(\.\d+)? s\b", "", line) for line in (done.stdout + done.stderr).splitlines()]
 
-    here = subprocess.run([sys.executable, "-m", "experiments.verify"], cwd=ROOT, capture_output=True, text=True)
-    there = as_on_macos("-m", "experiments.verify")
+    here = subprocess.run([sys.executable, "-m", "reproduction.verify"], cwd=ROOT, capture_output=True, text=True)
+    there = as_on_macos("-m", "reproduction.verify")
     assert (there.returncode, lines(there)) == (here.returncode, lines(here))

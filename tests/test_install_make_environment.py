@@ -7,9 +7,15 @@ import sys
 
 import pytest
 
-from experiments.profiles import ROOT
 from install import make_environment
-from install.make_environment import is_of_this_python, platform_refusal, supported_versions, venv_refusal, version_refusal
+from install.make_environment import (
+    is_of_this_python,
+    platform_refusal,
+    supported_versions,
+    venv_refusal,
+    version_refusal,
+)
+from profiles.profile import ROOT
 
 PYPROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 
@@ -109,7 +115,11 @@ def calls(monkeypatch, tmp_path):
     monkeypatch.setattr(make_environment, "index_options", lambda: [])
     monkeypatch.setattr(make_environment.platform, "system", lambda: "Linux")
     monkeypatch.setattr(make_environment.shutil, "which", lambda name: None)
-    monkeypatch.setattr(make_environment, "installed_torch", lambda: "2.13.0+cpu" if "install/constraints-cpu.txt" in noted and not noted.fails else "")
+    monkeypatch.setattr(
+        make_environment,
+        "installed_torch",
+        lambda: "2.13.0+cpu" if "install/constraints-cpu.txt" in noted and not noted.fails else "",
+    )
     return noted
 
 

@@ -7,8 +7,8 @@ import tomllib
 
 import pytest
 
-from experiments.profiles import ROOT
 from install.refuse_build import REFUSAL
+from profiles.profile import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,11 @@ def pip(project, *arguments):
 def test_no_wheel_is_built(project, arguments):
     done = pip(project, *arguments)
     assert done.returncode
-    said = [line.strip() for line in (done.stdout + done.stderr).splitlines() if "emergent-abilities-replication is not installed" in line]
+    said = [
+        line.strip()
+        for line in (done.stdout + done.stderr).splitlines()
+        if "emergent-abilities-replication is not installed" in line
+    ]
     assert said == [REFUSAL] and "\n" not in REFUSAL
     assert not list(project.glob("wheels/*")) + list(project.glob("packages/*"))
 

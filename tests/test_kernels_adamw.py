@@ -1,4 +1,5 @@
-"""The fused AdamW update: against torch.optim.AdamW and fp64, runs that are left out, clipping, and proof that the checks can fail."""
+"""The fused AdamW update: against torch.optim.AdamW and fp64, runs that are left out, clipping, and proof that the
+checks can fail."""
 
 import pytest
 import torch

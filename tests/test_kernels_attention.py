@@ -1,4 +1,5 @@
-"""Causal attention: output, log-sum-exp and every gradient against fp64; documents, groups, caches; proof that checks can fail.
+"""Causal attention: output, log-sum-exp and every gradient against fp64; documents, groups, caches; proof that checks
+can fail.
 
 Tiles are 32 x 32 in fp32, so 33 positions are one more than a block. Shapes are tiny because the interpreter is slow.
 """
@@ -93,7 +94,11 @@ def test_check_sees_masks_shifted_by_one():
     with pytest.raises(AssertionError):
         check(qkv(5, 5, 1, 1, 8), op=one_key_too_many)
     with pytest.raises(AssertionError):
-        check(qkv(5, 5, 1, 1, 8), torch.tensor([[0, 0, 1, 1, 1]]).to(DEVICE), op=lambda q, k, v, ids, scale: ours(q, k, v, ids.roll(1), scale))
+        check(
+            qkv(5, 5, 1, 1, 8),
+            torch.tensor([[0, 0, 1, 1, 1]]).to(DEVICE),
+            op=lambda q, k, v, ids, scale: ours(q, k, v, ids.roll(1), scale),
+        )
 
 
 def test_gradcheck():
@@ -108,7 +113,9 @@ def test_opcheck():
     q, k, v = (x.detach() for x in (q, k, v))
     out, lse = module._forward(q, k, v, None, None, 0.25)
     tests = ("test_schema", "test_faketensor")
-    torch.library.opcheck(module._backward, (out, torch.zeros_like(lse), q, k, v, out, lse, None, None, 0.25), test_utils=tests)
+    torch.library.opcheck(
+        module._backward, (out, torch.zeros_like(lse), q, k, v, out, lse, None, None, 0.25), test_utils=tests
+    )
 
 
 def test_wrong_shapes_are_refused():

@@ -20,7 +20,12 @@ def test_sdpa_path(case, dtype):
         return lambda *x: (lambda out, lse: (out, lse.detach()))(*op(*x, document_ids))
 
     reference = without_lse_gradient(attention_reference)
-    check_op(without_lse_gradient(functools.partial(attention, path="sdpa")), reference, inputs, own=in_own_precision(reference))
+    check_op(
+        without_lse_gradient(functools.partial(attention, path="sdpa")),
+        reference,
+        inputs,
+        own=in_own_precision(reference),
+    )
     assert launch.paths_used()["attention"] == "sdpa"
 
 
@@ -35,5 +40,7 @@ def test_flash_path():
             attention(*inputs, path="flash")
         return
     for document_ids in (None, some_documents(2, 19)):
-        for ours_x, reference_x in zip(attention(*inputs, document_ids, path="flash"), attention_reference(*inputs, document_ids), strict=True):
+        for ours_x, reference_x in zip(
+            attention(*inputs, document_ids, path="flash"), attention_reference(*inputs, document_ids), strict=True
+        ):
             torch.testing.assert_close(ours_x, reference_x, rtol=2e-2, atol=2e-2)

@@ -8,7 +8,16 @@ import torch
 from kernels import attention as module
 from kernels import attention_triton
 from kernels.attention import attention, attention_reference
-from tests.kernel_checks import DEVICE, DTYPES, HALF_DTYPES, check_op, in_own_precision, poisoned_allocations, qkv, some_documents
+from tests.kernel_checks import (
+    DEVICE,
+    DTYPES,
+    HALF_DTYPES,
+    check_op,
+    in_own_precision,
+    poisoned_allocations,
+    qkv,
+    some_documents,
+)
 
 ours = functools.partial(attention, path="triton")
 
@@ -21,7 +30,9 @@ def check(inputs, document_ids=None):
 
 
 @pytest.mark.parametrize("dtype", HALF_DTYPES)
-@pytest.mark.parametrize("shape", [(257, 257, 4, 2, 128), (1, 300, 2, 2, 80), (513, 513, 2, 1, 64), (130, 200, 2, 2, 96)], ids=str)
+@pytest.mark.parametrize(
+    "shape", [(257, 257, 4, 2, 128), (1, 300, 2, 2, 80), (513, 513, 2, 1, 64), (130, 200, 2, 2, 96)], ids=str
+)
 def test_matches_oracle_at_the_tiles_of_half_precision(shape, dtype):
     check(qkv(*shape, batch=2, dtype=dtype))
     if shape[0] == shape[1]:

@@ -1,4 +1,5 @@
-"""Cross-entropy with the projection: losses and both gradients against fp64, ignored tokens, parts, and proof that the checks can fail."""
+"""Cross-entropy with the projection: losses and both gradients against fp64, ignored tokens, parts, and proof that the
+checks can fail."""
 
 import functools
 
@@ -54,7 +55,11 @@ def test_ignored_tokens():
     x, weight, targets = randn(4, 3).requires_grad_(), randn(5, 3), some_targets(4, 5, num_ignored=4)
     mean, per_token = ours(x, weight, targets)
     mean.backward()
-    assert mean.item() == 0 and torch.equal(per_token, torch.zeros(4, device=DEVICE)) and torch.equal(x.grad, torch.zeros_like(x))
+    assert (
+        mean.item() == 0
+        and torch.equal(per_token, torch.zeros(4, device=DEVICE))
+        and torch.equal(x.grad, torch.zeros_like(x))
+    )
     targets[0] = 2
     _, per_token = ours(x, weight, targets, ignore_index=2)
     assert per_token[0].item() == 0
@@ -108,13 +113,20 @@ def test_poison_sees_an_unwritten_loss():
 def test_gradcheck():
     targets = some_targets(3, 5, num_ignored=1)
     inputs = tuple(x.requires_grad_() for x in (randn(3, 4), randn(5, 4, seed=1)))
-    assert torch.autograd.gradcheck(lambda x, w: ours(x, w, targets), inputs, eps=1e-2, atol=2e-2, rtol=1e-2, nondet_tol=0.0)
+    assert torch.autograd.gradcheck(
+        lambda x, w: ours(x, w, targets), inputs, eps=1e-2, atol=2e-2, rtol=1e-2, nondet_tol=0.0
+    )
 
 
 def test_opcheck():
     x, weight, targets = randn(3, 8).requires_grad_(), randn(5, 8, seed=1).requires_grad_(), some_targets(3, 5)
-    # lse leaves the operator for the backward pass only and has no gradient of its own, so the gradient tests run through the public op.
-    torch.library.opcheck(module._forward, (x, weight, targets, -100, False), test_utils=("test_schema", "test_faketensor", "test_autograd_registration"))
+    # lse leaves the operator for the backward pass only and has no gradient of its own, so the gradient tests run
+    # through the public op.
+    torch.library.opcheck(
+        module._forward,
+        (x, weight, targets, -100, False),
+        test_utils=("test_schema", "test_faketensor", "test_autograd_registration"),
+    )
     lse = torch.zeros(3, device=DEVICE)
     torch.library.opcheck(module._backward, (lse, x.detach(), weight.detach(), targets, lse, -100))
 

@@ -1,4 +1,5 @@
-"""Decoding attention: against fp64 and against plain attention, lengths and parts, many rows on one prefix, proof that checks can fail."""
+"""Decoding attention: against fp64 and against plain attention, lengths and parts, many rows on one prefix, proof that
+checks can fail."""
 
 import functools
 
@@ -10,13 +11,31 @@ from hypothesis import strategies as st
 from kernels import decode_attention as module
 from kernels.attention import attention_reference
 from kernels.decode_attention import decode_attention, decode_attention_reference
-from tests.kernel_checks import DEVICE, DTYPES, FORWARD_FACTOR, HAS_CUDA, assert_error_within, in_own_precision, poisoned_allocations, randn
+from tests.kernel_checks import (
+    DEVICE,
+    DTYPES,
+    FORWARD_FACTOR,
+    HAS_CUDA,
+    assert_error_within,
+    in_own_precision,
+    poisoned_allocations,
+    randn,
+)
 
 ours = functools.partial(decode_attention, path="triton")
 
 
 def case(num_prompts, num_rows, num_prefix, num_suffix, num_heads, num_key_heads, size, dtype=torch.float32):
-    prefix, suffix = (num_prompts, num_prefix, num_key_heads, size), (num_prompts, num_rows, num_suffix, num_key_heads, size)
+    prefix, suffix = (
+        (num_prompts, num_prefix, num_key_heads, size),
+        (
+            num_prompts,
+            num_rows,
+            num_suffix,
+            num_key_heads,
+            size,
+        ),
+    )
     shapes = [(num_prompts, num_rows, num_heads, size), prefix, prefix, suffix, suffix]
     return tuple(randn(*shape, dtype=dtype, seed=i) for i, shape in enumerate(shapes))
 
@@ -82,11 +101,20 @@ def test_any_shape(num_prompts, num_rows, num_prefix, num_suffix, group_size, si
 
 def test_strided_caches():
     q, prefix_k, prefix_v, suffix_k, suffix_v = case(2, 3, 8, 6, 2, 1, 8)
-    check((q[..., ::2], prefix_k[:, ::2, :, :4], prefix_v[:, 4:, :, 4:], suffix_k[:, :, :2, :, ::2], suffix_v[:, :, 1:3, :, :4]))
+    check(
+        (
+            q[..., ::2],
+            prefix_k[:, ::2, :, :4],
+            prefix_v[:, 4:, :, 4:],
+            suffix_k[:, :, :2, :, ::2],
+            suffix_v[:, :, 1:3, :, :4],
+        )
+    )
 
 
 def test_same_bits_whatever_the_batch():
-    # In the interpreter a row keeps its place within a tile of 16, whose product NumPy computes (tests/test_kernels_linear.py).
+    # In the interpreter a row keeps its place within a tile of 16, whose product NumPy computes
+    # (tests/test_kernels_linear.py).
     inputs = q, prefix_k, prefix_v, suffix_k, suffix_v = case(1, 33, 9, 3, 1, 1, 8)
     whole = ours(*inputs)[0]
     for row in (0, 16, 32) if not HAS_CUDA else (0, 7, 16, 32):
@@ -106,7 +134,9 @@ def test_check_sees_faults():
 
 def test_opcheck():
     q, prefix_k, prefix_v, suffix_k, suffix_v = case(1, 2, 3, 2, 2, 1, 8)
-    torch.library.opcheck(module._decode, (q, prefix_k, prefix_v, suffix_k.flatten(0, 1), suffix_v.flatten(0, 1), None, None, 0.3))
+    torch.library.opcheck(
+        module._decode, (q, prefix_k, prefix_v, suffix_k.flatten(0, 1), suffix_v.flatten(0, 1), None, None, 0.3)
+    )
 
 
 def test_gradients_and_wrong_shapes_are_refused():

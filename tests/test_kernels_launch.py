@@ -15,7 +15,10 @@ OPERATORS = ("attention", "cross_entropy", "decode_attention", "linear", "rms_no
 
 def test_importing_touches_neither_triton_nor_a_gpu():
     imports = "; ".join(f"import kernels.{operator}" for operator in OPERATORS)
-    code = f"import sys, torch; {imports}; assert 'triton' not in sys.modules; assert not torch.cuda.is_initialized(); print('fine')"
+    code = (
+        f"import sys, torch; {imports}; assert 'triton' not in sys.modules; assert not torch.cuda.is_initialized();"
+        " print('fine')"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.strip() == "fine", done.stderr
 

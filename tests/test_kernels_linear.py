@@ -1,4 +1,5 @@
-"""The batch-invariant matrix product: right, the same bits whatever the batch, and in place of every linear layer of a model."""
+"""The batch-invariant matrix product: right, the same bits whatever the batch, and in place of every linear layer of a
+model."""
 
 import functools
 
@@ -13,15 +14,21 @@ from tests.kernel_checks import DTYPES, FORWARD_FACTOR, HAS_CUDA, assert_error_w
 
 ours = functools.partial(linear, path="triton")
 
-# On a GPU a row may stand anywhere. The interpreter multiplies tiles by NumPy, whose last bits depend on a row's place within the tile
-# (32 rows in fp32), so there the rows keep their place and only the batch around them changes.
-SLICES = (slice(0, 1), slice(40, 41), slice(31, 64)) if HAS_CUDA else (slice(0, 1), slice(0, 33), slice(32, 70), slice(64, 65))
+# On a GPU a row may stand anywhere. The interpreter multiplies tiles by NumPy, whose last bits depend on a row's place
+# within the tile (32 rows in fp32), so there the rows keep their place and only the batch around them changes.
+SLICES = (
+    (slice(0, 1), slice(40, 41), slice(31, 64))
+    if HAS_CUDA
+    else (slice(0, 1), slice(0, 33), slice(32, 70), slice(64, 65))
+)
 
 
 def check(x, weight, op=ours):
     with poisoned_allocations():
         y = op(x, weight)
-    assert_error_within("output", y, linear_reference(x, weight), linear_reference(x.double(), weight.double()), FORWARD_FACTOR)
+    assert_error_within(
+        "output", y, linear_reference(x, weight), linear_reference(x.double(), weight.double()), FORWARD_FACTOR
+    )
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

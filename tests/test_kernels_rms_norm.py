@@ -21,7 +21,11 @@ def with_residual(op):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("shape", [(1, 1), (3, 7), (2, 5, 64), (67, 33), (3, 2049)], ids=str)
 def test_matches_oracle(shape, dtype):
-    x, weight, residual = randn(*shape, dtype=dtype), randn(shape[-1], dtype=dtype, seed=1), randn(*shape, dtype=dtype, seed=2)
+    x, weight, residual = (
+        randn(*shape, dtype=dtype),
+        randn(shape[-1], dtype=dtype, seed=1),
+        randn(*shape, dtype=dtype, seed=2),
+    )
     check_op(ours, rms_norm_reference, (x, weight))
     check_op(with_residual(ours), with_residual(rms_norm_reference), (x, residual, weight))
 
@@ -61,7 +65,9 @@ def test_same_bits_whatever_the_batch():
 def test_gradcheck():
     # fp32 with a wide step: the kernels have no fp64, and errors of the difference quotient stay near 1e-3.
     inputs = tuple(x.requires_grad_() for x in (randn(3, 5), randn(5, seed=1), randn(3, 5, seed=2)))
-    assert torch.autograd.gradcheck(lambda x, w, r: ours(x, w, residual_BTD=r), inputs, eps=1e-2, atol=2e-2, rtol=1e-2, nondet_tol=0.0)
+    assert torch.autograd.gradcheck(
+        lambda x, w, r: ours(x, w, residual_BTD=r), inputs, eps=1e-2, atol=2e-2, rtol=1e-2, nondet_tol=0.0
+    )
 
 
 def test_opcheck():

@@ -1,4 +1,5 @@
-"""Rotary embedding: output and gradient against fp64, agreement with transformers, odd shapes, and proof that the checks can fail."""
+"""Rotary embedding: output and gradient against fp64, agreement with transformers, odd shapes, and proof that the
+checks can fail."""
 
 import functools
 
@@ -68,7 +69,9 @@ def test_agrees_with_transformers():
 def test_check_sees_a_fault(fault):
     cos, sin = tables(5, 4)
     with pytest.raises(AssertionError):
-        check_op(faulty(lambda x: ours(x, cos, sin), fault), lambda x: rotary_reference(x, cos, sin), (randn(2, 5, 3, 8),))
+        check_op(
+            faulty(lambda x: ours(x, cos, sin), fault), lambda x: rotary_reference(x, cos, sin), (randn(2, 5, 3, 8),)
+        )
 
 
 def test_poison_sees_an_unwritten_row():

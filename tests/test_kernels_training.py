@@ -15,11 +15,20 @@ from kernels.swiglu import swiglu
 from tests.kernel_checks import DEVICE, randn
 
 NUM_STEPS, T, D, H, K, F, V = 50, 8, 16, 2, 8, 16, 11
-MATRICES = {"embedding": (V, D), "qkv": (3 * D, D), "out": (D, D), "gate_up": (2 * F, D), "down": (D, F), "head": (V, D)}
+MATRICES = {
+    "embedding": (V, D),
+    "qkv": (3 * D, D),
+    "out": (D, D),
+    "gate_up": (2 * F, D),
+    "down": (D, F),
+    "head": (V, D),
+}
 SHAPES = {**MATRICES, "first": (D,), "second": (D,), "last": (D,)}
 
 
-def layer_loss(weights: dict[str, torch.Tensor], tokens: torch.Tensor, targets: torch.Tensor, path: str) -> torch.Tensor:
+def layer_loss(
+    weights: dict[str, torch.Tensor], tokens: torch.Tensor, targets: torch.Tensor, path: str
+) -> torch.Tensor:
     angles = torch.outer(torch.arange(T), 0.1 ** torch.arange(K // 2)).to(DEVICE)
     x = weights["embedding"][tokens][None]
     heads = (rms_norm(x, weights["first"], path=path) @ weights["qkv"].t()).view(1, T, 3 * H, K)
@@ -33,7 +42,9 @@ def layer_loss(weights: dict[str, torch.Tensor], tokens: torch.Tensor, targets: 
 
 def training_losses(path: str, lr: float = 1e-2) -> torch.Tensor:
     """Loss before each step of AdamW, on one fixed sequence."""
-    initial = [torch.ones(shape, device=DEVICE) if len(shape) == 1 else 0.3 * randn(*shape) for shape in SHAPES.values()]
+    initial = [
+        torch.ones(shape, device=DEVICE) if len(shape) == 1 else 0.3 * randn(*shape) for shape in SHAPES.values()
+    ]
     flat = torch.cat([x.flatten() for x in initial])[None]
     moments, one = (torch.zeros_like(flat), torch.zeros_like(flat)), torch.ones(1, device=DEVICE)
     tokens = torch.randint(0, V, (T + 1,), generator=torch.Generator().manual_seed(0)).to(DEVICE)
@@ -44,7 +55,19 @@ def training_losses(path: str, lr: float = 1e-2) -> torch.Tensor:
         weights = {name: part.view(shape) for (name, shape), part in zip(SHAPES.items(), parts, strict=True)}
         loss = layer_loss(weights, tokens[:-1], tokens[1:], path)
         (grad,) = torch.autograd.grad(loss, leaf)
-        adamw(flat, grad, *moments, one, lr * one, step * one, num_decayed=0, weight_decay=0.0, beta1=0.9, beta2=0.95, path=path)
+        adamw(
+            flat,
+            grad,
+            *moments,
+            one,
+            lr * one,
+            step * one,
+            num_decayed=0,
+            weight_decay=0.0,
+            beta1=0.9,
+            beta2=0.95,
+            path=path,
+        )
         losses.append(loss.detach())
     return torch.stack(losses).cpu()
 
@@ -57,4 +80,6 @@ def test_fifty_steps_track_the_reference():
 
 def test_the_comparison_would_see_a_wrong_gradient():
     with pytest.raises(AssertionError):
-        torch.testing.assert_close(training_losses("reference", lr=1.01e-2), training_losses("reference"), rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(
+            training_losses("reference", lr=1.01e-2), training_losses("reference"), rtol=1e-3, atol=1e-4
+        )

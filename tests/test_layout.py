@@ -1,4 +1,5 @@
-"""The house rules that a machine can check: which room may import which, how long files and functions are, what a figure folder holds."""
+"""The house rules that a machine can check: which room may import which, how long files and functions are, what a
+figure folder holds."""
 
 import ast
 import re
@@ -12,7 +13,8 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
-# Room -> rooms it may import (DESIGN: kernels <- models <- evaluation <- experiments <- paper, corpus <- tasks <- evaluation, analysis <- experiments).
+# Room -> rooms it may import (DESIGN: kernels <- models <- evaluation <- experiments <- paper, corpus <- tasks <-
+# evaluation, analysis <- experiments).
 MAY_IMPORT = {
     "install": set(),
     "kernels": set(),
@@ -27,16 +29,24 @@ MAY_IMPORT = {
 }
 # `python -m corpus` is an entry point: it asks the profile what to build and the tasks for their items.
 ENTRY_POINTS = {"corpus/__main__.py": {"tasks", "experiments"}}
-# Library rooms hold no command line and no paths (DESIGN, section 3). Four do all the same, each in one file: `python -m corpus` builds data/, and
-# `python -m analysis.onset`, `python -m analysis.task_law` and `python -m evaluation.passuntil` measure anybody's table and model.
-LIBRARY_COMMANDS = {"analysis/onset_command.py", "analysis/task_law_command.py", "corpus/__main__.py", "evaluation/passuntil_command.py"}
+# Library rooms hold no command line and no paths (DESIGN, section 3). Four do all the same, each in one file: `python
+# -m corpus` builds data/, and
+# `python -m analysis.onset`, `python -m analysis.task_law` and `python -m evaluation.passuntil` measure anybody's table
+# and model.
+LIBRARY_COMMANDS = {
+    "analysis/onset/__main__.py",
+    "analysis/task_law/__main__.py",
+    "corpus/__main__.py",
+    "evaluation/passuntil/__main__.py",
+}
 MAX_FILE_LINES, MAX_FUNCTION_LINES, MAX_KERNEL_LINES = 300, 60, 80
 BANNED_FILES = {"utils.py", "common.py", "helpers.py", "misc.py"}
-# One class of checks over all tasks (STYLE, section 8), and tables and inner parts that are tested through what uses them.
+# One class of checks over all tasks (STYLE, section 8), and tables and inner parts that are tested through what uses
+# them.
 TESTED_TOGETHER = {
     "corpus/lexicon.py": "test_corpus_documents.py",
-    "evaluation/forward.py": "test_evaluation_scoring.py",
-    "evaluation/pass_inputs.py": "test_evaluation_passuntil_command.py",
+    "evaluation/readers/forward.py": "test_evaluation_scoring_log_likelihoods.py",
+    "evaluation/passuntil/inputs.py": "test_evaluation_passuntil_main.py",
     "tasks/bigbench.py": "test_tasks_base.py",
     "tasks/knowledge.py": "test_tasks_base.py",
     "tasks/language.py": "test_tasks_base.py",
@@ -49,7 +59,11 @@ FOLDER_FILES = {"README.md", "measure.py", "plot.py"}
 def tracked() -> list[Path]:
     """Files in git and files that are about to be: what is not ignored."""
     listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
     return sorted(path for name in listed.split("\0") if name and (path := ROOT / name).is_file())
 
@@ -109,7 +123,11 @@ def has_command_line(source: str) -> bool:
 
 def test_library_rooms_hold_no_command_line_but_the_listed_ones():
     libraries = MAY_IMPORT.keys() - {"experiments", "paper", "benchmarks", "install"}
-    found = {relative(path) for path in sources() if relative(path).split("/")[0] in libraries and has_command_line(path.read_text(encoding="utf-8"))}
+    found = {
+        relative(path)
+        for path in sources()
+        if relative(path).split("/")[0] in libraries and has_command_line(path.read_text(encoding="utf-8"))
+    }
     assert found == LIBRARY_COMMANDS
 
 
@@ -119,9 +137,9 @@ def test_trainer_is_handed_its_batches():
 
 def test_a_wrong_import_would_be_found():
     assert wrong_imports("models/train.py", "from corpus import stream") == {"corpus"}
-    assert wrong_imports("analysis/onset.py", "import evaluation.metrics") == {"evaluation"}
-    assert wrong_imports("experiments/sweep.py", "from paper import verdicts") == {"paper"}
-    assert not wrong_imports("evaluation/runner.py", "from models import checkpoint")
+    assert wrong_imports("analysis/onset/fit.py", "import evaluation.scoring.metrics") == {"evaluation"}
+    assert wrong_imports("ladder/sweep.py", "from paper import verdicts") == {"paper"}
+    assert not wrong_imports("evaluation/scoring/runner.py", "from models import checkpoint")
 
 
 @pytest.mark.parametrize("path", sources(), ids=relative)
@@ -146,7 +164,11 @@ def test_every_source_file_of_a_room_has_its_test_file():
     missing = []
     for path in sources():
         parts = path.relative_to(ROOT).parts
-        if len(parts) == 2 and parts[0] in MAY_IMPORT.keys() - {"benchmarks"} and path.name not in ("__init__.py", "__main__.py"):
+        if (
+            len(parts) == 2
+            and parts[0] in MAY_IMPORT.keys() - {"benchmarks"}
+            and path.name not in ("__init__.py", "__main__.py")
+        ):
             test = TESTED_TOGETHER.get(relative(path), f"test_{parts[0]}_{path.name}")
             if not (ROOT / "tests" / test).exists():
                 missing.append(relative(path))
@@ -173,14 +195,19 @@ def test_results_are_there_where_the_default_profile_was_run():
 
 def test_rooms_are_ours_although_packages_of_the_same_name_are_published():
     code = "import kernels, transformers; from transformers import LlamaForCausalLM; print(kernels.__file__)"
-    printed = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    printed = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.strip()
     assert Path(printed).resolve().is_relative_to(ROOT / "kernels")
 
 
 def test_no_file_names_a_place_on_one_machine():
     pattern = re.compile(r"(?<![\w./])/(work|tmp|home|root|Users|mnt|fsx)/\w")
     texts = [
-        path for path in tracked() if path.suffix in (".py", ".md", ".yaml", ".toml", ".txt", ".json", ".csv", ".lock", ".dvc", "") and path != Path(__file__)
+        path
+        for path in tracked()
+        if path.suffix in (".py", ".md", ".yaml", ".toml", ".txt", ".json", ".csv", ".lock", ".dvc", "")
+        and path != Path(__file__)
     ]
     assert not [relative(path) for path in texts if pattern.search(path.read_text(encoding="utf-8", errors="ignore"))]
     assert pattern.search("see /tmp/x") and not pattern.search("https://a.b/work/x")
@@ -191,7 +218,9 @@ def test_no_command_of_the_pipeline_names_a_machine():
         if path.name == "dvc.yaml":
             for stage in yaml.safe_load(path.read_text(encoding="utf-8"))["stages"].values():
                 for command in [stage["cmd"]] if isinstance(stage["cmd"], str) else stage["cmd"]:
-                    assert re.fullmatch(r"python -m [a-z0-9_.]+( [a-z]+)? --profile [a-z0-9]+( --readme (L|P|ext))*", command), command
+                    assert re.fullmatch(
+                        r"python -m [a-z0-9_.]+( [a-z]+)? --profile [a-z0-9]+( --readme (L|P|ext))*", command
+                    ), command
 
 
 def test_no_test_is_named_by_an_address(request):
@@ -203,20 +232,31 @@ def test_no_test_is_named_by_the_hour():
     """gzip writes the time: what it compresses while tests are collected names a test otherwise a second later."""
     early = re.compile(r"gzip\.compress\((?!.*mtime=0)")
     named = [
-        relative(path) for path in sources() if path.parent.name == "tests" and path != Path(__file__)
+        relative(path)
+        for path in sources()
+        if path.parent.name == "tests" and path != Path(__file__)
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.mark.parametrize" and early.search(ast.unparse(node).replace("\n", " "))
-        and "ids=" not in ast.unparse(node) and "lambda" not in ast.unparse(node)
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) == "pytest.mark.parametrize"
+        and early.search(ast.unparse(node).replace("\n", " "))
+        and "ids=" not in ast.unparse(node)
+        and "lambda" not in ast.unparse(node)
     ]
     assert not named
 
 
 def test_all_third_party_imports_are_pinned():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    named = {re.split(r"[=<>\[; ]", line)[0] for lines in [project["dependencies"], *project["optional-dependencies"].values()] for line in lines}
+    named = {
+        re.split(r"[=<>\[; ]", line)[0]
+        for lines in [project["dependencies"], *project["optional-dependencies"].values()]
+        for line in lines
+    }
     renamed = {"yaml": "pyyaml", "lm_eval": "lm-eval", "llvmlite": "numba", "flash_attn": "flash-attn"}
     renamed |= {"dvc_data": "dvc", "dvc_objects": "dvc", "voluptuous": "dvc"}  # parts of DVC, which pins them
-    rooms = [path for path in sources() if path.relative_to(ROOT).parts[0] in MAY_IMPORT.keys() - {"benchmarks"} | {"tests"}]
+    rooms = [
+        path for path in sources() if path.relative_to(ROOT).parts[0] in MAY_IMPORT.keys() - {"benchmarks"} | {"tests"}
+    ]
     used = set().union(*(imported_rooms(path.read_text(encoding="utf-8")) for path in rooms))
     ours = MAY_IMPORT.keys() | {"tests"} | {path.stem for path in sources() if path.parent.name == "tests"}
     outside = {renamed.get(name, name) for name in used if name not in sys.stdlib_module_names and name not in ours}

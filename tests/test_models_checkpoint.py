@@ -1,4 +1,5 @@
-"""models/checkpoint.py: what is written comes back; damage, foreign files, another tokenizer and a full disk are one line each."""
+"""models/checkpoint.py: what is written comes back; damage, foreign files, another tokenizer and a full disk are one
+line each."""
 
 import errno
 import json
@@ -35,7 +36,12 @@ def test_round_trip(saved):
     tokens = torch.randint(0, 50, (2, 16))
     assert torch.equal(loaded(tokens), gpt(tokens))
     assert not loaded.training
-    assert (metadata["tokens_seen"], metadata["step"], metadata["train_loss_nats"], metadata["run"]) == (640, 20, 1.25, "r")
+    assert (metadata["tokens_seen"], metadata["step"], metadata["train_loss_nats"], metadata["run"]) == (
+        640,
+        20,
+        1.25,
+        "r",
+    )
     assert metadata["config"] == SHAPE.to_dict()
     assert metadata["weight_hash"] == checkpoint.weight_hash(loaded)
 

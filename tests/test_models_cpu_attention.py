@@ -1,11 +1,11 @@
-"""models/cpu_attention.py: both ways of attention give the same numbers, layer by layer, through one interface."""
+"""models/cpu/attention.py: both ways of attention give the same numbers, layer by layer, through one interface."""
 
 import pytest
 import torch
 
 from models.config import GPTConfig
-from models.cpu_attention import BatchedAttention, BlockAttention, make_attention
-from models.cpu_storage import EMULATED_BF16, FP32, NATIVE_BF16, Buffer
+from models.cpu.attention import BatchedAttention, BlockAttention, make_attention
+from models.cpu.storage import EMULATED_BF16, FP32, NATIVE_BF16, Buffer
 from models.gpt import GPT
 
 B, T = 2, 37

@@ -1,4 +1,4 @@
-"""models/cpu_blocks.py: attention of packed qkv against PyTorch's in fp64, at sizes that fill no block and at the
+"""models/cpu/blocks.py: attention of packed qkv against PyTorch's in fp64, at sizes that fill no block and at the
 profiles' own."""
 
 import math
@@ -8,9 +8,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from models import cpu_blocks
 from models.config import GPTConfig
-from models.cpu_storage import EMULATED_BF16, FP32, Buffer
+from models.cpu import blocks as cpu_blocks
+from models.cpu.storage import EMULATED_BF16, FP32, Buffer
 from models.gpt import rotary_tables, rotate
 
 SHAPES_BTHGK = [

@@ -1,4 +1,5 @@
-"""models/cpu_kernels.py: single passes against fp64 PyTorch, in both storage types, at widths that are no multiple of a vector.
+"""models/cpu/kernels.py: single passes against fp64 PyTorch, in both storage types, at widths that are no multiple of a
+vector.
 
 Rotary, norm gradients and SwiGLU gradients are checked through the whole step in test_models_cpu_step.py.
 """
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from models import cpu_kernels as ops
+from models.cpu import kernels as ops
 
 EPSILON = {torch.float32: 1e-6, torch.bfloat16: 2.0**-8}
 
@@ -35,7 +36,9 @@ def test_causal_softmax(dtype, T):
 
 
 def test_causal_softmax_backward(dtype):
-    weights, weights_view = stored(torch.randn(2, 70, 70).masked_fill(torch.ones(70, 70).triu(1).bool(), -torch.inf).softmax(-1), dtype)
+    weights, weights_view = stored(
+        torch.randn(2, 70, 70).masked_fill(torch.ones(70, 70).triu(1).bool(), -torch.inf).softmax(-1), dtype
+    )
     gradient, gradient_view = stored(torch.randn(2, 70, 70), dtype)
     p, dp = weights.double(), gradient.double()
     expected = p * (dp - (p * dp).sum(-1, keepdim=True))

@@ -1,10 +1,10 @@
-"""models/cpu_passes.py: SwiGLU in whole vectors against fp64 PyTorch, at widths with and without a rest."""
+"""models/cpu/passes.py: SwiGLU in whole vectors against fp64 PyTorch, at widths with and without a rest."""
 
 import pytest
 import torch
 
-from models import cpu_passes
-from models.cpu_storage import EMULATED_BF16, FP32, Buffer
+from models.cpu import passes
+from models.cpu.storage import EMULATED_BF16, FP32, Buffer
 
 EPSILON = {FP32: 1e-6, EMULATED_BF16: 2.0**-8}
 
@@ -25,9 +25,9 @@ def test_swiglu_and_its_gradient(F, storage):
     exact = gate_up.t.double().requires_grad_()
     expected = torch.nn.functional.silu(exact[:, :F]) * exact[:, F:]
     expected.backward(dy.t.double())
-    cpu_passes.swiglu(gate_up.n, y.n)
+    passes.swiglu(gate_up.n, y.n)
     assert torch.allclose(y.t.double(), expected.detach(), rtol=4 * EPSILON[storage], atol=1e-6)
-    cpu_passes.swiglu_backward(gate_up.n, dy.n)
+    passes.swiglu_backward(gate_up.n, dy.n)
     assert torch.allclose(gate_up.t.double(), exact.grad, rtol=4 * EPSILON[storage], atol=1e-5)
     assert storage == FP32 or all(torch.equal(x.t, x.t.bfloat16().float()) for x in (y, gate_up))
 
@@ -35,5 +35,5 @@ def test_swiglu_and_its_gradient(F, storage):
 def test_a_number_that_is_not_one_shows():
     gate_up, y = held(torch.ones(1, 64), FP32), Buffer((1, 32), FP32)
     gate_up.t[0, 3] = torch.nan
-    cpu_passes.swiglu(gate_up.n, y.n)
+    passes.swiglu(gate_up.n, y.n)
     assert y.t[0].isnan().nonzero().flatten().tolist() == [3]

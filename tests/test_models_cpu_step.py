@@ -1,4 +1,5 @@
-"""models/cpu_step.py: loss and every gradient against autograd one precision up (fp64), with grouped heads and odd sizes."""
+"""models/cpu/step.py: loss and every gradient against autograd one precision up (fp64), with grouped heads and odd
+sizes."""
 
 import copy
 import math
@@ -7,8 +8,8 @@ import pytest
 import torch
 
 from models.config import GPTConfig, TrainConfig
-from models.cpu_step import CpuStep
-from models.cpu_storage import EMULATED_BF16, FP32, NATIVE_BF16, Storage
+from models.cpu.step import CpuStep
+from models.cpu.storage import EMULATED_BF16, FP32, NATIVE_BF16, Storage
 from models.gpt import GPT
 from models.optimizer import FlatAdamW
 
@@ -70,14 +71,17 @@ def test_bf16_is_as_exact_as_autocast(case, storage):
 
 
 def test_emulated_bf16_is_native_bf16_but_for_the_order_of_sums(case):
-    """Far nearer to the native step than bf16 is to exact: only sums that fall to the two sides of a rounding differ."""
+    """Far nearer to the native step than bf16 is to exact: only sums that fall to the two sides of a rounding
+    differ."""
     gpt, tokens, targets, loss, oracle = case
     native_loss, native = hand_written(gpt, tokens, targets, NATIVE_BF16, 3)
     emulated_loss, emulated = hand_written(gpt, tokens, targets, EMULATED_BF16, 3)
     assert abs(emulated_loss - native_loss) < 2e-4
     rounding = errors(native, oracle)
     for name, error in errors(emulated, {name: gradient.double() for name, gradient in native.items()}).items():
-        assert error < 0.6 * rounding[name], f"{name}: {error:.1e} from native bf16, which is {rounding[name]:.1e} from exact"
+        assert error < 0.6 * rounding[name], (
+            f"{name}: {error:.1e} from native bf16, which is {rounding[name]:.1e} from exact"
+        )
 
 
 def test_operands_of_every_emulated_product_are_bf16(case, monkeypatch):
@@ -95,4 +99,6 @@ def test_operands_of_every_emulated_product_are_bf16(case, monkeypatch):
 
 def test_the_check_sees_one_percent(case):
     *_, oracle = case
-    assert all(error > 1e-5 for error in errors({name: gradient * 1.01 for name, gradient in oracle.items()}, oracle).values())
+    assert all(
+        error > 1e-5 for error in errors({name: gradient * 1.01 for name, gradient in oracle.items()}, oracle).values()
+    )

@@ -1,4 +1,4 @@
-"""models/cpu_storage.py: what is stored is what torch stores in bf16, bit for bit, whether as bf16 or in the place of
+"""models/cpu/storage.py: what is stored is what torch stores in bf16, bit for bit, whether as bf16 or in the place of
 fp32."""
 
 import os
@@ -12,8 +12,8 @@ import pytest
 import torch
 
 import models
-from models import cpu_kernels as ops
-from models.cpu_storage import EMULATED_BF16, FP32, NATIVE_BF16, Buffer
+from models.cpu import kernels as ops
+from models.cpu.storage import EMULATED_BF16, FP32, NATIVE_BF16, Buffer
 
 SPECIAL = torch.tensor(
     [
@@ -75,7 +75,7 @@ CHILD = """
 import sys
 sys.path.insert(0, {folder!r})
 import numpy as np
-from models.cpu_kernels import store_numbers
+from models.cpu.kernels import store_numbers
 stored = np.zeros(2, np.uint32)
 store_numbers(np.array([1.00390625, 1.01171875], np.float32), stored)
 print(stored.view(np.float32).tolist(), sum(store_numbers.stats.cache_hits.values()))
@@ -94,6 +94,6 @@ def test_a_change_of_the_intrinsics_is_compiled_anew(tmp_path):
         ).stdout.strip()
 
     assert [run(), run()] == ["[1.0, 1.015625] 0", "[1.0, 1.015625] 1"]
-    source = tmp_path / "models/cpu_storage.py"
+    source = tmp_path / "models/cpu/storage.py"
     source.write_text(source.read_text().replace("0x7FFF)), is_odd", "0x0000)), is_odd"))  # truncates instead
     assert run() == "[1.0, 1.0078125] 0"

@@ -1,12 +1,12 @@
-"""models/cpu_tiles.py: block products of any strides and transposes, against NumPy."""
+"""models/cpu/tiles.py: block products of any strides and transposes, against NumPy."""
 
 import numpy as np
 import pytest
 from numba import njit
 
-from models import cpu_tiles as tiles
-from models.cpu_tiles import ROWS
-from models.cpu_vectors import LANES
+from models.cpu import tiles as tiles
+from models.cpu.tiles import ROWS
+from models.cpu.vectors import LANES
 
 RNG = np.random.default_rng(0)
 

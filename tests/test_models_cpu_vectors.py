@@ -1,11 +1,11 @@
-"""models/cpu_vectors.py: vectors as values of compiled functions, against NumPy and torch."""
+"""models/cpu/vectors.py: vectors as values of compiled functions, against NumPy and torch."""
 
 import numpy as np
 import torch
 from numba import njit
 
-from models import cpu_vectors as vectors
-from models.cpu_vectors import LANES
+from models.cpu import vectors as vectors
+from models.cpu.vectors import LANES
 
 RNG = np.random.default_rng(0)
 

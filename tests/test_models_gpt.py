@@ -1,4 +1,5 @@
-"""models/gpt.py: causality, the loss, and the start. Equality with transformers is tested in test_models_huggingface.py."""
+"""models/gpt.py: causality, the loss, and the start. Equality with transformers is tested in
+test_models_huggingface.py."""
 
 import math
 

@@ -5,7 +5,7 @@ import torch
 
 from models import gradient
 from models.config import GPTConfig, TrainConfig
-from models.cpu_storage import EMULATED_BF16, FP32, NATIVE_BF16
+from models.cpu.storage import EMULATED_BF16, FP32, NATIVE_BF16
 from models.gpt import GPT
 from models.gradient import GradientStep, cpu_storage, micro_sequences
 from models.optimizer import FlatAdamW
@@ -14,7 +14,10 @@ SHAPE = GPTConfig(vocab_size=40, num_layers=1, d_model=16, num_heads=2, num_kv_h
 RUN = TrainConfig(run="r", seed=0, data_seed=0, total_tokens=64, batch_sequences=4, sequence_length=16, max_lr=1e-3)
 
 
-@pytest.mark.parametrize(("batch", "length", "expected"), [(16, 256, 4), (8, 128, 8), (12, 256, 4), (7, 256, 1), (4, 2048, 1), (1, 64, 1), (10, 200, 5)])
+@pytest.mark.parametrize(
+    ("batch", "length", "expected"),
+    [(16, 256, 4), (8, 128, 8), (12, 256, 4), (7, 256, 1), (4, 2048, 1), (1, 64, 1), (10, 200, 5)],
+)
 def test_micro_batches_divide_the_batch(batch, length, expected):
     assert micro_sequences(batch, length) == expected
 

@@ -13,7 +13,17 @@ from models.gpt import GPT
 from models.huggingface import from_llama, save_llama, to_llama
 from models.sampling import greedy
 
-SHAPE = GPTConfig(vocab_size=50, num_layers=2, d_model=32, num_heads=4, num_kv_heads=2, d_ff=40, max_sequence_length=20, rope_theta=5000.0, norm_eps=1e-4)
+SHAPE = GPTConfig(
+    vocab_size=50,
+    num_layers=2,
+    d_model=32,
+    num_heads=4,
+    num_kv_heads=2,
+    d_ff=40,
+    max_sequence_length=20,
+    rope_theta=5000.0,
+    norm_eps=1e-4,
+)
 
 
 @pytest.fixture(scope="module")
@@ -34,10 +44,15 @@ def test_equal_logits_there_and_back(gpt, tmp_path):
     assert expected.std() > 0.5
     assert torch.allclose(llama(tokens).logits, expected, atol=1e-5)
     llama.save_pretrained(tmp_path)
-    assert [path.name for path in tmp_path.glob("*.safetensors")] == ["model.safetensors"] and not list(tmp_path.glob("*.bin"))
+    assert [path.name for path in tmp_path.glob("*.safetensors")] == ["model.safetensors"] and not list(
+        tmp_path.glob("*.bin")
+    )
     back = from_llama(LlamaForCausalLM.from_pretrained(tmp_path))
     assert back.config == SHAPE
-    assert all(torch.equal(ours, theirs) for ours, theirs in zip(gpt.state_dict().values(), back.state_dict().values(), strict=True))
+    assert all(
+        torch.equal(ours, theirs)
+        for ours, theirs in zip(gpt.state_dict().values(), back.state_dict().values(), strict=True)
+    )
 
 
 @torch.no_grad()
@@ -73,7 +88,12 @@ def test_an_exported_folder_carries_its_tokenizer_and_transformers_opens_it_as_i
     tokenizer, llama = AutoTokenizer.from_pretrained(folder), AutoModelForCausalLM.from_pretrained(folder)
     ids = [BOS_ID, *small_corpus.tokenizer().encode(TEXT).ids]
     assert tokenizer(TEXT)["input_ids"] == ids and tokenizer.decode(ids, skip_special_tokens=True) == TEXT
-    assert (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id, len(tokenizer)) == (BOS_ID, BOS_ID, BOS_ID, llama.config.vocab_size)
+    assert (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id, len(tokenizer)) == (
+        BOS_ID,
+        BOS_ID,
+        BOS_ID,
+        llama.config.vocab_size,
+    )
     assert tokenizer.model_max_length == 64
     with torch.no_grad():
         assert torch.allclose(llama(torch.tensor([ids])).logits, model(torch.tensor([ids])), atol=1e-5)
@@ -100,7 +120,11 @@ def test_the_harness_scores_and_generates_from_the_folder_as_it_is(exported):
     read, said = [BOS_ID, *tokenizer.encode(context).ids], tokenizer.encode(answer).ids
     with torch.no_grad():
         log_probabilities = model(torch.tensor([read + said]))[0].log_softmax(-1)
-    assert found == pytest.approx(sum(log_probabilities[len(read) - 1 + place, token].item() for place, token in enumerate(said)), abs=1e-3)
-    (text,) = harness.generate_until([Instance("generate_until", {}, (context, {"until": ["."], "max_gen_toks": 4, "do_sample": False}), 0)])
+    assert found == pytest.approx(
+        sum(log_probabilities[len(read) - 1 + place, token].item() for place, token in enumerate(said)), abs=1e-3
+    )
+    (text,) = harness.generate_until(
+        [Instance("generate_until", {}, (context, {"until": ["."], "max_gen_toks": 4, "do_sample": False}), 0)]
+    )
     (expected,) = greedy(model, [read], 4, {BOS_ID})
     assert text == tokenizer.decode(expected).split(".")[0]

@@ -13,7 +13,16 @@ from models.optimizer import FlatAdamW, decay_start_step, learning_rate
 
 SHAPE = GPTConfig(vocab_size=50, num_layers=2, d_model=20, num_heads=2, num_kv_heads=1, d_ff=28, max_sequence_length=16)
 RUN = TrainConfig(
-    run="r", seed=0, data_seed=0, total_tokens=2000, batch_sequences=2, sequence_length=10, max_lr=1e-2, warmup_tokens=200, weight_decay=0.3, grad_clip=0.5
+    run="r",
+    seed=0,
+    data_seed=0,
+    total_tokens=2000,
+    batch_sequences=2,
+    sequence_length=10,
+    max_lr=1e-2,
+    warmup_tokens=200,
+    weight_decay=0.3,
+    grad_clip=0.5,
 )
 
 

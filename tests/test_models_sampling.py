@@ -1,4 +1,5 @@
-"""models/sampling.py: the cache changes nothing, neither do the prompts beside a prompt; samples have their law, and beams find what exhaustion finds."""
+"""models/sampling.py: the cache changes nothing, neither do the prompts beside a prompt; samples have their law, and
+beams find what exhaustion finds."""
 
 import itertools
 
@@ -109,7 +110,12 @@ def scored(model: GPT, prompt: list[int], answer: tuple[int, ...]) -> float:
 @pytest.mark.parametrize("prompt", [[0], [1, 2, 3], [2, 2], [4, 0, 1]])
 @pytest.mark.parametrize("stops", [(4,), (0, 4)])
 def test_wide_beams_find_the_likeliest_of_all_continuations(tiny, prompt, stops):
-    ended = [(*body, stop) for length in range(4) for body in itertools.product(sorted(set(range(5)) - set(stops)), repeat=length) for stop in stops]
+    ended = [
+        (*body, stop)
+        for length in range(4)
+        for body in itertools.product(sorted(set(range(5)) - set(stops)), repeat=length)
+        for stop in stops
+    ]
     best = max(ended, key=lambda answer: scored(tiny, prompt, answer))
     answer, score = beam_search(tiny, prompt, 5**3, 4, stops)
     assert answer == list(best[:-1]) and score == pytest.approx(scored(tiny, prompt, best), abs=1e-5)
@@ -126,8 +132,12 @@ def test_beams_without_an_end(tiny):
 def test_every_beam_goes_on_from_its_own_past(tiny, width):
     prompts = [[first, second] for first in range(5) for second in range(5)]
     found = [beam_search(tiny, prompt, width, 6, ()) for prompt in prompts]
-    assert [score for _, score in found] == pytest.approx([scored(tiny, prompt, tuple(answer)) for prompt, (answer, _) in zip(prompts, found)], abs=1e-5)
-    assert [answer for answer, _ in found] != greedy(tiny, prompts, 6, ()), "somewhere the best beam must have changed places"
+    assert [score for _, score in found] == pytest.approx(
+        [scored(tiny, prompt, tuple(answer)) for prompt, (answer, _) in zip(prompts, found)], abs=1e-5
+    )
+    assert [answer for answer, _ in found] != greedy(tiny, prompts, 6, ()), (
+        "somewhere the best beam must have changed places"
+    )
 
 
 def test_wider_beams_score_no_worse_here_and_somewhere_better(gpt):
@@ -144,7 +154,11 @@ def test_ties_go_to_the_better_parent_and_the_lower_token(tiny):
 
 
 def test_bad_decoding_is_named(gpt):
-    for options, message in (({"temperature": 0.0}, "temperature is 0.0"), ({"top_p": 0.0}, "top_p is 0.0"), ({"seeds": [1, 2]}, "2 seeds for 1 prompts")):
+    for options, message in (
+        ({"temperature": 0.0}, "temperature is 0.0"),
+        ({"top_p": 0.0}, "top_p is 0.0"),
+        ({"seeds": [1, 2]}, "2 seeds for 1 prompts"),
+    ):
         with pytest.raises(ValueError, match=message):
             sample(gpt, [[0]], 3, (), **({"seeds": [1]} | options))
     with pytest.raises(ValueError, match="0 beams"):

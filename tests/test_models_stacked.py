@@ -10,7 +10,9 @@ from models.stacked import StackedRuns
 from tests.kernel_checks import DEVICE
 
 CONFIG = GPTConfig(vocab_size=17, num_layers=2, d_model=16, num_heads=4, num_kv_heads=2, d_ff=24, max_sequence_length=8)
-TRAIN = TrainConfig(run="r", seed=0, data_seed=0, total_tokens=4096, batch_sequences=3, sequence_length=8, max_lr=1e-2, grad_clip=0.5)
+TRAIN = TrainConfig(
+    run="r", seed=0, data_seed=0, total_tokens=4096, batch_sequences=3, sequence_length=8, max_lr=1e-2, grad_clip=0.5
+)
 NUM_STEPS, LR = 4, 1e-2
 
 
@@ -41,7 +43,9 @@ def test_each_run_trains_as_it_would_alone():
     stacked.write_back()
     for model, expected in zip(stacked_models, alone, strict=True):
         for (name, weight), other in zip(model.named_parameters(), expected.parameters(), strict=True):
-            torch.testing.assert_close(weight, other, rtol=2e-4, atol=2e-5, msg=lambda text, name=name: f"{name}: {text}")
+            torch.testing.assert_close(
+                weight, other, rtol=2e-4, atol=2e-5, msg=lambda text, name=name: f"{name}: {text}"
+            )
 
 
 def test_the_comparison_would_see_another_learning_rate():

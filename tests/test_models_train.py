@@ -1,4 +1,5 @@
-"""models/train.py: golden losses, exact resume after kill -9 and Ctrl-C, branches of a trunk, and each fault as one line."""
+"""models/train.py: golden losses, exact resume after kill -9 and Ctrl-C, branches of a trunk, and each fault as one
+line."""
 
 import dataclasses
 import errno
@@ -49,7 +50,11 @@ def test_thirty_steps_leave_what_the_contract_names(whole):
     folder, record, losses = whole
     assert losses[0] == pytest.approx(3.7, abs=0.3) and losses[-1] < 2.5
     assert sorted(path.name for path in folder.iterdir()) == ["checkpoints", "run.json"]
-    assert sorted(path.stem for path in (folder / "checkpoints").iterdir()) == ["000000000480", "000000000960", "000000002880"]
+    assert sorted(path.stem for path in (folder / "checkpoints").iterdir()) == [
+        "000000000480",
+        "000000000960",
+        "000000002880",
+    ]
     saved = json.loads((folder / "run.json").read_text())
     assert saved == dataclasses.asdict(record)
     assert [point["step"] for point in saved["loss_curve"]] == [5, 10, 30]
@@ -57,12 +62,24 @@ def test_thirty_steps_leave_what_the_contract_names(whole):
     assert [point["train_loss_nats"] for point in saved["loss_curve"]] == pytest.approx(means)
     model, metadata = checkpoint.load(folder / "checkpoints/000000002880.safetensors", FINGERPRINT)
     assert saved["weight_hash"] == metadata["weight_hash"] == checkpoint.weight_hash(model)
-    assert (saved["kernel_path"], saved["precision"], saved["tokens_seen"], saved["num_steps"]) == ("cpu", "fp32", 2880, 30)
+    assert (saved["kernel_path"], saved["precision"], saved["tokens_seen"], saved["num_steps"]) == (
+        "cpu",
+        "fp32",
+        2880,
+        30,
+    )
 
 
 def test_bf16_tracks_fp32(whole, tmp_path):
     losses = []
-    train(SHAPE, dataclasses.replace(RUN, precision="bf16"), BATCHES, tmp_path, FINGERPRINT, lambda progress: losses.append(progress.loss_nats))
+    train(
+        SHAPE,
+        dataclasses.replace(RUN, precision="bf16"),
+        BATCHES,
+        tmp_path,
+        FINGERPRINT,
+        lambda progress: losses.append(progress.loss_nats),
+    )
     assert max(abs(ours - fp32) for ours, fp32 in zip(losses, whole[2], strict=True)) < 0.03
 
 
@@ -84,7 +101,9 @@ def test_a_cpu_without_bf16_follows_the_same_recipe(tmp_path):
     for name, environment in (("here", {}), ("imitated", WITHOUT_BF16)):
         code = textwrap.dedent(CHILD_ELSEWHERE).format(tests=str(ROOT / "tests"), folder=str(tmp_path / name))
         variables = os.environ | environment | {"PYTHONPATH": str(ROOT), "NUMBA_CACHE_DIR": str(tmp_path / "compiled")}
-        done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, env=variables)
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, env=variables
+        )
         found.append(json.loads(done.stdout))
     (losses, here), (imitated_losses, imitated) = found
     assert imitated["machines"] == [{"from_step": 0, **here["machines"][0], "bf16": "emulated"}]
@@ -103,7 +122,9 @@ def test_a_run_that_goes_on_elsewhere_keeps_its_format_and_says_so(tmp_path, mon
     with pytest.raises(KeyboardInterrupt):
         train(SHAPE, BF16, BATCHES, tmp_path, FINGERPRINT, interrupt)
     first = capability("cpu", "bf16")
-    monkeypatch.setattr(models.train, "capability", lambda device, precision: first | {"isa": "AVX2", "bf16": "emulated"})
+    monkeypatch.setattr(
+        models.train, "capability", lambda device, precision: first | {"isa": "AVX2", "bf16": "emulated"}
+    )
     record = train(SHAPE, BF16, BATCHES, tmp_path, FINGERPRINT)
     assert record.machines == [{"from_step": 0, **first}, {"from_step": 6, **first, "isa": "AVX2", "bf16": "emulated"}]
     assert record.precision == "bf16" and record.num_steps == 30
@@ -132,9 +153,13 @@ CHILD = """
 
 
 def test_kill_then_resume_gives_the_same_bytes(whole, tmp_path):
-    code = textwrap.dedent(CHILD).format(tests=str(ROOT / "tests"), folder=str(tmp_path), threads=torch.get_num_threads())
+    code = textwrap.dedent(CHILD).format(
+        tests=str(ROOT / "tests"), folder=str(tmp_path), threads=torch.get_num_threads()
+    )
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, **pipes) as child:
+    with subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, **pipes
+    ) as child:
         assert child.stdout.readline() == "here\n"
         child.kill()
     assert child.returncode == -signal.SIGKILL
@@ -171,7 +196,14 @@ def test_branches_share_one_trunk(tmp_path):
         assert branch.weight_hash == alone.weight_hash and seen[0].step == steps // 2 + 1
     late = dataclasses.replace(wsd, total_tokens=10 * B * T)
     with pytest.raises(ValueError, match="at or before step 5, the state is at 6"):
-        train(SHAPE, late, BATCHES, tmp_path / "late", FINGERPRINT, branch_from=tmp_path / "trunk/states/000000000576.safetensors")
+        train(
+            SHAPE,
+            late,
+            BATCHES,
+            tmp_path / "late",
+            FINGERPRINT,
+            branch_from=tmp_path / "trunk/states/000000000576.safetensors",
+        )
     with pytest.raises(ValueError, match="field max_lr was 0.02"):
         train(SHAPE, dataclasses.replace(wsd, max_lr=0.01), BATCHES, tmp_path / "other", FINGERPRINT, branch_from=state)
 

@@ -3,8 +3,8 @@
 import pytest
 import yaml
 
-from experiments.profiles import ROOT
 from paper.claims import CLAIMS_FILE, Criterion, load_claims
+from profiles.profile import ROOT
 
 
 def damaged(tmp_path, **changes):
@@ -39,15 +39,18 @@ def test_the_real_file_keeps_its_first_claim_readable(tmp_path):
     assert load_claims(damaged(tmp_path))[0].id == "smooth_correlation"
 
 
-@pytest.mark.parametrize(("changes", "message"), [
-    ({"statistic": None}, "claim smooth_correlation: field statistic is missing"),
-    ({"verdict": "replicated"}, "field verdict is unknown"),
-    ({"tasks": "smoth"}, "field tasks: no task group smoth"),
-    ({"tasks": ["reacall"]}, "field tasks: no task reacall"),
-    ({"criterion": {"at_most": 1, "at_least": 0}}, "field criterion has 2 operators"),
-    ({"criterion": {"below": 1}}, "field criterion has 0 operators"),
-    ({"id": "smooth_no_jump"}, "claim smooth_no_jump stands twice"),
-])
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"statistic": None}, "claim smooth_correlation: field statistic is missing"),
+        ({"verdict": "replicated"}, "field verdict is unknown"),
+        ({"tasks": "smoth"}, "field tasks: no task group smoth"),
+        ({"tasks": ["reacall"]}, "field tasks: no task reacall"),
+        ({"criterion": {"at_most": 1, "at_least": 0}}, "field criterion has 2 operators"),
+        ({"criterion": {"below": 1}}, "field criterion has 0 operators"),
+        ({"id": "smooth_no_jump"}, "claim smooth_no_jump stands twice"),
+    ],
+)
 def test_damaged_claims_are_refused_in_one_line(tmp_path, changes, message):
     with pytest.raises(ValueError, match=message) as caught:
         load_claims(damaged(tmp_path, **changes))
@@ -68,15 +71,35 @@ def test_claims_carry_their_paper_and_a_third_paper_is_refused(tmp_path):
 def test_claims_of_paper_p_can_fail():
     """A bound that lies inside what the statistic can take: neither verdict is foregone."""
     criteria = {claim.id: claim.criterion for claim in load_claims() if claim.paper == "P"}
-    assert criteria["task_law_held_out"] == Criterion("within", 0.25) and criteria["prediction_instance"] == Criterion("within", 20.0)
-    assert criteria["pass_resolution"] == Criterion("at_least", 1.0) and criteria["decoding_most_pass"] == Criterion("at_least", 0.5)
+    assert criteria["task_law_held_out"] == Criterion("within", 0.25) and criteria["prediction_instance"] == Criterion(
+        "within", 20.0
+    )
+    assert criteria["pass_resolution"] == Criterion("at_least", 1.0) and criteria["decoding_most_pass"] == Criterion(
+        "at_least", 0.5
+    )
 
 
-@pytest.mark.parametrize("text", [
-    "", "version: [", "- a", "version: 1", "task_groups: 5\nclaims: []", "task_groups: {}\nclaims: 5",
-    "task_groups: {}\nclaims: []", "task_groups: {a: b}\nclaims: [{}]", "task_groups: {}\nclaims: [5]",
-    "task_groups: {}\nclaims: [{}]", "<<<<<<< HEAD\nversion: 1\n", "version: 1\nversion: 2\n", "a: \x00", "[" * 3000,
-    "a: &b [*b]", "\udcff"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "version: [",
+        "- a",
+        "version: 1",
+        "task_groups: 5\nclaims: []",
+        "task_groups: {}\nclaims: 5",
+        "task_groups: {}\nclaims: []",
+        "task_groups: {a: b}\nclaims: [{}]",
+        "task_groups: {}\nclaims: [5]",
+        "task_groups: {}\nclaims: [{}]",
+        "<<<<<<< HEAD\nversion: 1\n",
+        "version: 1\nversion: 2\n",
+        "a: \x00",
+        "[" * 3000,
+        "a: &b [*b]",
+        "\udcff",
+    ],
+)
 def test_a_broken_file_is_one_line(tmp_path, text):
     path = tmp_path / "claims.yaml"
     path.write_text(text, errors="surrogateescape")
@@ -92,15 +115,28 @@ def test_an_absent_file_and_a_folder_are_one_line(tmp_path):
         assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("changes", "field"), [
-    ({"criterion": 5}, "criterion"), ({"criterion": []}, "criterion"),
-    ({"criterion": {"at_most": "low"}}, "criterion"), ({"criterion": {"at_most": float("nan")}}, "criterion"),
-    ({"criterion": {"at_most": True}}, "criterion"), ({"criterion": {"at_most": 1, "unit": 2}}, "criterion.unit"),
-    ({"criterion": {"inside": "x"}}, "criterion.resolution"),
-    ({"criterion": {"inside": 5, "resolution": 1}}, "criterion.inside"), ({"tasks": 5}, "tasks"),
-    ({"tasks": []}, "tasks"), ({"tasks": [5]}, "tasks"), ({"id": 5}, "id"), ({"statistic": ["a"]}, "statistic"),
-    ({"claim": " "}, "claim"), ({"folder": {}}, "folder"), ({"on_most": "yes"}, "on_most"),
-    ({"paper_value": 0.9}, "paper_value")])
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"criterion": 5}, "criterion"),
+        ({"criterion": []}, "criterion"),
+        ({"criterion": {"at_most": "low"}}, "criterion"),
+        ({"criterion": {"at_most": float("nan")}}, "criterion"),
+        ({"criterion": {"at_most": True}}, "criterion"),
+        ({"criterion": {"at_most": 1, "unit": 2}}, "criterion.unit"),
+        ({"criterion": {"inside": "x"}}, "criterion.resolution"),
+        ({"criterion": {"inside": 5, "resolution": 1}}, "criterion.inside"),
+        ({"tasks": 5}, "tasks"),
+        ({"tasks": []}, "tasks"),
+        ({"tasks": [5]}, "tasks"),
+        ({"id": 5}, "id"),
+        ({"statistic": ["a"]}, "statistic"),
+        ({"claim": " "}, "claim"),
+        ({"folder": {}}, "folder"),
+        ({"on_most": "yes"}, "on_most"),
+        ({"paper_value": 0.9}, "paper_value"),
+    ],
+)
 def test_ill_typed_fields_are_named(tmp_path, changes, field):
     with pytest.raises(ValueError, match=f"^claims.yaml: claim .*: field {field}") as caught:
         load_claims(damaged(tmp_path, **changes))

@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from experiments.profiles import ROOT, Paths, read_yaml
-from experiments.score_table import write_results
+from experiments.tables.scores import write_results
 from paper.readme import Numbers, check_tables, load_passages, loose_numbers, put_numbers, renew, renewed
+from profiles.profile import ROOT, Paths, read_yaml
 
 
 def committed():

@@ -5,7 +5,10 @@ from paper.verdict_table import counts, short, span, verdict_table
 
 
 def entries(*verdicts: str) -> list[dict]:
-    return [{"id": f"c.{i}", "verdict": verdict, "value": 0.1 * (i + 1), "low": 0.0, "high": 1.0} for i, verdict in enumerate(verdicts)]
+    return [
+        {"id": f"c.{i}", "verdict": verdict, "value": 0.1 * (i + 1), "low": 0.0, "high": 1.0}
+        for i, verdict in enumerate(verdicts)
+    ]
 
 
 def test_one_word_where_all_agree_and_counts_where_not():
@@ -23,15 +26,24 @@ def test_values_of_one_and_of_several_tasks():
 
 
 def test_a_table_holds_the_claims_of_one_paper():
-    claims = [Claim(name, name, "Figure 1", f"Claim {name}.", "x", "s", "points", ("all",), Criterion("at_least", 30.0)) for name in ("L", "P")]
+    claims = [
+        Claim(name, name, "Figure 1", f"Claim {name}.", "x", "s", "points", ("all",), Criterion("at_least", 30.0))
+        for name in ("L", "P")
+    ]
     verdicts = [{"id": name, "verdict": "replicated", "value": 50.0, "low": 40.0, "high": 60.0} for name in ("L", "P")]
     lines = verdict_table(claims, verdicts, str, "P").splitlines()
     assert len(lines) == 3 and lines[0].startswith("| claim of paper P |") and "Claim P." in lines[2]
 
 
 def test_every_claim_has_its_line():
-    claims = [Claim(name, "L", "Figure 1", f"Claim {name}.", "loss_x", "s", "points", ("all",), Criterion("at_least", 30.0)) for name in ("a", "b")]
-    verdicts = [{"id": name, "verdict": verdict, "value": 50.0, "low": 40.0, "high": 60.0} for name, verdict in (("a", "replicated"), ("b", "not replicated"))]
+    claims = [
+        Claim(name, "L", "Figure 1", f"Claim {name}.", "loss_x", "s", "points", ("all",), Criterion("at_least", 30.0))
+        for name in ("a", "b")
+    ]
+    verdicts = [
+        {"id": name, "verdict": verdict, "value": 50.0, "low": 40.0, "high": 60.0}
+        for name, verdict in (("a", "replicated"), ("b", "not replicated"))
+    ]
     lines = verdict_table(claims, verdicts, lambda folder: f"[{folder}](figures/{folder}.png)").splitlines()
     assert len(lines) == 4
     assert "| **not replicated** | [loss_x](figures/loss_x.png) |" in lines[3] and "points >= 30" in lines[3]

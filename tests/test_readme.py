@@ -1,4 +1,5 @@
-"""Every command of the README is run: cheap ones as they stand, make targets as make would plan them, links and paths looked up."""
+"""Every command of the README is run: cheap ones as they stand, make targets as make would plan them, links and paths
+looked up."""
 
 import re
 import shlex
@@ -6,11 +7,12 @@ import subprocess
 
 import pytest
 
-from experiments.profiles import ROOT, profile_names
+from profiles.profile import ROOT, profile_names
 
 README = ROOT / "README.md"
 PLANNED_BY_MAKE = {"setup", "reproduce", "compare", "figures", "verify", "test", "bench", "gpu"}
-# Run as they stand elsewhere: `dvc repro` is what `make reproduce PROFILE=smoke` runs, and git clone is how the reader came here.
+# Run as they stand elsewhere: `dvc repro` is what `make reproduce PROFILE=smoke` runs, and git clone is how the reader
+# came here.
 ONLY_CHECKED = ("dvc", "git", "cd", ".")
 ACTIVATE = ". .venv/bin/activate"
 
@@ -31,7 +33,9 @@ def test_readme_shows_the_commands_a_reader_needs():
 
 def test_python_and_dvc_are_ours_when_they_are_called():
     bare = [place for place, command in enumerate(commands()) if command.split()[0] in ("python", "dvc")]
-    assert not bare or ACTIVATE in commands()[: bare[0]], f"say `{ACTIVATE}` before `{commands()[bare[0]]}`: a fresh shell has neither"
+    assert not bare or ACTIVATE in commands()[: bare[0]], (
+        f"say `{ACTIVATE}` before `{commands()[bare[0]]}`: a fresh shell has neither"
+    )
 
 
 @pytest.mark.parametrize("command", commands())
@@ -40,7 +44,9 @@ def test_command_can_be_run(command):
     if words[0] == "make":
         assert all(word in PLANNED_BY_MAKE or re.fullmatch(r"PROFILE=\w+", word) for word in words[1:])
         assert all(word.removeprefix("PROFILE=") in profile_names() for word in words if word.startswith("PROFILE="))
-        planned = subprocess.run(["make", "--dry-run", *words[1:]], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        planned = subprocess.run(
+            ["make", "--dry-run", *words[1:]], cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout
         assert "python -m" in planned
     elif words[0].endswith("python") or words[0] == "python":
         assert words[1] == "-m"
@@ -48,7 +54,11 @@ def test_command_can_be_run(command):
         assert (ROOT / f"{module}.py").exists() or (ROOT / module / "__main__.py").exists() or words[2] == "pytest"
     elif words[:2] == ["dvc", "repro"] and len(words) > 2:
         stages = (ROOT / "dvc.yaml").read_text(encoding="utf-8")
-        assert all(f"\n  {target}:\n" in stages or (ROOT / target).exists() for target in words[2:] if not target.startswith("-"))
+        assert all(
+            f"\n  {target}:\n" in stages or (ROOT / target).exists()
+            for target in words[2:]
+            if not target.startswith("-")
+        )
     else:
         assert words[0] in ONLY_CHECKED
 

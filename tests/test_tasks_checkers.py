@@ -49,7 +49,9 @@ class TestEveryChecker:
             assert (listed is not None) == (name in EXACT)
             if listed is not None:
                 assert listed and all(judge.passes(text) for text in listed) and _attempt(item) in listed
-                assert not judge.passes(listed[0] + " ") and not judge.passes(listed[0].strip() if listed[0].startswith(" ") else " " + listed[0])
+                assert not judge.passes(listed[0] + " ") and not judge.passes(
+                    listed[0].strip() if listed[0].startswith(" ") else " " + listed[0]
+                )
 
     @settings(max_examples=60)
     @given(data=st.data())
@@ -57,7 +59,7 @@ class TestEveryChecker:
         """viable(t + u) implies viable(t), around the reference, where it matters; and what passes was viable."""
         item = data.draw(st.sampled_from(items(name)[:20]))
         judge, text = checker(name, item), _attempt(item)
-        kept = text[:data.draw(st.integers(0, len(text)))]
+        kept = text[: data.draw(st.integers(0, len(text)))]
         longer = kept + data.draw(st.text(alphabet=sorted(set(text)) + [" ", "x"], max_size=6))
         if judge.viable(longer):
             assert all(judge.viable(longer[:end]) for end in range(len(longer)))
@@ -94,7 +96,11 @@ def test_exam_attempts_are_one_letter(name):
         judge = checker(name, item)
         letters = [letter for _, letter in item.requests]
         assert [judge.passes(letter) for letter in letters] == [position == item.answer for position in range(4)]
-        assert judge.accepted() == (letters[item.answer],) and judge.viable("") and not judge.viable(letters[item.answer] + ".")
+        assert (
+            judge.accepted() == (letters[item.answer],)
+            and judge.viable("")
+            and not judge.viable(letters[item.answer] + ".")
+        )
     assert attempt_limits(name) == ("", 1)
 
 
@@ -107,12 +113,16 @@ def test_user_errors_are_one_line():
     with pytest.raises(ValueError, match="item 0 is of task 'program_synthesis', not of 'maths'"):
         checker("maths", item)
     for broken in ("", "5", "[]", json.dumps({"tests": 3}), json.dumps({"tests": [[1]]})):
-        with pytest.raises(ValueError, match=r"task program_synthesis, item 0: field answer holds no tests .*rebuild it"):
+        with pytest.raises(
+            ValueError, match=r"task program_synthesis, item 0: field answer holds no tests .*rebuild it"
+        ):
             checker("program_synthesis", replace(item, answer=broken))
 
 
 @pytest.mark.parametrize("task,answer", [("exam", "A"), ("exam_zh", ""), ("maths", 3), ("emoji_movie", 0)])
 def test_an_answer_of_the_other_form_is_one_line(task, answer):
     item = Item(task, 7, (("a", " b"),), answer)
-    with pytest.raises(ValueError, match=f"task {task}, item 7: field answer is {answer!r}, not .*; rebuild it with `python -m corpus`"):
+    with pytest.raises(
+        ValueError, match=f"task {task}, item 7: field answer is {answer!r}, not .*; rebuild it with `python -m corpus`"
+    ):
         checker(task, item)

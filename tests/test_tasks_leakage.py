@@ -1,6 +1,7 @@
 """What an item asks stands neither in the training stream nor in the validation set, and validation not in training.
 
-The texts are searched as a reader would, by the oracle's patterns, not by the split function that should keep them apart.
+The texts are searched as a reader would, by the oracle's patterns, not by the split function that should keep them
+apart.
 Closed-book facts must be read to be known: recall and exam_cloze compose nothing and are left out."""
 
 from dataclasses import replace
@@ -75,13 +76,21 @@ def _documents(kind: str, code: str, split: str, seed: int) -> str:
 
 @pytest.mark.parametrize("kind, code", KIND_LANGUAGES)
 def test_no_document_writes_what_belongs_to_another_split(kind, code):
-    """Stronger than the stream, which meets few of millions of passages: each kind is asked for every split, and whatever
-    composition any task would read in it must differ. That two training samples do share some shows that a leak would be seen."""
+    """Stronger than the stream, which meets few of millions of passages: each kind is asked for every split, and
+    whatever composition any task would read in it must differ. That two training samples do share some shows that a
+    leak would be seen.
+    """
     language = _small(LANGUAGES[code])
     for name in COMPOSED_TASKS:
         if TASKS[name].language != code:
             continue
         read = {split: _read(name, _documents(kind, code, split, 0), language) for split in SPLITS}
-        assert not read[TRAIN] & read[VALIDATION] and not read[TRAIN] & read[EVALUATION] and not read[VALIDATION] & read[EVALUATION]
+        assert (
+            not read[TRAIN] & read[VALIDATION]
+            and not read[TRAIN] & read[EVALUATION]
+            and not read[VALIDATION] & read[EVALUATION]
+        )
         if read[TRAIN]:
-            assert len(read[TRAIN] & _read(name, _documents(kind, code, TRAIN, 1), language)) >= 10, "too few documents to see a leak"
+            assert len(read[TRAIN] & _read(name, _documents(kind, code, TRAIN, 1), language)) >= 10, (
+                "too few documents to see a leak"
+            )

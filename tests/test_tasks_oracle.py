@@ -53,7 +53,9 @@ def _known(language) -> dict:
 
 def _ask(name: str, context: str, *continuations: str) -> int | str:
     language = LANGUAGES[TASKS[name].language]
-    return solve(Item(name, 0, tuple((context, continuation) for continuation in continuations or ("",)), None), _known(language))
+    return solve(
+        Item(name, 0, tuple((context, continuation) for continuation in continuations or ("",)), None), _known(language)
+    )
 
 
 @pytest.mark.parametrize("language", LANGUAGES.values(), ids=list(LANGUAGES))
@@ -66,14 +68,24 @@ def test_solver_at_hand_made_prompts(language):
     no, yes = attribute.values[:2]
     assert _ask("recall" + suffix, fact + language.answer) == yes.strip()
     assert _ask("exam_cloze" + suffix, fact + language.answer, no, yes) == 1
-    sheet = fact + language.option.format(letter_a, no) + language.option_separator + language.option.format(letter_b, yes) + language.stop
+    sheet = (
+        fact
+        + language.option.format(letter_a, no)
+        + language.option_separator
+        + language.option.format(letter_b, yes)
+        + language.stop
+    )
     assert _ask("exam" + suffix, sheet + language.answer, letter_b, letter_a) == 0
     passage = language.report.format(one, hat, shed) + language.report.format(two, cup, hall)
     for thing, wanted in ((cup, 0), (hat, 1)):
         asked = language.question.format(language.where.format(thing)) + language.answer + language.reply.format(thing)
         assert _ask("reading" + suffix, passage + asked, hall, shed) == wanted
     pear = language.goods[0]
-    problem = language.maths_start.format(one, " 8", pear) + language.maths_gain[0].format(one, " 12") + language.maths_loss[-1].format(one, " 5")
+    problem = (
+        language.maths_start.format(one, " 8", pear)
+        + language.maths_gain[0].format(one, " 12")
+        + language.maths_loss[-1].format(one, " 5")
+    )
     assert _ask("maths" + suffix, problem + language.maths_question.format(pear)) == "15"
 
 
@@ -89,25 +101,43 @@ def test_coreference_is_solved_by_the_noun_that_fits(language):
     for kind in language.coreferences:
         first, second = (language.names if kind.people else language.objects)[:2]
         for trait, right in ((kind.first, 0), (kind.second, 1)):
-            requests = tuple((kind.sentence.format(first, second, noun, language.places[0]), trait) for noun in (first, second))
-            assert solve(Item("coreference" if language.code == "en" else "coreference_zh", 0, requests, None), {}) == right
+            requests = tuple(
+                (kind.sentence.format(first, second, noun, language.places[0]), trait) for noun in (first, second)
+            )
+            assert (
+                solve(Item("coreference" if language.code == "en" else "coreference_zh", 0, requests, None), {})
+                == right
+            )
 
 
 def test_two_right_options_are_not_solved_in_silence():
     language = LANGUAGES["en"]
     right = language.attributes[0].values[1]
-    options = language.option_separator.join(language.option.format(letter, right) for letter in language.letters[:2]) + language.stop
+    options = (
+        language.option_separator.join(language.option.format(letter, right) for letter in language.letters[:2])
+        + language.stop
+    )
     with pytest.raises(ValueError):
-        _ask("exam", language.question.format(language.attributes[0].question.format(language.names[0])) + options + language.answer, *language.letters[:2])
+        _ask(
+            "exam",
+            language.question.format(language.attributes[0].question.format(language.names[0]))
+            + options
+            + language.answer,
+            *language.letters[:2],
+        )
 
 
 def test_facts_file(tmp_path):
     path = tmp_path / "world.json"
-    path.write_text(json.dumps({"en": {"persons": ["Anna"], "attributes": ["job"], "values": [["judge"]]}}), encoding="utf-8")
+    path.write_text(
+        json.dumps({"en": {"persons": ["Anna"], "attributes": ["job"], "values": [["judge"]]}}), encoding="utf-8"
+    )
     assert read_facts(path) == {"en": {"Anna": {"job": "judge"}}}
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"en": {}}', '{"en": {"persons": ["Anna"], "attributes": [], "values": []}}', '{"en": 3}'])
+@pytest.mark.parametrize(
+    "content", ["", "[]", '{"en": {}}', '{"en": {"persons": ["Anna"], "attributes": [], "values": []}}', '{"en": 3}']
+)
 def test_damaged_facts_file_says_so_in_one_line(tmp_path, content):
     path = tmp_path / "world.json"
     path.write_text(content, encoding="utf-8")

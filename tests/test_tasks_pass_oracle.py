@@ -16,7 +16,11 @@ NUM_GUESSES = {"program_synthesis": 500}  # an item; the others' rates are known
 
 @pytest.mark.parametrize("name", PASS_TASKS)
 def test_solver_always_passes(name):
-    wrong = [(item.requests, item.answer) for item in items(name) if not checker(name, item).passes(solve_attempt(item, films()))]
+    wrong = [
+        (item.requests, item.answer)
+        for item in items(name)
+        if not checker(name, item).passes(solve_attempt(item, films()))
+    ]
     assert not wrong, f"{len(wrong)} of {len(items(name))}, e.g. {wrong[0]}"
 
 
@@ -40,17 +44,30 @@ def test_guesser_passes_as_often_as_declared(name):
 
 
 def _ask(name: str, context: str) -> str:
-    return solve_attempt(Item(name, 0, ((context, ""),), ""), {" Lost City": "\U0001f436\U0001f431\U0001f98a\U0001f41d\U0001f437"})
+    return solve_attempt(
+        Item(name, 0, ((context, ""),), ""), {" Lost City": "\U0001f436\U0001f431\U0001f98a\U0001f41d\U0001f437"}
+    )
 
 
 def test_solver_at_prompts_made_by_hand():
-    assert _ask("program_synthesis", " Task: sort them, then take the first 2. Example: 3 1 2 gives 1 2. Program:") == " sort | take 2"
+    assert (
+        _ask("program_synthesis", " Task: sort them, then take the first 2. Example: 3 1 2 gives 1 2. Program:")
+        == " sort | take 2"
+    )
     assert _ask("emoji_movie", " Film in emoji:\U0001f437\U0001f436\U0001f431. Title:") == " Lost City"
     assert _ask("date_understanding", " Yesterday was 02/28/2000. What is the date tomorrow? Answer:") == " 03/01/2000"
     assert _ask("date_understanding", " Today is 12/15/1999. What is the date a month later? Answer:") == " 01/15/2000"
     assert _ask("date_understanding", " Tomorrow is 01/01/2001. What is the date 3 days ago? Answer:") == " 12/28/2000"
-    assert _ask("uicl_dates_unnatural_form", "Input:1981-03-15\nOutput:!03!15!1981!\nInput:2001-02-04\nOutput:") == "!02!04!2001!"
-    assert _ask("uicl_reverse_natural_content", "Input: c, h, a, i, r\nOutput: r, i, a, h, c\nInput: o, p, e, n, s\nOutput:") == " s, n, e, p, o"
+    assert (
+        _ask("uicl_dates_unnatural_form", "Input:1981-03-15\nOutput:!03!15!1981!\nInput:2001-02-04\nOutput:")
+        == "!02!04!2001!"
+    )
+    assert (
+        _ask(
+            "uicl_reverse_natural_content", "Input: c, h, a, i, r\nOutput: r, i, a, h, c\nInput: o, p, e, n, s\nOutput:"
+        )
+        == " s, n, e, p, o"
+    )
     assert _ask("uicl_unnatural_addition_2_digit", "Input: 12 - 20\nOutput: 32\nInput: 41 - 11\nOutput:") == " 52"
 
 
@@ -60,8 +77,9 @@ def test_a_rule_that_the_examples_leave_open_is_not_solved_in_silence():
 
 
 def test_readers():
-    assert read_specifications(" Task: count them. Example: 1 gives 1. Program: count; Task: sort them, then drop the last 2. Example:") == [
-        ("sort", "reverse | drop 2 | reverse")]
+    assert read_specifications(
+        " Task: count them. Example: 1 gives 1. Program: count; Task: sort them, then drop the last 2. Example:"
+    ) == [("sort", "reverse | drop 2 | reverse")]
     assert read_pairs("Input: a\nOutput: b\nInput: c\nOutput:") == [(" a", " b"), (" c", "")]
     with pytest.raises(ValueError, match="no wish reads 'keep them warm'"):
         read_wish("keep them warm")

@@ -1,4 +1,5 @@
-"""One class of checks over the items of all pass tasks: form, tokens, room, and that no training text holds what they ask."""
+"""One class of checks over the items of all pass tasks: form, tokens, room, and that no training text holds what they
+ask."""
 
 from dataclasses import asdict
 
@@ -18,18 +19,34 @@ from tasks.programs import count_right_programs
 
 SEQUENCE_LENGTH = 192
 UICL = [name for name in PASS_TASKS if name.startswith("uicl_")]
-ORDER = ["program_synthesis", "emoji_movie", "date_understanding", "uicl_identity", "uicl_reverse_natural_content", "uicl_reverse_to_natural_content",
-         "uicl_dates", "uicl_dates_unnatural_form", "uicl_dates_unnatural_content", "uicl_dates_unnatural_content_and_form",
-         "uicl_unnatural_addition_2_digit", "maths", "maths_zh"]
+ORDER = [
+    "program_synthesis",
+    "emoji_movie",
+    "date_understanding",
+    "uicl_identity",
+    "uicl_reverse_natural_content",
+    "uicl_reverse_to_natural_content",
+    "uicl_dates",
+    "uicl_dates_unnatural_form",
+    "uicl_dates_unnatural_content",
+    "uicl_dates_unnatural_content_and_form",
+    "uicl_unnatural_addition_2_digit",
+    "maths",
+    "maths_zh",
+]
 
 
 @pytest.mark.parametrize("name", PASS_TASKS)
 def test_items_are_those_that_were_accepted(name):
-    assert pass_items_entry(name) == stored(name, "pass_items.json"), "a change of items needs a new Task.version (tests/golden_hashes.py)"
+    assert pass_items_entry(name) == stored(name, "pass_items.json"), (
+        "a change of items needs a new Task.version (tests/golden_hashes.py)"
+    )
 
 
 def test_corpus_is_the_one_that_was_accepted():
-    assert passuntil_entry() == stored("passuntil"), "a change of tokenizer or mixtures needs new mixture names (tests/golden_hashes.py)"
+    assert passuntil_entry() == stored("passuntil"), (
+        "a change of tokenizer or mixtures needs new mixture names (tests/golden_hashes.py)"
+    )
 
 
 def test_tasks_stand_in_their_order():
@@ -50,13 +67,14 @@ class TestEveryTask:
         assert task.metric == ("exact_match" if name in TASKS else "pass_rate") and 0 <= task.chance < 0.05
 
     def test_answers_are_tokens_of_their_own(self, name):
-        """context + reference + stop has the ids of the context and more, so that an attempt can be sampled token by token."""
+        """context + reference + stop has the ids of the context and more, so that an attempt can be sampled token by
+        token."""
         task, encode = PASS_TASKS[name], tokenizer().encode
         for item in items(name):
             ((context, reference),) = item.requests
             whole = reference if reference.endswith(task.stop) else reference + task.stop
             ids, prefix = encode(context + whole).ids, encode(context).ids
-            assert ids[:len(prefix)] == prefix and tokenizer().decode(ids[len(prefix):]) == whole
+            assert ids[: len(prefix)] == prefix and tokenizer().decode(ids[len(prefix) :]) == whole
             assert len(ids) - len(prefix) <= task.max_new_tokens
             assert 1 + len(prefix) + task.max_new_tokens <= SEQUENCE_LENGTH
 
@@ -75,7 +93,10 @@ class TestEveryTask:
 
     def test_items_do_not_give_each_other_away(self, name):
         read = PASS_COMPOSITIONS[name]
-        if name not in ("uicl_reverse_natural_content", "uicl_reverse_to_natural_content"):  # words are few: they stand in the examples of others
+        if name not in (
+            "uicl_reverse_natural_content",
+            "uicl_reverse_to_natural_content",
+        ):  # words are few: they stand in the examples of others
             compositions = [read("".join(item.requests[0])) for item in items(name)]
             assert not {asked for *_, asked in compositions} & {shown for *shots, _ in compositions for shown in shots}
         else:
@@ -87,7 +108,7 @@ def test_a_leak_would_be_seen():
     for name in ("program_synthesis", "emoji_movie"):
         text = stream_text("prose", TRAIN)
         read = PASS_COMPOSITIONS[name]
-        assert set(read(text[:len(text) // 2])) & set(read(text[len(text) // 2:]))
+        assert set(read(text[: len(text) // 2])) & set(read(text[len(text) // 2 :]))
 
 
 @pytest.mark.parametrize("name", UICL)
@@ -112,11 +133,15 @@ def test_hidden_tests_are_not_shown():
 
 
 def test_many_programs_are_right():
-    """Every item has a dozen right programs that differ from the reference in a step that does nothing here, and among all programs
-    of at most three steps there are more than these."""
+    """Every item has a dozen right programs that differ from the reference in a step that does nothing here, and among
+    all programs of at most three steps there are more than these."""
     for item in items("program_synthesis"):
         judge, steps = checker(item.task, item), item.requests[0][1][1:].split(" | ")
-        longer = {written((*steps[:i], idle, *steps[i:])) for idle in ("map + 0", "map - 0", "map * 1", "drop 0") for i in range(len(steps) + 1)}
+        longer = {
+            written((*steps[:i], idle, *steps[i:]))
+            for idle in ("map + 0", "map - 0", "map * 1", "drop 0")
+            for i in range(len(steps) + 1)
+        }
         assert len(longer) >= 12 and all(judge.passes(text) for text in longer)
     item = next(item for item in items("program_synthesis") if item.requests[0][1].count("|") == 1)
     assert count_right_programs(checker(item.task, item).tests[1:5], 3) > 12

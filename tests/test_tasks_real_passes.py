@@ -1,7 +1,9 @@
-"""The published tasks of paper P: rows become items whose checkers take the right answer and no other; errors are one line.
+"""The published tasks of paper P: rows become items whose checkers take the right answer and no other; errors are one
+line.
 
-The rows here are ours, in the published formats. With EMERGENCE_REAL_DATA naming a folder that holds the files of tasks.real_passes.FILES (at any depth),
-the published files are read as well, and HumanEval's own solutions, right and spoilt, run in the sandbox.
+The rows here are ours, in the published formats. With EMERGENCE_REAL_DATA naming a folder that holds the files of
+tasks.real.passes.FILES (at any depth), the published files are read as well, and HumanEval's own solutions, right and
+spoilt, run in the sandbox.
 """
 
 import ast
@@ -12,19 +14,42 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.sandbox import Limits, Sandbox, run_all
-from tasks.real_passes import COMMON_WORDS, FILES, REAL_PASS_TASKS, UICL_SUBTASKS, HumanEvalChecker, TitleChecker, completed, is_guessable, load_passes
+from sandbox.parent import Limits, Sandbox, run_all
+from tasks.real.passes import (
+    COMMON_WORDS,
+    FILES,
+    REAL_PASS_TASKS,
+    UICL_SUBTASKS,
+    HumanEvalChecker,
+    TitleChecker,
+    completed,
+    is_guessable,
+    load_passes,
+)
 
 OPTIONS = "\nOptions:\n(A) 01/02/2001\n(B) 01/03/2001"
-PROGRAM = {"prompt": 'def half(x):\n    """ Half of x. """\n', "canonical_solution": "    return x / 2\n", "entry_point": "half",
-           "test": "def check(candidate):\n    assert candidate(4) == 2\n    assert candidate(-1) == -0.5\n"}
+PROGRAM = {
+    "prompt": 'def half(x):\n    """ Half of x. """\n',
+    "canonical_solution": "    return x / 2\n",
+    "entry_point": "half",
+    "test": "def check(candidate):\n    assert candidate(4) == 2\n    assert candidate(-1) == -0.5\n",
+}
 FILMS = ["Up", "Shark Day", "Lions Inc.", "Blue House", "Ted"]
 ROWS = {
     "HumanEval.jsonl.gz": [PROGRAM],
-    "emoji_movie.task.json": {"examples": [{"input": f"What movie does this emoji describe? {i}", "target": film.lower()} for i, film in enumerate(FILMS)]},
-    "date_understanding.bbh.json": {"examples": [{"input": f"Day {i}?{OPTIONS}", "target": f"({letter})"} for i, letter in enumerate("AAB")]},
-    "uicl_regenerated.jsonl": [{"subtask": name, "id": 7, "shots": [["a, b", "b, a"], ["c, d", "d, c"]], "input": "e, f", "target": "f, e"}
-                               for name in UICL_SUBTASKS],
+    "emoji_movie.task.json": {
+        "examples": [
+            {"input": f"What movie does this emoji describe? {i}", "target": film.lower()}
+            for i, film in enumerate(FILMS)
+        ]
+    },
+    "date_understanding.bbh.json": {
+        "examples": [{"input": f"Day {i}?{OPTIONS}", "target": f"({letter})"} for i, letter in enumerate("AAB")]
+    },
+    "uicl_regenerated.jsonl": [
+        {"subtask": name, "id": 7, "shots": [["a, b", "b, a"], ["c, d", "d, c"]], "input": "e, f", "target": "f, e"}
+        for name in UICL_SUBTASKS
+    ],
 }
 
 
@@ -76,21 +101,38 @@ def test_reference_passes_and_each_of_its_beginnings_is_viable(name, folder, san
 
 def test_prompts_hold_their_shots_and_not_the_options(folder):
     assert load_passes("date_understanding_bigbench", folder).items[0].requests[0] == (
-        "Q: Day 0?\nA: 01/02/2001\n\nQ: Day 1?\nA: 01/02/2001\n\nQ: Day 2?\nA:", " 01/03/2001")
+        "Q: Day 0?\nA: 01/02/2001\n\nQ: Day 1?\nA: 01/02/2001\n\nQ: Day 2?\nA:",
+        " 01/03/2001",
+    )
     assert load_passes("uicl_dates_bigbench", folder).items[0].requests[0] == (
-        "Input: a, b\nOutput: b, a\nInput: c, d\nOutput: d, c\nInput: e, f\nOutput:", " f, e")
+        "Input: a, b\nOutput: b, a\nInput: c, d\nOutput: d, c\nInput: e, f\nOutput:",
+        " f, e",
+    )
 
 
 def test_guessable_titles_are_removed_and_never_shown(folder):
-    everything, filtered = (load_passes("emoji_movie_bigbench", folder, removes_guessable=wish) for wish in (False, True))
+    everything, filtered = (
+        load_passes("emoji_movie_bigbench", folder, removes_guessable=wish) for wish in (False, True)
+    )
     assert [item.answer for item in everything.items] == [" up", " blue house", " ted"]
     assert [item.answer for item in filtered.items] == [" blue house", " ted"] and filtered.removed == ("up",)
     assert "A: shark day" in filtered.items[0].requests[0][0] and "A: up" not in filtered.items[0].requests[0][0]
     assert is_guessable("Up") and not is_guessable("upper") and all(word.islower() for word in COMMON_WORDS)
 
 
-@pytest.mark.parametrize("text,passes", [(" lions inc.", True), ("Lions Inc", False), (" Lions INC..", True), (" lions inc. ", True), ("  lions inc.", False),
-                                         (" lions inc. 2", False), (" lions", False), (" the lions inc.", False)])
+@pytest.mark.parametrize(
+    "text,passes",
+    [
+        (" lions inc.", True),
+        ("Lions Inc", False),
+        (" Lions INC..", True),
+        (" lions inc. ", True),
+        ("  lions inc.", False),
+        (" lions inc. 2", False),
+        (" lions", False),
+        (" the lions inc.", False),
+    ],
+)
 def test_titles(text, passes):
     judge = TitleChecker("lions inc.")
     assert judge.passes(text) is passes
@@ -100,7 +142,10 @@ def test_titles(text, passes):
 
 def test_a_completion_ends_where_something_else_begins():
     assert completed("    return 1\n\ndef other():") == "    return 1\n"
-    assert completed("    return 1\n    # note\n    if x:\n\nprint(1)\nclass A:") == "    return 1\n    # note\n    if x:\n"
+    assert (
+        completed("    return 1\n    # note\n    if x:\n\nprint(1)\nclass A:")
+        == "    return 1\n    # note\n    if x:\n"
+    )
     assert completed("    return 1") == "    return 1"
 
 
@@ -118,18 +163,29 @@ def test_text_behind_the_completion_does_not_count(sandbox, folder):
     assert judge.passes("    return x / 2\n\nprint(half(3))\nassert False") and not judge.passes("    return x / 3\n")
 
 
-@pytest.mark.parametrize("name,damage,message", [
-    ("HumanEvil", None, "task is 'HumanEvil'; choose one of"),
-    ("HumanEval", None, "needs a runner of programs; .*openai/human-eval"),
-    ("HumanEval", b"no gzip", "HumanEval.jsonl.gz: not readable .*openai/human-eval"),
-    ("emoji_movie_bigbench", b"{", "emoji_movie.task.json: not readable .*benchmark_tasks/emoji_movie"),
-    ("emoji_movie_bigbench", b"{}", "emoji_movie.task.json: not readable .*KeyError: 'examples'"),
-    ("date_understanding_bigbench", b"", "date_understanding.bbh.json: no such file; fetch it .*BIG-Bench-Hard"),
-    ("date_understanding_bigbench", b'{"examples": [{"input": "Day?", "target": "(B)"}]}',
-     "bbh.json: row 0: not a published row .field 'target' is '.B.', none of"),
-    ("uicl_dates_bigbench", b'{"subtask": "dates", "id": 1, "shots": [["a", "b"]], "target": "c"}', "row 0: not a published row .*'input'"),
-    ("uicl_dates_bigbench", b"{\n", "uicl_regenerated.jsonl, line 1: no json"),
-    ("uicl_dates_bigbench", b'{"subtask": "identity"}', "0 items are there")])
+@pytest.mark.parametrize(
+    "name,damage,message",
+    [
+        ("HumanEvil", None, "task is 'HumanEvil'; choose one of"),
+        ("HumanEval", None, "needs a runner of programs; .*openai/human-eval"),
+        ("HumanEval", b"no gzip", "HumanEval.jsonl.gz: not readable .*openai/human-eval"),
+        ("emoji_movie_bigbench", b"{", "emoji_movie.task.json: not readable .*benchmark_tasks/emoji_movie"),
+        ("emoji_movie_bigbench", b"{}", "emoji_movie.task.json: not readable .*KeyError: 'examples'"),
+        ("date_understanding_bigbench", b"", "date_understanding.bbh.json: no such file; fetch it .*BIG-Bench-Hard"),
+        (
+            "date_understanding_bigbench",
+            b'{"examples": [{"input": "Day?", "target": "(B)"}]}',
+            "bbh.json: row 0: not a published row .field 'target' is '.B.', none of",
+        ),
+        (
+            "uicl_dates_bigbench",
+            b'{"subtask": "dates", "id": 1, "shots": [["a", "b"]], "target": "c"}',
+            "row 0: not a published row .*'input'",
+        ),
+        ("uicl_dates_bigbench", b"{\n", "uicl_regenerated.jsonl, line 1: no json"),
+        ("uicl_dates_bigbench", b'{"subtask": "identity"}', "0 items are there"),
+    ],
+)
 def test_errors_are_one_line_with_file_and_publisher(name, damage, message, folder):
     source = folder
     if damage is not None:
@@ -238,8 +294,15 @@ def test_num_items(folder):
         load_passes("emoji_movie_bigbench", folder, num_items=4)
 
 
-@pytest.mark.parametrize("name,num_items", [("HumanEval", 164), ("emoji_movie_bigbench", 86), ("date_understanding_bigbench", 248),
-                                            *((f"uicl_{name}_bigbench", 100) for name in UICL_SUBTASKS)])
+@pytest.mark.parametrize(
+    "name,num_items",
+    [
+        ("HumanEval", 164),
+        ("emoji_movie_bigbench", 86),
+        ("date_understanding_bigbench", 248),
+        *((f"uicl_{name}_bigbench", 100) for name in UICL_SUBTASKS),
+    ],
+)
 def test_published_files(name, num_items, published):
     loaded = load_passes(name, published(name), removes_guessable=True, runner=lambda *job: True)
     assert len(loaded.items) == num_items
@@ -249,6 +312,7 @@ def test_published_files(name, num_items, published):
 
 def spoilt(source: str) -> str:
     """A program that parses and whose function gives another value: each return gives a pair with what it gave."""
+
     class Spoil(ast.NodeTransformer):
         def visit_Return(self, node):
             return ast.Return(ast.Tuple([ast.Constant("spoilt"), node.value or ast.Constant(None)], ast.Load()))
@@ -259,7 +323,10 @@ def spoilt(source: str) -> str:
 def test_all_published_solutions_pass_and_spoilt_ones_fail(published):
     path = published("HumanEval")
     rows = [json.loads(line) for line in gzip.decompress(path.read_bytes()).decode().splitlines()]
-    jobs = [(row["prompt"] + row["canonical_solution"], f"{row['prompt']}\n{row['test']}", row["entry_point"]) for row in rows]
+    jobs = [
+        (row["prompt"] + row["canonical_solution"], f"{row['prompt']}\n{row['test']}", row["entry_point"])
+        for row in rows
+    ]
     right = run_all(jobs, 2)
     assert [row["task_id"] for row, verdict in zip(rows, right, strict=True) if not verdict.passed] == []
     wrong = run_all([(spoilt(program), tests, entry_point) for program, tests, entry_point in jobs], 2)

@@ -1,9 +1,10 @@
-"""The commands of the tiny profile as processes of their own, for the tests that kill them, and what such a test looks at.
+"""The commands of the tiny profile as processes of their own, for the tests that kill them, and what such a test looks
+at.
 
     python -m tests.tiny_command ROOT sweep|series|corpus COMMAND
 
-With the variable TINY_HOLD set to `N MARK` the first worker that comes to its N-th report leaves its pid in the file MARK and
-waits there to be killed or stopped. MARK is written once, so a later start runs through."""
+With the variable TINY_HOLD set to `N MARK` the first worker that comes to its N-th report leaves its pid in the file
+MARK and waits there to be killed or stopped. MARK is written once, so a later start runs through."""
 
 import argparse
 import hashlib
@@ -50,46 +51,52 @@ def hold(report):
 
 def train_run(payload, report, slot):
     """Train a run that reports every step."""
-    from experiments import sweep_train
+    from ladder import training
 
-    sweep_train.REPORT_SECONDS = 0.0
-    return sweep_train.train_run(payload, hold(report), slot)
+    training.REPORT_SECONDS = 0.0
+    return training.train_run(payload, hold(report), slot)
 
 
 def evaluate_run(payload, report, slot):
     """Score a run."""
-    from experiments import sweep_evaluate
+    from ladder import scores
 
-    return sweep_evaluate.evaluate_run(payload, hold(report), slot)
+    return scores.evaluate_run(payload, hold(report), slot)
 
 
 def measure_job(payload, report, slot):
     """Measure a run on a task, and keep its state after every block."""
-    from experiments import series, series_journal
+    from ladder import journal, series
 
-    series_journal.SAVE_SECONDS = 0.0
+    journal.SAVE_SECONDS = 0.0
     return series.measure_job(payload, hold(report), slot)
 
 
 def main(root: Path, family: str, command: str) -> int:
     """One command of the tiny profile whose results lie below `root`; the data are there already."""
     import tasks
-    from experiments import series, series_campaign, sweep
-    from experiments.profiles import Paths
-    from experiments.series_plan import SeriesPaths
-    from experiments.sweep_cost import Machine
+    from ladder import campaign, series, sweep
+    from ladder.cost import Machine
+    from ladder.series_plan import SeriesPaths
+    from profiles.profile import Paths
     from tests import tiny_command, tiny_ladder, tiny_series
 
     tasks.PASS_TASKS = {name: tasks.PASS_TASKS[name] for name in tiny_series.TASKS}
-    series_campaign.SeriesPaths = lambda name: SeriesPaths("tiny", root)
-    for module in (sweep, series, series_campaign):
+    campaign.SeriesPaths = lambda name: SeriesPaths("tiny", root)
+    for module in (sweep, series, campaign):
         module.Paths = lambda name: Paths("tiny", root)
     for module, profile in ((sweep, tiny_ladder.profile()), (series, tiny_series.profile())):
         module.load_profile = lambda name, profile=profile: profile
         module.probe_machine = lambda *_: Machine(1.0, 500.0)
         module.num_workers = lambda profile: 2
-    sweep.train_run, sweep.evaluate_run, series.measure_job = tiny_command.train_run, tiny_command.evaluate_run, tiny_command.measure_job
-    return {"sweep": sweep, "series": series}[family].main(argparse.Namespace(command=command, profile="tiny", minutes=None))
+    sweep.train_run, sweep.evaluate_run, series.measure_job = (
+        tiny_command.train_run,
+        tiny_command.evaluate_run,
+        tiny_command.measure_job,
+    )
+    return {"sweep": sweep, "series": series}[family].main(
+        argparse.Namespace(command=command, profile="tiny", minutes=None)
+    )
 
 
 class Started:
@@ -99,8 +106,12 @@ class Started:
         self.mark = root / "mark"
         self.process = subprocess.Popen(
             [*prefix, sys.executable, "-m", "tests.tiny_command", str(root), family, command],
-            cwd=ROOT, env=os.environ | {"TINY_HOLD": f"{hold_at} {self.mark}", "TINY_ROOT": str(root)},
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+            cwd=ROOT,
+            env=os.environ | {"TINY_HOLD": f"{hold_at} {self.mark}", "TINY_ROOT": str(root)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
         )
 
     def worker(self) -> int:
@@ -143,7 +154,9 @@ def processes(root: Path) -> list[int]:
 
 def _without_clock(path: Path) -> bytes:
     if path.name == "run.json":
-        return json.dumps({name: value for name, value in json.loads(path.read_text()).items() if name not in CLOCKS}).encode()
+        return json.dumps(
+            {name: value for name, value in json.loads(path.read_text()).items() if name not in CLOCKS}
+        ).encode()
     if path.suffix == ".csv":
         return pd.read_csv(path).drop(columns=[*CLOCKS], errors="ignore").to_csv().encode()
     if path.suffix == ".parquet":
@@ -155,13 +168,20 @@ def _without_clock(path: Path) -> bytes:
 
 
 def snapshot(root: Path) -> dict[str, str]:
-    """Hash of every file of the results, clock readings left out; names that only killed writers leave would show here too."""
-    files = [path for path in (root / "results" / "tiny").rglob("*") if path.is_file() and "data" not in path.relative_to(root / "results" / "tiny").parts]
-    return {path.relative_to(root).as_posix(): hashlib.sha256(_without_clock(path)).hexdigest() for path in sorted(files)}
+    """Hash of every file of the results, clock readings left out; names that only killed writers leave would show here
+    too."""
+    files = [
+        path
+        for path in (root / "results" / "tiny").rglob("*")
+        if path.is_file() and "data" not in path.relative_to(root / "results" / "tiny").parts
+    ]
+    return {
+        path.relative_to(root).as_posix(): hashlib.sha256(_without_clock(path)).hexdigest() for path in sorted(files)
+    }
 
 
 if __name__ == "__main__":
-    from experiments.profiles import run_command
+    from profiles.profile import run_command
 
     parser = argparse.ArgumentParser()
     parser.add_argument("root", type=Path)

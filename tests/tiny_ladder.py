@@ -5,10 +5,10 @@ from functools import lru_cache
 from pathlib import Path
 
 from corpus.__main__ import build
-from experiments.profiles import Paths, Profile, load_profile
-from experiments.sweep_data import Data
-from experiments.sweep_plan import plan_runs
-from experiments.sweep_train import Ladder, make_ladder
+from ladder.data import Data
+from ladder.plan import plan_runs
+from ladder.training import Ladder, make_ladder
+from profiles.profile import Paths, Profile, load_profile
 
 NUM_STEPS = 60
 NUM_ITEMS = 3
@@ -19,12 +19,25 @@ def profile() -> Profile:
     """One long run and one small size with two budgets that share a trunk."""
     smoke = load_profile("smoke")
     step = 4 * smoke.training.sequence_length
-    training = smoke.training.model_copy(update={"batch_sequences": 4, "warmup_tokens": 4 * step, "resume_every_steps": 10})
+    training = smoke.training.model_copy(
+        update={"batch_sequences": 4, "warmup_tokens": 4 * step, "resume_every_steps": 10}
+    )
     long = smoke.long_runs.model_copy(update={"sizes": ["10k"], "tokens": NUM_STEPS * step, "num_checkpoints": 2})
-    small = smoke.small_runs.model_copy(update={"budgets": {"10k": [20 * step, 40 * step]}, "num_checkpoints": 2, "schedule": "wsd"})
+    small = smoke.small_runs.model_copy(
+        update={"budgets": {"10k": [20 * step, 40 * step]}, "num_checkpoints": 2, "schedule": "wsd"}
+    )
     corpus = smoke.corpus.model_copy(update={"train_tokens": 70_000, "validation_sequences": 8})
     evaluation = smoke.evaluation.model_copy(update={"num_items": NUM_ITEMS})
-    return smoke.model_copy(update={"name": "tiny", "training": training, "long_runs": long, "small_runs": small, "corpus": corpus, "evaluation": evaluation})
+    return smoke.model_copy(
+        update={
+            "name": "tiny",
+            "training": training,
+            "long_runs": long,
+            "small_runs": small,
+            "corpus": corpus,
+            "evaluation": evaluation,
+        }
+    )
 
 
 @lru_cache

@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from experiments.profiles import ROOT, default_profile
-from experiments.verify_lock import Pipeline
+from profiles.profile import ROOT, default_profile
+from reproduction.verify.lock import Pipeline
 
 PROFILE = default_profile()
 RESULTS = f"results/{PROFILE}"
@@ -26,8 +26,10 @@ def stages() -> dict[str, dict]:
     """What stands in its dvc.yaml."""
     return {
         "train": {
-            "cmd": f"mkdir -p {RESULTS}/runs/a/checkpoints && cp room/code.py {RESULTS}/runs/a/checkpoints/1 && cp "
-            f"inputs/runs.csv {RESULTS}/runs.csv",
+            "cmd": (
+                f"mkdir -p {RESULTS}/runs/a/checkpoints && cp room/code.py {RESULTS}/runs/a/checkpoints/1 && cp "
+                f"inputs/runs.csv {RESULTS}/runs.csv"
+            ),
             "deps": ["data", "inputs", "room"],
             "params": [{PARAMS: ["training", "passuntil.tokens"]}],
             "outs": [

@@ -1,4 +1,5 @@
-"""Series of paper P that train in seconds over the real corpus, on two of its tasks, in a folder of their own; made once a test process."""
+"""Series of paper P that train in seconds over the real corpus, on two of its tasks, in a folder of their own; made
+once a test process."""
 
 import tempfile
 from functools import lru_cache
@@ -6,12 +7,12 @@ from pathlib import Path
 
 import tasks
 from corpus.__main__ import build
-from experiments import series_campaign
-from experiments.profile_sections import Profile, Size
-from experiments.profiles import Paths
-from experiments.series_campaign import Campaign
-from experiments.series_plan import SeriesPaths
-from experiments.sweep_train import prepare_folder, train_run
+from ladder import campaign as series_campaign
+from ladder.campaign import Campaign
+from ladder.series_plan import SeriesPaths
+from ladder.training import prepare_folder, train_run
+from profiles.profile import Paths
+from profiles.schema import Profile, Size
 from tests import tiny_ladder
 
 NUM_ITEMS = 2
@@ -26,7 +27,8 @@ def profile() -> Profile:
     """Three sizes of one series, and the ladder of tiny_ladder for the thresholds."""
     tiny = tiny_ladder.profile()
     sizes = {
-        name: Size(num_layers=1, d_model=width, num_heads=1, num_kv_heads=1, d_ff=2 * width, max_lr=1e-2) for name, width in (("a", 8), ("b", 12), ("c", 16))
+        name: Size(num_layers=1, d_model=width, num_heads=1, num_kv_heads=1, d_ff=2 * width, max_lr=1e-2)
+        for name, width in (("a", 8), ("b", 12), ("c", 16))
     }
     sampling = tiny.passuntil.sampling.model_copy(
         update={"num_items": NUM_ITEMS, "target": 2, "cap": 40, "exact_evaluations": 60, "decoding_temperatures": [0.5]}

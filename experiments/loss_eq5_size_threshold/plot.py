@@ -5,9 +5,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from experiments import plotting
-from experiments.score_table import THRESHOLD
-from experiments.stage import plot_main
+from experiments.style import plotting
+from experiments.style.stage import plot_main
+from experiments.tables.scores import THRESHOLD
 
 STEM = "loss_eq5_size_threshold"
 OBSERVED_COLOR = "#8e5aa8"
@@ -16,7 +16,8 @@ SIZE_LABEL = "non-embedding parameters"
 
 
 def draw(results: pd.DataFrame) -> Figure:
-    """The loss law at each token budget (left), and predicted against observed size thresholds of the four tasks (right)."""
+    """The loss law at each token budget (left), and predicted against observed size thresholds of the four tasks
+    (right)."""
     style = plotting.Style(results)
     figure = plotting.new_figure(5.2)
     axes = figure.subplot_mosaic([["law", *THRESHOLD[:2]], ["law", *THRESHOLD[2:]]], width_ratios=[1.5, 1, 1])
@@ -32,11 +33,21 @@ def draw(results: pd.DataFrame) -> Figure:
         axes[task].set_xlabel("training tokens")
     for task in (THRESHOLD[0], THRESHOLD[2]):
         axes[task].set_ylabel(SIZE_LABEL)
-    plotting.legend(figure, "The model size at which a task leaves chance: predicted by Eq. 5 and observed", [
-        *plotting.size_handles(style), Line2D([], [], color=PREDICTED_COLOR, marker="o", label="predicted, 95 %"),
-        Line2D([], [], color=OBSERVED_COLOR, linewidth=5, alpha=0.45, label="observed bracket"),
-        Line2D([], [], color=plotting.FIT_COLOR, label="loss law (Eq. 4)")])
-    plotting.footnote(figure, "A bracket runs from the largest size that is not above chance to the smallest from which on all are; arrows: beyond the ladder.")
+    plotting.legend(
+        figure,
+        "The model size at which a task leaves chance: predicted by Eq. 5 and observed",
+        [
+            *plotting.size_handles(style),
+            Line2D([], [], color=PREDICTED_COLOR, marker="o", label="predicted, 95 %"),
+            Line2D([], [], color=OBSERVED_COLOR, linewidth=5, alpha=0.45, label="observed bracket"),
+            Line2D([], [], color=plotting.FIT_COLOR, label="loss law (Eq. 4)"),
+        ],
+    )
+    plotting.footnote(
+        figure,
+        "A bracket runs from the largest size that is not above chance to the smallest from which on all are; arrows:"
+        " beyond the ladder.",
+    )
     return figure
 
 
@@ -44,10 +55,26 @@ def _draw_law(ax, results: pd.DataFrame, style: plotting.Style) -> None:
     points, law = results[results.kind == "checkpoint"], results[results.metric == "loss_law"]
     for tokens, curve in law.groupby("tokens_seen"):
         ax.plot(curve.num_parameters, curve.loss_nats, color=plotting.FIT_COLOR, linewidth=0.9, zorder=1)
-        ax.text(curve.num_parameters.iloc[-1] * 1.08, curve.loss_nats.iloc[-1], f"{tokens / 1e6:.3g}M", fontsize=7, va="center", color="#333333")
+        ax.text(
+            curve.num_parameters.iloc[-1] * 1.08,
+            curve.loss_nats.iloc[-1],
+            f"{tokens / 1e6:.3g}M",
+            fontsize=7,
+            va="center",
+            color="#333333",
+        )
     for name, (color, marker) in style.items():
         part = points[points["size"] == name]
-        ax.plot(part.num_parameters, part.loss_nats, linestyle="none", marker=marker, color=color, markersize=5, markeredgecolor="white", markeredgewidth=0.3)
+        ax.plot(
+            part.num_parameters,
+            part.loss_nats,
+            linestyle="none",
+            marker=marker,
+            color=color,
+            markersize=5,
+            markeredgecolor="white",
+            markeredgewidth=0.3,
+        )
     onsets = results[(results.metric == "onset_loss") & results.status.str.startswith("ok")].sort_values("value")
     for row in onsets.itertuples():
         ax.axhline(row.value, color=plotting.ONSET_COLOR, linewidth=0.9, linestyle=(0, (3, 2)), zorder=0)
@@ -65,14 +92,26 @@ def _draw_law(ax, results: pd.DataFrame, style: plotting.Style) -> None:
 def _draw_task(ax, rows: pd.DataFrame, limits: tuple[float, float]) -> None:
     """Predicted sizes as points with intervals, observed ones as thick brackets, cut at the axis limits with arrows."""
     for row in rows.itertuples():
-        low, high = np.clip([row.low, row.high], *limits) if np.isfinite([row.low, row.high]).any() else (np.nan, np.nan)
+        low, high = (
+            np.clip([row.low, row.high], *limits) if np.isfinite([row.low, row.high]).any() else (np.nan, np.nan)
+        )
         if row.metric == "observed_size":
-            ax.plot([row.tokens_seen] * 2, [low, high], color=OBSERVED_COLOR, linewidth=6, alpha=0.45, solid_capstyle="butt")
+            ax.plot(
+                [row.tokens_seen] * 2, [low, high], color=OBSERVED_COLOR, linewidth=6, alpha=0.45, solid_capstyle="butt"
+            )
             _arrows(ax, row, limits, OBSERVED_COLOR, 1.0)
         elif np.isfinite(row.value):
             ax.plot([row.tokens_seen] * 2, [low, high], color=PREDICTED_COLOR, linewidth=1.4)
             if limits[0] < row.value < limits[1]:
-                ax.plot(row.tokens_seen, row.value, marker="o", color=PREDICTED_COLOR, markersize=5, linestyle="none", zorder=3)
+                ax.plot(
+                    row.tokens_seen,
+                    row.value,
+                    marker="o",
+                    color=PREDICTED_COLOR,
+                    markersize=5,
+                    linestyle="none",
+                    zorder=3,
+                )
             _arrows(ax, row, limits, PREDICTED_COLOR, 1.12)
     ax.set_xscale("log")
     ax.set_yscale("log")

@@ -1,21 +1,31 @@
-"""Paper L, Figure 1: every checkpoint of the long runs on twelve tasks, with threshold, flat part, gain and largest jump of each task."""
+"""Paper L, Figure 1: every checkpoint of the long runs on twelve tasks, with threshold, flat part, gain and largest
+jump of each task."""
 
 import numpy as np
 import pandas as pd
 
 from analysis.intervals import Estimate, failed, from_replicates
-from analysis.threshold import HingeFit
-from experiments.profiles import Paths
-from experiments.score_table import THRESHOLD, TWELVE, checkpoint_rows, select, size_rows, statistic_row
-from experiments.stage import measure_main
-from experiments.task_statistics import flat_part, gain_points, hinge, hinge_curve, largest_jump, left_chance, loss_range
+from analysis.onset.threshold import HingeFit
+from experiments.style.stage import measure_main
+from experiments.tables.scores import THRESHOLD, TWELVE, checkpoint_rows, select, size_rows, statistic_row
+from experiments.tables.task_statistics import (
+    flat_part,
+    gain_points,
+    hinge,
+    hinge_curve,
+    largest_jump,
+    left_chance,
+    loss_range,
+)
+from profiles.profile import Paths
 from tasks import TASKS
 
 STEM = "loss_fig1_model_sizes"
 
 
 def measure(scores: pd.DataFrame, paths: Paths) -> list:
-    """Performance against loss along the long runs (paper L, Figure 1): points, fitted thresholds and the statistics of the claims."""
+    """Performance against loss along the long runs (paper L, Figure 1): points, fitted thresholds and the statistics of
+    the claims."""
     rows = select(scores, TWELVE, series="long")
     parts: list = [size_rows(scores), checkpoint_rows(rows)]
     fits: dict[str, HingeFit] = {}
@@ -32,7 +42,8 @@ def measure(scores: pd.DataFrame, paths: Paths) -> list:
 
 
 def common_threshold(rows: pd.DataFrame, fits: dict[str, HingeFit]) -> dict:
-    """Statistic row `task_onset_sd_share`: standard deviation over the threshold tasks of their onset loss, as a share of the loss range.
+    """Statistic row `task_onset_sd_share`: standard deviation over the threshold tasks of their onset loss, as a share
+    of the loss range.
 
     The tasks' bootstrap draws use the same runs, so the standard deviation is taken draw by draw."""
     lost = [task for task, fit in fits.items() if not fit.eta.ok]
@@ -41,8 +52,14 @@ def common_threshold(rows: pd.DataFrame, fits: dict[str, HingeFit]) -> dict:
     high, low = loss_range(rows)
     etas = np.array([fit.eta.estimate for fit in fits.values()])
     draws = np.array([fit.draws for fit in fits.values()])
-    share = from_replicates(float(np.std(etas, ddof=1)) / (high - low), np.std(draws, axis=0, ddof=1) / (high - low), num_runs=rows.run.nunique())
-    return statistic_row(rows, "all", "task_onset_sd_share", Estimate(share.estimate, share.low, share.high, share.status))
+    share = from_replicates(
+        float(np.std(etas, ddof=1)) / (high - low),
+        np.std(draws, axis=0, ddof=1) / (high - low),
+        num_runs=rows.run.nunique(),
+    )
+    return statistic_row(
+        rows, "all", "task_onset_sd_share", Estimate(share.estimate, share.low, share.high, share.status)
+    )
 
 
 if __name__ == "__main__":

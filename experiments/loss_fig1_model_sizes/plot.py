@@ -3,15 +3,16 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments import plotting
-from experiments.score_table import THRESHOLD
-from experiments.stage import plot_main
+from experiments.style import plotting
+from experiments.style.stage import plot_main
+from experiments.tables.scores import THRESHOLD
 
 STEM = "loss_fig1_model_sizes"
 
 
 def draw(results: pd.DataFrame) -> Figure:
-    """Twelve panels of performance against loss along the long runs, with the fitted threshold of the exam and the maths tasks."""
+    """Twelve panels of performance against loss along the long runs, with the fitted threshold of the exam and the
+    maths tasks."""
     style = plotting.Style(results)
     points = results[results.kind == "checkpoint"]
     figure = plotting.new_figure(8.2)
@@ -24,11 +25,17 @@ def draw(results: pd.DataFrame) -> Figure:
         plotting.note(ax, _summary(one, task))
     plotting.loss_axis(panels["recall"], points.loss_nats)
     plotting.label_bottom(panels, plotting.LOSS_LABEL)
-    plotting.legend(figure, "Performance against loss along the long runs",
-                    [*plotting.size_handles(style, points["size"]), plotting.chance_handle(), *plotting.onset_handles()])
-    plotting.footnote(figure, (
-        "Score: accuracy, or exact match for recall and maths; bars are 95 % intervals over items. Paper L sees MMLU, C-Eval, GSM8K and GSM8K-Chinese leave "
-        "chance near a loss of 2.2, in nats per token of its own corpus and tokenizer: no place on this axis corresponds to it."))
+    plotting.legend(
+        figure,
+        "Performance against loss along the long runs",
+        [*plotting.size_handles(style, points["size"]), plotting.chance_handle(), *plotting.onset_handles()],
+    )
+    plotting.footnote(
+        figure,
+        "Score: accuracy, or exact match for recall and maths; bars are 95 % intervals over items. Paper L sees MMLU,"
+        " C-Eval, GSM8K and GSM8K-Chinese leave chance near a loss of 2.2, in nats per token of its own corpus and"
+        " tokenizer: no place on this axis corresponds to it.",
+    )
     return figure
 
 
@@ -38,7 +45,11 @@ def _summary(one: pd.DataFrame, task: str) -> str:
     if task in THRESHOLD:
         return plotting.threshold_note(one)
     jump = statistics.loc["largest_jump_share"]
-    return f"largest jump {plotting.number(jump, 100, 0)} % of the gain" if jump.status.startswith("ok") else "no gain beyond item noise"
+    return (
+        f"largest jump {plotting.number(jump, 100, 0)} % of the gain"
+        if jump.status.startswith("ok")
+        else "no gain beyond item noise"
+    )
 
 
 if __name__ == "__main__":

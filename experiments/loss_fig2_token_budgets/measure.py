@@ -1,12 +1,13 @@
-"""Paper L, Figure 2: the final checkpoints of the small runs (sizes x token budgets), their distance from the long runs' curve, and what size adds to loss."""
+"""Paper L, Figure 2: the final checkpoints of the small runs (sizes x token budgets), their distance from the long
+runs' curve, and what size adds to loss."""
 
 import pandas as pd
 
-from experiments.curve_spread import curve_distance, size_statistics
-from experiments.profiles import Paths
-from experiments.score_table import TWELVE, checkpoint_rows, final_checkpoints, select, size_rows
-from experiments.stage import measure_main
-from experiments.task_statistics import left_chance_at_the_end
+from experiments.style.stage import measure_main
+from experiments.tables.curve_spread import curve_distance, size_statistics
+from experiments.tables.scores import TWELVE, checkpoint_rows, final_checkpoints, select, size_rows
+from experiments.tables.task_statistics import left_chance_at_the_end
+from profiles.profile import Paths
 from tasks import TASKS
 
 STEM = "loss_fig2_token_budgets"

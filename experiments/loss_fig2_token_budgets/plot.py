@@ -4,8 +4,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from experiments import plotting
-from experiments.stage import plot_main
+from experiments.style import plotting
+from experiments.style.stage import plot_main
 
 STEM = "loss_fig2_token_budgets"
 CURVE = {"color": "#9aa5b1", "linewidth": 2.2, "zorder": 1}
@@ -22,16 +22,28 @@ def draw(results: pd.DataFrame) -> Figure:
         plotting.draw_fit(ax, one[one.kind == "fit"], **CURVE)
         plotting.draw_points(ax, points[points.task == task], style, size=4.8)
         statistics = one[one.kind == "statistic"].set_index("metric")
-        plotting.note(ax, f"size effect {plotting.number(statistics.loc['size_effect_points'], 1, 0)} points\n"
-                          f"distance {plotting.number(statistics.loc['curve_distance_share'], 100, 0)} % of the gain")
+        plotting.note(
+            ax,
+            f"size effect {plotting.number(statistics.loc['size_effect_points'], 1, 0)} points\n"
+            f"distance {plotting.number(statistics.loc['curve_distance_share'], 100, 0)} % of the gain",
+        )
     plotting.loss_axis(panels["recall"], points.loss_nats)
     plotting.label_bottom(panels, plotting.LOSS_LABEL)
-    plotting.legend(figure, "Runs of six sizes and many token budgets at the end of training", [
-        *plotting.size_handles(style, points["size"]), plotting.chance_handle(),
-        Line2D([], [], label="curve of the long runs' checkpoints (monotone)", **CURVE)])
-    plotting.footnote(figure, (
-        "Size effect: difference at equal loss between the smallest and the largest model. Distance: root mean square from the long runs' curve, item noise "
-        "removed. Bars are 95 % intervals over items, brackets 95 % intervals over runs."))
+    plotting.legend(
+        figure,
+        "Runs of six sizes and many token budgets at the end of training",
+        [
+            *plotting.size_handles(style, points["size"]),
+            plotting.chance_handle(),
+            Line2D([], [], label="curve of the long runs' checkpoints (monotone)", **CURVE),
+        ],
+    )
+    plotting.footnote(
+        figure,
+        "Size effect: difference at equal loss between the smallest and the largest model. Distance: root mean square"
+        " from the long runs' curve, item noise removed. Bars are 95 % intervals over items, brackets 95 % intervals"
+        " over runs.",
+    )
     return figure
 
 

@@ -1,12 +1,13 @@
-"""Paper L, Figure 4: the exam under a discontinuous and two continuous metrics, and the loss at which each leaves chance; its cloze form as a control."""
+"""Paper L, Figure 4: the exam under a discontinuous and two continuous metrics, and the loss at which each leaves
+chance; its cloze form as a control."""
 
 import pandas as pd
 
 from analysis.intervals import Estimate
-from experiments.profiles import Paths
-from experiments.score_table import checkpoint_rows, select, size_rows, statistic_row
-from experiments.stage import measure_main
-from experiments.task_statistics import hinge, hinge_curve, left_chance, loss_range
+from experiments.style.stage import measure_main
+from experiments.tables.scores import checkpoint_rows, select, size_rows, statistic_row
+from experiments.tables.task_statistics import hinge, hinge_curve, left_chance, loss_range
+from profiles.profile import Paths
 
 STEM = "loss_fig4_metrics"
 EXAMS = ("exam", "exam_zh", "exam_cloze", "exam_cloze_zh")
@@ -22,10 +23,18 @@ def measure(scores: pd.DataFrame, paths: Paths) -> list:
         for task in EXAMS:
             one = rows[rows.task == task]
             fit, statistics = hinge(one, task, metric)
-            parts += [hinge_curve(fit, one, task, metric), [row | {"metric": f"{row['metric']}_{metric}"} for row in statistics]]
+            parts += [
+                hinge_curve(fit, one, task, metric),
+                [row | {"metric": f"{row['metric']}_{metric}"} for row in statistics],
+            ]
             if metric == "accuracy":
                 high, low = loss_range(one)
-                parts.append([left_chance(one, task), statistic_row(one, task, "loss_range_nats", Estimate(high - low, low, high))])
+                parts.append(
+                    [
+                        left_chance(one, task),
+                        statistic_row(one, task, "loss_range_nats", Estimate(high - low, low, high)),
+                    ]
+                )
     return parts
 
 

@@ -3,9 +3,9 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments import plotting
-from experiments.score_table import chance_of
-from experiments.stage import plot_main
+from experiments.style import plotting
+from experiments.style.stage import plot_main
+from experiments.tables.scores import chance_of
 
 STEM = "loss_fig4_metrics"
 EXAMS = ("exam", "exam_zh", "exam_cloze", "exam_cloze_zh")
@@ -35,11 +35,17 @@ def draw(results: pd.DataFrame) -> Figure:
     axes[1, 0].set_ylim(-0.04, 1.27)
     axes[2, 0].set_ylim(-0.05, 1.25 * max(0.8, points[points.metric == "brier_score"].value.max()))
     plotting.loss_axis(axes[0, 0], points.loss_nats)
-    plotting.legend(figure, "The exam under one discontinuous and two continuous metrics",
-                    [*plotting.size_handles(style, points["size"]), plotting.chance_handle(), *plotting.onset_handles()])
-    plotting.footnote(figure, (
-        "Chance is 25 %, 0.25, and for the Brier score the 0.75 of an even guess over four choices; only values below 0.75 count as an ability (paper L, "
-        "Appendix C). The right half shows the same items in cloze form, a control that the paper does not have."))
+    plotting.legend(
+        figure,
+        "The exam under one discontinuous and two continuous metrics",
+        [*plotting.size_handles(style, points["size"]), plotting.chance_handle(), *plotting.onset_handles()],
+    )
+    plotting.footnote(
+        figure,
+        "Chance is 25 %, 0.25, and for the Brier score the 0.75 of an even guess over four choices; only values below"
+        " 0.75 count as an ability (paper L, Appendix C). The right half shows the same items in cloze form, a control"
+        " that the paper does not have.",
+    )
     return figure
 
 

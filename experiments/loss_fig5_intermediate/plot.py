@@ -3,9 +3,9 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments import plotting
-from experiments.score_table import THRESHOLD
-from experiments.stage import plot_main
+from experiments.style import plotting
+from experiments.style.stage import plot_main
+from experiments.tables.scores import THRESHOLD
 
 STEM = "loss_fig5_intermediate"
 
@@ -27,11 +27,21 @@ def draw(results: pd.DataFrame) -> Figure:
         plotting.note(ax, text)
     plotting.loss_axis(panels["recall"], points.loss_nats)
     plotting.label_bottom(panels, plotting.LOSS_LABEL)
-    plotting.legend(figure, "Intermediate checkpoints of the small runs", [
-        *plotting.size_handles(style, points["size"]), plotting.chance_handle(), plotting.onset_handles("mean onset loss of all runs, 95 % interval")[1]])
-    plotting.footnote(figure, (
-        "SD of onset: standard deviation over all runs, long and small, of the loss at which a run leaves chance for good, as a share of the long runs' loss "
-        "range. Size effect: difference at equal loss between the smallest and the largest model. Bars are 95 % intervals over items."))
+    plotting.legend(
+        figure,
+        "Intermediate checkpoints of the small runs",
+        [
+            *plotting.size_handles(style, points["size"]),
+            plotting.chance_handle(),
+            plotting.onset_handles("mean onset loss of all runs, 95 % interval")[1],
+        ],
+    )
+    plotting.footnote(
+        figure,
+        "SD of onset: standard deviation over all runs, long and small, of the loss at which a run leaves chance for"
+        " good, as a share of the long runs' loss range. Size effect: difference at equal loss between the smallest and"
+        " the largest model. Bars are 95 % intervals over items.",
+    )
     return figure
 
 

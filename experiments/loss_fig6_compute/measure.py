@@ -1,12 +1,13 @@
-"""Paper L, Figure 6: every checkpoint against training compute, and how much more the points scatter there than against loss."""
+"""Paper L, Figure 6: every checkpoint against training compute, and how much more the points scatter there than against
+loss."""
 
 import pandas as pd
 
-from experiments.curve_spread import compute_ratio
-from experiments.profiles import Paths
-from experiments.score_table import TWELVE, checkpoint_rows, select, size_rows
-from experiments.stage import measure_main
-from experiments.task_statistics import left_chance
+from experiments.style.stage import measure_main
+from experiments.tables.curve_spread import compute_ratio
+from experiments.tables.scores import TWELVE, checkpoint_rows, select, size_rows
+from experiments.tables.task_statistics import left_chance
+from profiles.profile import Paths
 
 STEM = "loss_fig6_compute"
 

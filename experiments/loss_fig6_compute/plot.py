@@ -3,30 +3,40 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments import plotting
-from experiments.stage import plot_main
+from experiments.style import plotting
+from experiments.style.stage import plot_main
 
 STEM = "loss_fig6_compute"
 
 
 def draw(results: pd.DataFrame) -> Figure:
-    """Twelve panels against training compute: long runs as filled points joined by lines, small runs as hollow points."""
+    """Twelve panels against training compute: long runs as filled points joined by lines, small runs as hollow
+    points."""
     style = plotting.Style(results)
     points = results[results.kind == "checkpoint"]
     figure = plotting.new_figure(8.2)
     panels = plotting.twelve_panels(figure)
     for task, ax in panels.items():
         one = points[points.task == task]
-        plotting.draw_points(ax, one[one.series == "small"], style, x="compute_flops", hollow=True, size=2.6, alpha=0.45)
+        plotting.draw_points(
+            ax, one[one.series == "small"], style, x="compute_flops", hollow=True, size=2.6, alpha=0.45
+        )
         plotting.draw_points(ax, one[one.series == "long"], style, x="compute_flops", joined=True)
         ratio = results[(results.task == task) & (results.metric == "spread_ratio")].iloc[0]
         plotting.note(ax, f"spread against compute / loss:\n{plotting.number(ratio, 1, 1)}")
     plotting.compute_axis(panels["recall"])
     plotting.label_bottom(panels, plotting.COMPUTE_LABEL)
-    plotting.legend(figure, "The same points against training compute", [*plotting.size_handles(style, points["size"]), plotting.chance_handle()])
-    plotting.footnote(figure, (
-        "Filled and joined: long runs; hollow: small runs. The ratio compares the residual spread around one curve in compute with that around one curve in "
-        "loss, brackets are its 95 % interval over runs; above 1, loss tells more than compute."))
+    plotting.legend(
+        figure,
+        "The same points against training compute",
+        [*plotting.size_handles(style, points["size"]), plotting.chance_handle()],
+    )
+    plotting.footnote(
+        figure,
+        "Filled and joined: long runs; hollow: small runs. The ratio compares the residual spread around one curve in"
+        " compute with that around one curve in loss, brackets are its 95 % interval over runs; above 1, loss tells"
+        " more than compute.",
+    )
     return figure
 
 

@@ -1,11 +1,12 @@
-"""Paper L, Figure 8: the stand-ins for three BIG-bench tasks along the long runs, with threshold, flat part and gain."""
+"""Paper L, Figure 8: the stand-ins for three BIG-bench tasks along the long runs, with threshold, flat part and
+gain."""
 
 import pandas as pd
 
-from experiments.profiles import Paths
-from experiments.score_table import BIGBENCH, checkpoint_rows, select, size_rows
-from experiments.stage import measure_main
-from experiments.task_statistics import flat_part, gain_points, hinge, hinge_curve, left_chance
+from experiments.style.stage import measure_main
+from experiments.tables.scores import BIGBENCH, checkpoint_rows, select, size_rows
+from experiments.tables.task_statistics import flat_part, gain_points, hinge, hinge_curve, left_chance
+from profiles.profile import Paths
 from tasks import TASKS
 
 STEM = "loss_fig8_bigbench"
@@ -18,7 +19,10 @@ def measure(scores: pd.DataFrame, paths: Paths) -> list:
     for task in BIGBENCH:
         one = rows[rows.task == task]
         fit, statistics = hinge(one, task, TASKS[task].metric)
-        parts += [hinge_curve(fit, one, task, TASKS[task].metric), [left_chance(one, task), flat_part(one, task), gain_points(one, task), *statistics]]
+        parts += [
+            hinge_curve(fit, one, task, TASKS[task].metric),
+            [left_chance(one, task), flat_part(one, task), gain_points(one, task), *statistics],
+        ]
     return parts
 
 

@@ -3,9 +3,9 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments import plotting
-from experiments.score_table import BIGBENCH
-from experiments.stage import plot_main
+from experiments.style import plotting
+from experiments.style.stage import plot_main
+from experiments.tables.scores import BIGBENCH
 from tasks import TASKS
 
 STEM = "loss_fig8_bigbench"
@@ -24,14 +24,19 @@ def draw(results: pd.DataFrame) -> Figure:
         plotting.draw_fit(ax, one[one.kind == "fit"])
         plotting.draw_onset(ax, one[one.metric == "onset_loss"])
         flat = one[one.metric == "chance_share"].iloc[0]
-        plotting.note(ax, f"at chance over {plotting.number(flat, 100, 0)} % of the range\n{plotting.threshold_note(one)}")
+        plotting.note(
+            ax, f"at chance over {plotting.number(flat, 100, 0)} % of the range\n{plotting.threshold_note(one)}"
+        )
         plotting.task_title(ax, task)
         ax.set_xlabel(plotting.LOSS_LABEL)
     axes[0].set_ylabel("exact match")
     plotting.percent_axis(axes[0])
     plotting.loss_axis(axes[0], points.loss_nats)
-    plotting.legend(figure, "Stand-ins for three BIG-bench tasks along the long runs",
-                    [*plotting.size_handles(style, points["size"]), plotting.chance_handle(), *plotting.onset_handles()])
+    plotting.legend(
+        figure,
+        "Stand-ins for three BIG-bench tasks along the long runs",
+        [*plotting.size_handles(style, points["size"]), plotting.chance_handle(), *plotting.onset_handles()],
+    )
     return figure
 
 

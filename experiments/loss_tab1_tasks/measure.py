@@ -1,19 +1,21 @@
-"""Paper L, Table 1: the tasks, how they are asked and scored, their chance level, and the first and the best score of the best long run."""
+"""Paper L, Table 1: the tasks, how they are asked and scored, their chance level, and the first and the best score of
+the best long run."""
 
 import pandas as pd
 
 from analysis.intervals import Estimate
-from experiments.profiles import Paths
-from experiments.published import load_published
-from experiments.score_table import select, statistic_row
-from experiments.stage import measure_main
+from experiments.style.stage import measure_main
+from experiments.tables.published import load_published
+from experiments.tables.scores import select, statistic_row
+from profiles.profile import Paths
 from tasks import TASKS
 
 STEM = "loss_tab1_tasks"
 
 
 def measure(scores: pd.DataFrame, paths: Paths) -> list:
-    """Task declarations beside the paper's Tables 1 and 6, and where the scores begin and end along the long run with the lowest loss."""
+    """Task declarations beside the paper's Tables 1 and 6, and where the scores begin and end along the long run with
+    the lowest loss."""
     benchmarks = load_published("table1_tasks").set_index("task")
     rows = select(scores, TASKS, series="long")
     best_run = rows.loc[rows.loss_nats.idxmin(), "run"]
@@ -21,13 +23,28 @@ def measure(scores: pd.DataFrame, paths: Paths) -> list:
     for name, task in TASKS.items():
         one = rows[(rows.task == name) & (rows.run == best_run)].sort_values("tokens_seen")
         paper = benchmarks.loc[name] if name in benchmarks.index else None
-        declared.append({
-            "kind": "task", "task": name, "metric": task.metric, "value": task.chance, "num_items": one.num_items.iloc[0], "paper_task": task.paper_task,
-            "language": task.language, "task_type": task.task_type, "prompting": task.prompting, "num_shots": task.num_shots, "answer_form": task.answer_form,
-            "paper_prompting": "" if paper is None else paper.prompting, "paper_num_items": None if paper is None else paper.num_items})
+        declared.append(
+            {
+                "kind": "task",
+                "task": name,
+                "metric": task.metric,
+                "value": task.chance,
+                "num_items": one.num_items.iloc[0],
+                "paper_task": task.paper_task,
+                "language": task.language,
+                "task_type": task.task_type,
+                "prompting": task.prompting,
+                "num_shots": task.num_shots,
+                "answer_form": task.answer_form,
+                "paper_prompting": "" if paper is None else paper.prompting,
+                "paper_num_items": None if paper is None else paper.num_items,
+            }
+        )
         for label, point in (("first_score", one.iloc[0]), ("best_score", one.loc[one.loss_nats.idxmin()])):
-            measured.append(statistic_row(one, name, label, Estimate(point.value, point.low, point.high),
-                                          int(point.num_items)) | {"loss_nats": point.loss_nats})
+            measured.append(
+                statistic_row(one, name, label, Estimate(point.value, point.low, point.high), int(point.num_items))
+                | {"loss_nats": point.loss_nats}
+            )
     return [declared, measured]
 
 

@@ -1,13 +1,14 @@
-"""Paper L, Table 2: Spearman and Pearson correlation of loss and performance over the pooled checkpoints of the long runs, with intervals over runs."""
+"""Paper L, Table 2: Spearman and Pearson correlation of loss and performance over the pooled checkpoints of the long
+runs, with intervals over runs."""
 
 import pandas as pd
 
 from analysis.correlation import pearson, spearman
-from experiments.profiles import Paths
-from experiments.published import load_published
-from experiments.score_table import TWELVE, checkpoint_rows, published_rows, select, statistic_row
-from experiments.stage import measure_main
-from experiments.task_statistics import left_chance
+from experiments.style.stage import measure_main
+from experiments.tables.published import load_published
+from experiments.tables.scores import TWELVE, checkpoint_rows, published_rows, select, statistic_row
+from experiments.tables.task_statistics import left_chance
+from profiles.profile import Paths
 
 STEM = "loss_tab2_correlations"
 NUM_REPLICATES = 1000
@@ -24,7 +25,11 @@ def measure(scores: pd.DataFrame, paths: Paths) -> list:
             estimate = correlation(one.lineage, one.loss_nats, one.value, num_replicates=NUM_REPLICATES)
             statistics.append(statistic_row(one, task, name, estimate, len(one)))
     table = load_published("table2_correlations")
-    return [checkpoint_rows(rows), statistics, *(published_rows(table[table.statistic == name], name) for name in ("spearman", "pearson"))]
+    return [
+        checkpoint_rows(rows),
+        statistics,
+        *(published_rows(table[table.statistic == name], name) for name in ("spearman", "pearson")),
+    ]
 
 
 if __name__ == "__main__":

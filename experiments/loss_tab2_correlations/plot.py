@@ -4,9 +4,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from experiments import plotting
-from experiments.score_table import SMOOTH, THRESHOLD
-from experiments.stage import plot_main
+from experiments.style import plotting
+from experiments.style.stage import plot_main
+from experiments.tables.scores import SMOOTH, THRESHOLD
 from tasks import TASKS
 
 STEM = "loss_tab2_correlations"
@@ -33,10 +33,30 @@ def draw(results: pd.DataFrame) -> Figure:
     axes[0].set_yticks(range(len(ORDER)), [f"{task}  ({TASKS[task].paper_task})" for task in ORDER])
     axes[0].set_ylim(len(ORDER) - 0.5, -0.6)
     _scale(axes[0], results)
-    plotting.legend(figure, "Correlation of loss and performance over the checkpoints of the long runs", [
-        Line2D([], [], color=OURS_COLOR, marker="o", markersize=5.5, label="ours, 95 % interval over runs"),
-        Line2D([], [], color=plotting.PAPER_COLOR, marker="D", markersize=5, linestyle="none", label="paper L, Table 2 (no interval given)"),
-        Line2D([], [], color=plotting.ONSET_COLOR, linewidth=1.0, linestyle=(0, (1, 1.5)), label=f"criterion for the smooth tasks, {CRITERION:g}")])
+    plotting.legend(
+        figure,
+        "Correlation of loss and performance over the checkpoints of the long runs",
+        [
+            Line2D([], [], color=OURS_COLOR, marker="o", markersize=5.5, label="ours, 95 % interval over runs"),
+            Line2D(
+                [],
+                [],
+                color=plotting.PAPER_COLOR,
+                marker="D",
+                markersize=5,
+                linestyle="none",
+                label="paper L, Table 2 (no interval given)",
+            ),
+            Line2D(
+                [],
+                [],
+                color=plotting.ONSET_COLOR,
+                linewidth=1.0,
+                linestyle=(0, (1, 1.5)),
+                label=f"criterion for the smooth tasks, {CRITERION:g}",
+            ),
+        ],
+    )
     return figure
 
 
@@ -46,7 +66,10 @@ def table(results: pd.DataFrame) -> str:
     for task in ORDER:
         cells = [f"{task} ({TASKS[task].paper_task})"]
         for statistic in NAMES:
-            cells += [plotting.number(_row(results, "statistic", task, statistic), 1, 3), f"{_row(results, 'published', task, statistic).value:.3f}"]
+            cells += [
+                plotting.number(_row(results, "statistic", task, statistic), 1, 3),
+                f"{_row(results, 'published', task, statistic).value:.3f}",
+            ]
         rows.append(cells)
     return plotting.markdown_table(["task (stands for)", "Spearman, ours", "paper", "Pearson, ours", "paper"], rows)
 

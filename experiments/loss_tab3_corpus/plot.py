@@ -5,8 +5,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
 
-from experiments import plotting
-from experiments.stage import plot_main
+from experiments.style import plotting
+from experiments.style.stage import plot_main
 
 STEM = "loss_tab3_corpus"
 OURS_COLOR = "#2e86ab"
@@ -21,11 +21,19 @@ def draw(results: pd.DataFrame) -> Figure:
     _bars(right, results, [f"english/{source}" for source in SOURCES], list(SOURCES))
     left.set_title("languages", loc="left")
     right.set_title("sources of the English part", loc="left")
-    plotting.legend(figure, "Shares of tokens", [Patch(color=OURS_COLOR, label="ours"),
-                                                 Patch(color=plotting.PAPER_COLOR, label="paper L (section 2.1, Table 3)")])
-    plotting.footnote(figure, (
-        "Languages are counted on the training stream (bar: 95 % interval); sources are what the mixture is set to. Our kinds of documents stand for the "
-        "paper's sources; the table beside this figure names them."))
+    plotting.legend(
+        figure,
+        "Shares of tokens",
+        [
+            Patch(color=OURS_COLOR, label="ours"),
+            Patch(color=plotting.PAPER_COLOR, label="paper L (section 2.1, Table 3)"),
+        ],
+    )
+    plotting.footnote(
+        figure,
+        "Languages are counted on the training stream (bar: 95 % interval); sources are what the mixture is set to. Our"
+        " kinds of documents stand for the paper's sources; the table beside this figure names them.",
+    )
     return figure
 
 
@@ -54,7 +62,9 @@ def table(results: pd.DataFrame) -> str:
         cells = [kinds[kinds.metric == f"{code}/{kind}"] for code in ("en", "zh")]
         shown = [f"{100 * cell.value.iloc[0]:.1f} %" if len(cell) else plotting.NO_VALUE for cell in cells]
         rows.append([kind, kinds[kinds.metric.str.endswith(f"/{kind}")].status.iloc[0], *shown])
-    return plotting.markdown_table(["kind of document", "stands for", "English, share of all tokens", "Chinese, share of all tokens"], rows)
+    return plotting.markdown_table(
+        ["kind of document", "stands for", "English, share of all tokens", "Chinese, share of all tokens"], rows
+    )
 
 
 if __name__ == "__main__":

@@ -1,14 +1,23 @@
-"""Paper P, Figure 2: how many items beam search passes, and how many are passed within 1, 100, 10 000 random samples and within the cap."""
+"""Paper P, Figure 2: how many items beam search passes, and how many are passed within 1, 100, 10 000 random samples
+and within the cap."""
 
 import numpy as np
 import pandas as pd
 
 from analysis.intervals import Estimate, bootstrap_items, mid_p
-from experiments.pass_statistics import joined_statistic, mean_of, too_low
-from experiments.pass_table import LAW_TASKS, has_passed, point_rows, pooled_rates, select_passes, series_names, series_pass_rates
-from experiments.profiles import Paths
-from experiments.score_table import size_rows, statistic_row
-from experiments.stage import measure_main
+from experiments.style.stage import measure_main
+from experiments.tables.pass_statistics import joined_statistic, mean_of, too_low
+from experiments.tables.passes import (
+    LAW_TASKS,
+    has_passed,
+    point_rows,
+    pooled_rates,
+    select_passes,
+    series_names,
+    series_pass_rates,
+)
+from experiments.tables.scores import size_rows, statistic_row
+from profiles.profile import Paths
 
 STEM = "passuntil_fig2_decoding"
 TASKS_SHOWN = LAW_TASKS[1:]  # Emoji Movie and Date Understanding
@@ -33,8 +42,11 @@ def measure(passes: pd.DataFrame, paths: Paths) -> list:
             most[series] = mean_of([share_of(judged[run], cap) for run in largest.run])
             gap = (judged[runs.run].astype(float) - shares["beam"][runs.run]).groupby("item_id").mean()
             gaps[series] = bootstrap_items(np.mean, gap.to_numpy())
-        parts += [[statistic_row(sampled, task, "left_chance", has_passed(pooled, task))],
-                  joined_statistic(pooled, task, f"share_passed_{JUDGED}", most, too_low), joined_statistic(pooled, task, "beam_gap", gaps, too_low)]
+        parts += [
+            [statistic_row(sampled, task, "left_chance", has_passed(pooled, task))],
+            joined_statistic(pooled, task, f"share_passed_{JUDGED}", most, too_low),
+            joined_statistic(pooled, task, "beam_gap", gaps, too_low),
+        ]
     return parts
 
 
@@ -42,7 +54,9 @@ def beam_rows(passes: pd.DataFrame, task: str) -> pd.DataFrame:
     """Beam search of the task, whatever its temperature column says. ValueError where it was not measured."""
     beam = passes[(passes.task == task) & (passes.method == "beam")]
     if beam.empty:
-        raise ValueError(f"pass_rates: no row has task {task} and method beam; measure the runs with beam search on that task")
+        raise ValueError(
+            f"pass_rates: no row has task {task} and method beam; measure the runs with beam search on that task"
+        )
     return beam
 
 
@@ -53,9 +67,15 @@ def passed_within(rows: pd.DataFrame, budget: int) -> pd.Series:
 
 
 def share_of(passed: pd.Series, cap: int) -> Estimate:
-    """Share of a run's items that pass, mid-P interval over items; the status says where the cap lies below the judged budget."""
+    """Share of a run's items that pass, mid-P interval over items; the status says where the cap lies below the judged
+    budget."""
     low, high = mid_p(np.array([passed.sum()]), np.array([len(passed)]))
-    return Estimate(float(passed.mean()), float(low[0]), float(high[0]), "ok" if cap >= JUDGED else f"ok: sampled to {cap} attempts only")
+    return Estimate(
+        float(passed.mean()),
+        float(low[0]),
+        float(high[0]),
+        "ok" if cap >= JUDGED else f"ok: sampled to {cap} attempts only",
+    )
 
 
 def share_rows(pooled: pd.DataFrame, metric: str, passed: pd.Series) -> pd.DataFrame:

@@ -5,9 +5,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 
-from experiments import pass_plotting, plotting
-from experiments.pass_table import LAW_TASKS, series_names
-from experiments.stage import plot_main
+from experiments.style import pass_plotting, plotting
+from experiments.style.stage import plot_main
+from experiments.tables.passes import LAW_TASKS, series_names
 
 STEM = "passuntil_fig2_decoding"
 TASKS_SHOWN = LAW_TASKS[1:]
@@ -41,12 +41,23 @@ def draw(results: pd.DataFrame) -> Figure:
         row[0].set_ylim(-0.03, 1.24)
         row[0].set_yticks([0, 0.25, 0.5, 0.75, 1.0])
         row[0].yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
-    plotting.legend(figure, "Items passed by beam search and by random sampling", [
-        *(Line2D([], [], linestyle="none", marker=marker, color=MARKER_COLOR, markersize=5, label=size) for size, (_, marker) in style.items()),
-        *(Line2D([], [], color=color, linewidth=2, label=_name(way)) for way, color in colors.items())])
-    plotting.footnote(figure, (
-        "Bars are 95 % intervals over items; colour names the way of decoding, the marker the size. Dotted: half of the items, the criterion for 10 000 "
-        "samples on the largest model. Paper P shows 41 items and four models as counts in a picture, which can not be read off as numbers."))
+    plotting.legend(
+        figure,
+        "Items passed by beam search and by random sampling",
+        [
+            *(
+                Line2D([], [], linestyle="none", marker=marker, color=MARKER_COLOR, markersize=5, label=size)
+                for size, (_, marker) in style.items()
+            ),
+            *(Line2D([], [], color=color, linewidth=2, label=_name(way)) for way, color in colors.items()),
+        ],
+    )
+    plotting.footnote(
+        figure,
+        "Bars are 95 % intervals over items; colour names the way of decoding, the marker the size. Dotted: half of the"
+        " items, the criterion for 10 000 samples on the largest model. Paper P shows 41 items and four models as"
+        " counts in a picture, which can not be read off as numbers.",
+    )
     return figure
 
 
@@ -62,12 +73,24 @@ def _draw_way(ax, rows: pd.DataFrame, style: plotting.Style, color: str, offset:
     ax.plot(middle.index * offset, middle, color=color, linewidth=1.2, alpha=0.8, zorder=2)
     for name, (_, marker) in style.items():
         part = rows[rows["size"] == name]
-        ax.errorbar(part.num_parameters * offset, part.value, yerr=[(part.value - part.low).clip(lower=0), (part.high - part.value).clip(lower=0)], fmt=marker,
-                    markersize=4.5, color=color, markeredgecolor="white", markeredgewidth=0.3, elinewidth=0.8, zorder=3)
+        ax.errorbar(
+            part.num_parameters * offset,
+            part.value,
+            yerr=[(part.value - part.low).clip(lower=0), (part.high - part.value).clip(lower=0)],
+            fmt=marker,
+            markersize=4.5,
+            color=color,
+            markeredgecolor="white",
+            markeredgewidth=0.3,
+            elinewidth=0.8,
+            zorder=3,
+        )
 
 
 def _summary(results: pd.DataFrame, task: str, series: str, points: pd.DataFrame) -> str:
-    rows = results[(results.kind == "series_statistic") & (results.task == task) & (results.series == series)].set_index("metric")
+    rows = results[
+        (results.kind == "series_statistic") & (results.task == task) & (results.series == series)
+    ].set_index("metric")
     text = f"sampling over beam search: {plotting.number(rows.loc['beam_gap'], 100, 0)} points"
     censored = pass_plotting.censored_note(points)
     return f"{text}\n{censored}" if censored else text

@@ -5,9 +5,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
-from experiments import pass_plotting, plotting
-from experiments.pass_table import ALL_TASKS, LAW_TASKS, series_names
-from experiments.stage import plot_main
+from experiments.style import pass_plotting, plotting
+from experiments.style.stage import plot_main
+from experiments.tables.passes import ALL_TASKS, LAW_TASKS, series_names
 
 STEM = "passuntil_fig3_loss_law"
 CRITERION = 0.2  # paper/claims.yaml, answer_loss_no_floor
@@ -16,7 +16,8 @@ MAX_SHARE = 1.05
 
 
 def draw(results: pd.DataFrame) -> Figure:
-    """Loss along training, the law of the final losses with its held-out sizes, the loss per answer token of each task and its irreducible part."""
+    """Loss along training, the law of the final losses with its held-out sizes, the loss per answer token of each task
+    and its irreducible part."""
     style = plotting.Style(results)
     points = results[(results.kind == "checkpoint") & (results.metric == "loss_nats")]
     series = series_names(points)
@@ -26,14 +27,22 @@ def draw(results: pd.DataFrame) -> Figure:
     _draw_law(axes["law"], results, points[points.is_final.astype(bool)], style, series)
     _draw_answers(axes["answers"], results, style, series)
     _draw_floors(axes["floor"], results, series)
-    plotting.legend(figure, "The loss of the series against model size, and the loss on the answers of the tasks", [
-        *plotting.size_handles(style, points["size"]),
-        Line2D([], [], color=plotting.FIT_COLOR, linewidth=1.1, label="law of the other sizes, 95 %"), pass_plotting.held_out_handle(),
-        *pass_plotting.series_handles(series)])
-    plotting.footnote(figure, (
-        "Answers: reference and stop mark, teacher-forced, over the items that any run passes; bars 95 % over items. Irreducible part: L_inf of the power "
-        "law over all sizes, over the smallest model's loss, 95 % interval; dotted: the criterion for the three tasks of paper P. Paper P's loss curves exist "
-        "only as pictures."))
+    plotting.legend(
+        figure,
+        "The loss of the series against model size, and the loss on the answers of the tasks",
+        [
+            *plotting.size_handles(style, points["size"]),
+            Line2D([], [], color=plotting.FIT_COLOR, linewidth=1.1, label="law of the other sizes, 95 %"),
+            pass_plotting.held_out_handle(),
+            *pass_plotting.series_handles(series),
+        ],
+    )
+    plotting.footnote(
+        figure,
+        "Answers: reference and stop mark, teacher-forced, over the items that any run passes; bars 95 % over items."
+        " Irreducible part: L_inf of the power law over all sizes, over the smallest model's loss, 95 % interval;"
+        " dotted: the criterion for the three tasks of paper P. Paper P's loss curves exist only as pictures.",
+    )
     return figure
 
 
@@ -41,8 +50,17 @@ def _draw_training(ax, points: pd.DataFrame, style: plotting.Style, series: list
     for name, (color, marker) in style.items():
         for _, rows in points[points["size"] == name].groupby("run"):
             rows, place = rows.sort_values("tokens_seen"), series.index(rows.series.iloc[0])
-            ax.plot(rows.tokens_seen, rows.loss_nats, color=color, marker=marker, markersize=3.6, linewidth=0.9, linestyle=pass_plotting.LINES[place % 2],
-                    markerfacecolor="white" if place else color, markeredgewidth=0.5)
+            ax.plot(
+                rows.tokens_seen,
+                rows.loss_nats,
+                color=color,
+                marker=marker,
+                markersize=3.6,
+                linewidth=0.9,
+                linestyle=pass_plotting.LINES[place % 2],
+                markerfacecolor="white" if place else color,
+                markeredgewidth=0.5,
+            )
     ax.set_xscale("log")
     ax.xaxis.set_minor_formatter(NullFormatter())
     _plain_log(ax)
@@ -59,9 +77,15 @@ def _draw_law(ax, results: pd.DataFrame, finals: pd.DataFrame, style: plotting.S
     predictions = results[results.kind == "prediction"]
     inside, runs = (int(predictions[column].sum()) for column in ("num_inside", "num_runs"))
     statistics = results[(results.kind == "statistic") & (results.task == "all")].set_index("metric")
-    words, error = [f"unexplained: {plotting.number(statistics.loc['unexplained_share'], 100, 2)} %"], statistics.loc["held_out_error_share"]
+    words, error = (
+        [f"unexplained: {plotting.number(statistics.loc['unexplained_share'], 100, 2)} %"],
+        statistics.loc["held_out_error_share"],
+    )
     if error.status.startswith("ok"):
-        words += [f"off by {plotting.number(error, 100, 1)} % of the range", f"{inside} of {runs} held-out runs in the band"]
+        words += [
+            f"off by {plotting.number(error, 100, 1)} % of the range",
+            f"{inside} of {runs} held-out runs in the band",
+        ]
     else:
         words += [f"no law: {error.status.removeprefix('failed: ')}"]
     plotting.note(ax, "\n".join(words), x=0.3)
@@ -93,7 +117,16 @@ def _draw_answers(ax, results: pd.DataFrame, style: plotting.Style, series: list
         _draw_losses(ax, one, style, series)
         if len(one):
             largest = one.sort_values("num_parameters").iloc[-1]  # the tasks' losses part with size
-            ax.annotate(task, (largest.num_parameters, largest.value), (-6, 4), textcoords="offset points", ha="right", fontsize=7, color="#333333", zorder=6)
+            ax.annotate(
+                task,
+                (largest.num_parameters, largest.value),
+                (-6, 4),
+                textcoords="offset points",
+                ha="right",
+                fontsize=7,
+                color="#333333",
+                zorder=6,
+            )
     _plain_log(ax)
     ax.set_xlabel(pass_plotting.SIZE_LABEL)
     ax.set_ylabel("loss per answer token (nats)")

@@ -1,12 +1,14 @@
-"""Paper P, Figure 4: the task law on data-set pass rates, held-out sizes against its prediction, its curvature, the answer's length in it, its exponents."""
+"""Paper P, Figure 4: the task law on data-set pass rates, held-out sizes against its prediction, its curvature, the
+answer's length in it, its exponents."""
 
 import numpy as np
 import pandas as pd
 from scipy import optimize, stats
 
 from analysis.intervals import Estimate, failed
-from analysis.task_law import Curvature, curvature_test, growth_table
-from experiments.pass_statistics import (
+from analysis.task_law.fit import Curvature, curvature_test, growth_table
+from experiments.style.stage import measure_main
+from experiments.tables.pass_statistics import (
     DatasetLaw,
     LengthLaw,
     difference,
@@ -19,7 +21,7 @@ from experiments.pass_statistics import (
     too_far,
     too_high,
 )
-from experiments.pass_table import (
+from experiments.tables.passes import (
     ALL_TASKS,
     LAW_TASKS,
     MATHS_TASKS,
@@ -32,12 +34,14 @@ from experiments.pass_table import (
     series_names,
     series_pass_rates,
 )
-from experiments.profiles import Paths
-from experiments.score_table import size_rows, statistic_row
-from experiments.stage import measure_main
+from experiments.tables.scores import size_rows, statistic_row
+from profiles.profile import Paths
 
 STEM = "passuntil_fig4_task_law"
-SHOWN = (*LAW_TASKS, *MATHS_TASKS)  # the subtasks of unnatural in-context learning have figure 7; here they only lend their exponents
+SHOWN = (
+    *LAW_TASKS,
+    *MATHS_TASKS,
+)  # the subtasks of unnatural in-context learning have figure 7; here they only lend their exponents
 NUM_CURVE_POINTS = 40
 BEYOND = 1.3  # curves end a little beyond the ladder
 MAX_EXACT_RATIO = 1.05  # bounds of an exact rate further apart than this are not drawn as one
@@ -45,7 +49,8 @@ MIN_ALPHAS = 3  # tasks with a law that a spread of exponents needs
 
 
 def measure(passes: pd.DataFrame, paths: Paths) -> list:
-    """Measured pass rates, task laws with and without answer length, predictions of the held-out sizes and tests of curvature (paper P, Figure 4)."""
+    """Measured pass rates, task laws with and without answer length, predictions of the held-out sizes and tests of
+    curvature (paper P, Figure 4)."""
     names = series_names(passes)
     parts: list = [size_rows(passes)]
     bends: dict[str, dict[str, Curvature]] = {series: {} for series in names}
@@ -55,23 +60,53 @@ def measure(passes: pd.DataFrame, paths: Paths) -> list:
         pooled = pooled_rates(rows)
         laws = {series: DatasetLaw(pooled[pooled.series == series]) for series in names}
         for series, law in laws.items():
-            alphas[series][task] = law.fit.alpha if law.fit.status.startswith("ok") else failed(law.fit.status.removeprefix("failed: "))
-            parts.append([statistic_row(pooled[pooled.series == series], task, "alpha", alphas[series][task]) | {"kind": "series_statistic", "series": series}])
+            alphas[series][task] = (
+                law.fit.alpha if law.fit.status.startswith("ok") else failed(law.fit.status.removeprefix("failed: "))
+            )
+            parts.append(
+                [
+                    statistic_row(pooled[pooled.series == series], task, "alpha", alphas[series][task])
+                    | {
+                        "kind": "series_statistic",
+                        "series": series,
+                    }
+                ]
+            )
         if task in SHOWN:
-            parts += [point_rows(pooled), exact_points(passes, task, pooled), [statistic_row(rows, task, "left_chance", has_passed(pooled, task))],
-                      *law_parts(rows, pooled, laws, bends)]
+            parts += [
+                point_rows(pooled),
+                exact_points(passes, task, pooled),
+                [statistic_row(rows, task, "left_chance", has_passed(pooled, task))],
+                *law_parts(rows, pooled, laws, bends),
+            ]
     parts += [growth_rows(series, tests) for series, tests in bends.items()]
-    parts.append(joined_statistic(passes, "all", "alpha_spread_share", {series: alpha_spread(found) for series, found in alphas.items()}, too_high))
+    parts.append(
+        joined_statistic(
+            passes,
+            "all",
+            "alpha_spread_share",
+            {series: alpha_spread(found) for series, found in alphas.items()},
+            too_high,
+        )
+    )
     return parts
 
 
-def law_parts(rows: pd.DataFrame, pooled: pd.DataFrame, laws: dict[str, DatasetLaw], bends: dict[str, dict[str, Curvature]]) -> list:
+def law_parts(
+    rows: pd.DataFrame, pooled: pd.DataFrame, laws: dict[str, DatasetLaw], bends: dict[str, dict[str, Curvature]]
+) -> list:
     """Curves, predictions and judged statistics of one task; its test of curvature goes into `bends`."""
     parts, errors, shares, lengths, task = [], {}, {}, {}, rows.task.iloc[0]
     for series, law in laws.items():
         one, counts = rows[rows.series == series], pooled[pooled.series == series]
-        parts += [curve(law, counts, "task_law"), curve(LengthLaw(one, 1.0), counts, "length_law"), predictions(law, counts)]
-        bends[series][task] = curvature_test(*(counts[column].to_numpy() for column in ("num_nonembedding_parameters", "passes", "attempts")))
+        parts += [
+            curve(law, counts, "task_law"),
+            curve(LengthLaw(one, 1.0), counts, "length_law"),
+            predictions(law, counts),
+        ]
+        bends[series][task] = curvature_test(
+            *(counts[column].to_numpy() for column in ("num_nonembedding_parameters", "passes", "attempts"))
+        )
         errors[series], shares[series] = held_out_error(law, counts), bend_share(bends[series][task], law, counts)
         exponent = LengthLaw(one, "free").exponent
         lengths[series] = Estimate(exponent.estimate - 1, exponent.low - 1, exponent.high - 1, exponent.status)
@@ -80,37 +115,73 @@ def law_parts(rows: pd.DataFrame, pooled: pd.DataFrame, laws: dict[str, DatasetL
 
 
 def exact_points(passes: pd.DataFrame, task: str, pooled: pd.DataFrame) -> pd.DataFrame:
-    """Exact pass rates as measured points, metric `exact_pass_rate`, low and high their certified bounds; no value where these lie further apart than
-    MAX_EXACT_RATIO, no points where the task's answers can not be listed."""
+    """Exact pass rates as measured points, metric `exact_pass_rate`, low and high their certified bounds; no value
+    where these lie further apart than MAX_EXACT_RATIO, no points where the task's answers can not be listed."""
     if not has_method(passes, task, "exact"):
         return pd.DataFrame()
     exact = select_passes(passes, task, method="exact")
     low, high = (pooled.run.map(pd.Series(bound).groupby(exact.run.to_numpy()).mean()) for bound in exact_bounds(exact))
     is_closed = high <= MAX_EXACT_RATIO * low
-    points = pooled.assign(value=((low + high) / 2).where(is_closed), low=low, high=high, num_censored=0, num_attempts=0)
-    return point_rows(points.assign(status=np.where(is_closed, "ok", "not closed: the exact search met its limit")), "exact_pass_rate")
+    points = pooled.assign(
+        value=((low + high) / 2).where(is_closed), low=low, high=high, num_censored=0, num_attempts=0
+    )
+    return point_rows(
+        points.assign(status=np.where(is_closed, "ok", "not closed: the exact search met its limit")), "exact_pass_rate"
+    )
 
 
 def curve(law: DatasetLaw | LengthLaw, pooled: pd.DataFrame, metric: str) -> list[dict]:
     """`fit` rows over all sizes with the band of new runs; none where there is no law."""
-    sizes = np.geomspace(pooled.num_nonembedding_parameters.min() / BEYOND, pooled.num_nonembedding_parameters.max() * BEYOND, NUM_CURVE_POINTS)
-    return [{"kind": "fit", "task": pooled.task.iloc[0], "metric": metric, "series": pooled.series.iloc[0], "num_parameters": size, "value": at.estimate,
-             "low": at.low, "high": at.high} for size in sizes if (at := law.predict(size)).ok]
+    sizes = np.geomspace(
+        pooled.num_nonembedding_parameters.min() / BEYOND,
+        pooled.num_nonembedding_parameters.max() * BEYOND,
+        NUM_CURVE_POINTS,
+    )
+    return [
+        {
+            "kind": "fit",
+            "task": pooled.task.iloc[0],
+            "metric": metric,
+            "series": pooled.series.iloc[0],
+            "num_parameters": size,
+            "value": at.estimate,
+            "low": at.low,
+            "high": at.high,
+        }
+        for size in sizes
+        if (at := law.predict(size)).ok
+    ]
 
 
 def predictions(law: DatasetLaw, pooled: pd.DataFrame) -> list[dict]:
-    """`prediction` rows: pass rate of each held-out size; `measured` that of its runs, `num_inside` how many of them the interval holds."""
+    """`prediction` rows: pass rate of each held-out size; `measured` that of its runs, `num_inside` how many of them
+    the interval holds."""
     made = []
     for size in held_out_sizes(pooled):
         runs, at = pooled[pooled["size"] == size], law.predict(parameters_of(pooled, size))
-        made.append({"kind": "prediction", "task": pooled.task.iloc[0], "metric": "task_law", "series": pooled.series.iloc[0], "size": size,
-                     "value": at.estimate, "low": at.low, "high": at.high, "status": at.status, "num_parameters": parameters_of(pooled, size),
-                     "measured": runs.value.mean(), "num_inside": int(((runs.high >= at.low) & (runs.low <= at.high)).sum()), "num_runs": len(runs)})
+        made.append(
+            {
+                "kind": "prediction",
+                "task": pooled.task.iloc[0],
+                "metric": "task_law",
+                "series": pooled.series.iloc[0],
+                "size": size,
+                "value": at.estimate,
+                "low": at.low,
+                "high": at.high,
+                "status": at.status,
+                "num_parameters": parameters_of(pooled, size),
+                "measured": runs.value.mean(),
+                "num_inside": int(((runs.high >= at.low) & (runs.low <= at.high)).sum()),
+                "num_runs": len(runs),
+            }
+        )
     return made
 
 
 def held_out_error(law: DatasetLaw, pooled: pd.DataFrame) -> Estimate:
-    """Measured minus predicted F at the largest held-out size, over the range of F that the law covers from the smallest to the largest fitted size."""
+    """Measured minus predicted F at the largest held-out size, over the range of F that the law covers from the
+    smallest to the largest fitted size."""
     sizes = held_out_sizes(pooled)
     if not sizes:
         return failed("no size is held out")
@@ -127,7 +198,8 @@ def f_range(law: DatasetLaw, pooled: pd.DataFrame) -> float:
 
 
 def bend_share(test: Curvature, law: DatasetLaw, pooled: pd.DataFrame) -> Estimate:
-    """How far the quadratic fit to all sizes leaves its chord in the middle, over the law's change of F: q (w / 2)^2 / (alpha w), w the width in log N.
+    """How far the quadratic fit to all sizes leaves its chord in the middle, over the law's change of F: q (w / 2)^2 /
+    (alpha w), w the width in log N.
     Negative is accelerated growth."""
     if not test.status.startswith("ok"):
         return failed(test.status.removeprefix("failed: "))
@@ -138,13 +210,28 @@ def bend_share(test: Curvature, law: DatasetLaw, pooled: pd.DataFrame) -> Estima
 
 
 def growth_rows(series: str, tests: dict[str, Curvature]) -> list[dict]:
-    """`growth` rows: quadratic term of F with interval, its p-value and the one corrected for the number of tasks (Holm), and what follows."""
-    return [{"kind": "growth", "task": row.task, "metric": "quadratic", "series": series, "value": row.quadratic, "low": row.low, "high": row.high,
-             "p_value": row.p_value, "p_holm": row.p_holm, "status": row.growth} for row in growth_table(tests).itertuples()]
+    """`growth` rows: quadratic term of F with interval, its p-value and the one corrected for the number of tasks
+    (Holm), and what follows."""
+    return [
+        {
+            "kind": "growth",
+            "task": row.task,
+            "metric": "quadratic",
+            "series": series,
+            "value": row.quadratic,
+            "low": row.low,
+            "high": row.high,
+            "p_value": row.p_value,
+            "p_holm": row.p_holm,
+            "status": row.growth,
+        }
+        for row in growth_table(tests).itertuples()
+    ]
 
 
 def alpha_spread(alphas: dict[str, Estimate]) -> Estimate:
-    """Standard deviation over tasks of their exponents with sampling noise removed, over their mean: Q-profile interval (Viechtbauer 2007)."""
+    """Standard deviation over tasks of their exponents with sampling noise removed, over their mean: Q-profile interval
+    (Viechtbauer 2007)."""
     found = [alpha for alpha in alphas.values() if alpha.ok and np.isfinite([alpha.low, alpha.high]).all()]
     if len(found) < MIN_ALPHAS:
         return failed(f"{len(found)} tasks with a law, needs {MIN_ALPHAS}")

@@ -1,20 +1,28 @@
-"""Paper P, Figure 5 and section 5.4: pass rates of single items over model size, and against the test loss of their reference answers.
+"""Paper P, Figure 5 and section 5.4: pass rates of single items over model size, and against the test loss of their
+reference answers.
 
-A single item has a handful of passes per run, so F = log(-log PU) of one item carries sampling noise; it is undefined where nothing passed (and where every
-attempt did), and the statistics say how many cells that leaves.
+A single item has a handful of passes per run, so F = log(-log PU) of one item carries sampling noise; it is undefined
+where nothing passed (and where every attempt did), and the statistics say how many cells that leaves.
 """
 
 import numpy as np
 import pandas as pd
 
-from analysis.instance_law import InstanceLawFit, fit_instance_law
 from analysis.intervals import Estimate, bootstrap_items, failed
-from experiments.item_counts import ITEM_TASKS, ItemCounts, item_counts
-from experiments.pass_statistics import joined_statistic, too_low
-from experiments.pass_table import has_passed, point_rows, pooled_rates, select_passes, series_names, series_pass_rates
-from experiments.profiles import Paths
-from experiments.score_table import size_rows, statistic_row
-from experiments.stage import measure_main
+from analysis.task_law.instance_law import InstanceLawFit, fit_instance_law
+from experiments.style.stage import measure_main
+from experiments.tables.item_counts import ITEM_TASKS, ItemCounts, item_counts
+from experiments.tables.pass_statistics import joined_statistic, too_low
+from experiments.tables.passes import (
+    has_passed,
+    point_rows,
+    pooled_rates,
+    select_passes,
+    series_names,
+    series_pass_rates,
+)
+from experiments.tables.scores import size_rows, statistic_row
+from profiles.profile import Paths
 
 STEM = "passuntil_fig5_instances"
 MIN_LAW_CELLS = 4  # cells of an item with F defined that a straight line can be held against
@@ -44,19 +52,35 @@ def measure(passes: pd.DataFrame, paths: Paths) -> list:
 
 
 def item_rows(counts: ItemCounts, task: str, series: str) -> pd.DataFrame:
-    """Rows of kind `item`: pass rate of each item in each run of the first seed with its interval, loss of its answer, passes and attempts."""
+    """Rows of kind `item`: pass rate of each item in each run of the first seed with its interval, loss of its answer,
+    passes and attempts."""
     first = np.flatnonzero(counts.runs.seed == counts.runs.seed.min())
     low, high = (ends[:, first] for ends in counts.intervals)
     place = {name: np.broadcast_to(counts.runs[name].to_numpy()[first], low.shape).ravel() for name in ("run", "size")}
-    return pd.DataFrame(place | {
-        "kind": "item", "task": task, "metric": "pass_rate", "series": series, "seed": str(counts.runs.seed.min()),
-        "num_parameters": np.broadcast_to(counts.sizes[first], low.shape).ravel(), "item_id": np.repeat(counts.item_ids, len(first)),
-        "value": counts.rates[:, first].ravel(), "low": low.ravel(), "high": high.ravel(), "answer_loss_nats": counts.answer_loss[:, first].ravel(),
-        "passes": counts.passes[:, first].ravel(), "num_items": 1, "status": "ok"})
+    return pd.DataFrame(
+        place
+        | {
+            "kind": "item",
+            "task": task,
+            "metric": "pass_rate",
+            "series": series,
+            "seed": str(counts.runs.seed.min()),
+            "num_parameters": np.broadcast_to(counts.sizes[first], low.shape).ravel(),
+            "item_id": np.repeat(counts.item_ids, len(first)),
+            "value": counts.rates[:, first].ravel(),
+            "low": low.ravel(),
+            "high": high.ravel(),
+            "answer_loss_nats": counts.answer_loss[:, first].ravel(),
+            "passes": counts.passes[:, first].ravel(),
+            "num_items": 1,
+            "status": "ok",
+        }
+    )
 
 
 def item_law_r2(counts: ItemCounts) -> Estimate:
-    """Median over items of the share of the variance of F over sizes that a straight line in log N explains; interval over items."""
+    """Median over items of the share of the variance of F over sizes that a straight line in log N explains; interval
+    over items."""
     x, shares = np.log(counts.sizes), []
     for f in counts.f:
         seen = np.isfinite(f)
@@ -73,7 +97,8 @@ def _share_defined(counts: ItemCounts) -> str:
 
 
 def exponent_spread(law: InstanceLawFit) -> Estimate:
-    """Standard deviation over items of alpha (the distribution behind the items, not the scatter of their estimates), over its mean; interval over items."""
+    """Standard deviation over items of alpha (the distribution behind the items, not the scatter of their estimates),
+    over its mean; interval over items."""
     if not law.status.startswith("ok"):
         return failed(law.status.removeprefix("failed: "))
 
@@ -85,8 +110,8 @@ def exponent_spread(law: InstanceLawFit) -> Estimate:
 
 
 def loss_rank(counts: ItemCounts) -> Estimate:
-    """Rank correlation over items of the answer's loss and F, mean over the runs with MIN_ITEMS items where F is defined
-    and not all tied; interval over items."""
+    """Rank correlation over items of the answer's loss and F, mean over the runs with MIN_ITEMS items where F is
+    defined and not all tied; interval over items."""
     f, loss = counts.f, counts.answer_loss
     used = np.flatnonzero(np.isfinite(f).sum(axis=0) >= MIN_ITEMS)
     if not len(used):
@@ -100,16 +125,26 @@ def loss_rank(counts: ItemCounts) -> Estimate:
                 ranks = np.stack([mid_ranks(one[seen]), mid_ranks(other[seen])])
                 ranks -= ranks.mean(axis=1, keepdims=True)
                 products = ranks @ ranks.T
-                # A run whose items all tie in F or in loss has no order to compare: it is left out, not the mean over the others.
+                # A run whose items all tie in F or in loss has no order to compare: it is left out, not the mean over
+                # the others.
                 if products[0, 0] > 0 and products[1, 1] > 0:
                     found.append(products[0, 1] / np.sqrt(products[0, 0] * products[1, 1]))
         return float(np.mean(found)) if found else np.nan
 
     # Places among the distinct values, once: a bootstrap replicate then only counts them.
-    places = [np.column_stack([np.where(np.isfinite(column), np.unique(column, return_inverse=True)[1], -1) for column in values[:, used].T])
-              for values in (f, loss)]
+    places = [
+        np.column_stack(
+            [
+                np.where(np.isfinite(column), np.unique(column, return_inverse=True)[1], -1)
+                for column in values[:, used].T
+            ]
+        )
+        for values in (f, loss)
+    ]
     estimate = bootstrap_items(mean_rank, *places, num_replicates=NUM_REPLICATES)
-    ordered = sum(np.ptp(one[one >= 0]) > 0 and np.ptp(other[one >= 0]) > 0 for one, other in zip(places[0].T, places[1].T))
+    ordered = sum(
+        np.ptp(one[one >= 0]) > 0 and np.ptp(other[one >= 0]) > 0 for one, other in zip(places[0].T, places[1].T)
+    )
     return estimate.noted(f"{ordered} of {len(counts.runs)} runs, {_share_defined(counts)}")
 
 

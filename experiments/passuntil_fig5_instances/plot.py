@@ -7,10 +7,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from experiments import pass_plotting, plotting
-from experiments.item_counts import ITEM_TASKS
-from experiments.pass_table import series_names
-from experiments.stage import plot_main
+from experiments.style import pass_plotting, plotting
+from experiments.style.stage import plot_main
+from experiments.tables.item_counts import ITEM_TASKS
+from experiments.tables.passes import series_names
 
 STEM = "passuntil_fig5_instances"
 ITEM_COLOR = "#9aa5ad"
@@ -19,8 +19,13 @@ CHANCE_LINE_LABEL = "exp(-loss): the reference alone passes"
 
 
 def draw(results: pd.DataFrame) -> Figure:
-    """Above: single items over size with the mean of the task. Below: the same cells against the loss of the reference answer."""
-    style, points, items = plotting.Style(results), results[results.metric == "pass_rate"], results[results.kind == "item"]
+    """Above: single items over size with the mean of the task. Below: the same cells against the loss of the reference
+    answer."""
+    style, points, items = (
+        plotting.Style(results),
+        results[results.metric == "pass_rate"],
+        results[results.kind == "item"],
+    )
     points = points[points.kind == "checkpoint"]
     series = series_names(points)
     figure = plotting.new_figure(6.2)
@@ -42,13 +47,22 @@ def draw(results: pd.DataFrame) -> Figure:
     for row in axes:
         row[0].set_ylabel("pass rate of one item (scale of F)")
     pass_plotting.f_axis(axes[0, 0], *limits)
-    plotting.legend(figure, "Single items: pass rate over model size, and against the loss of the reference answer", [
-        *plotting.size_handles(style), Line2D([], [], color=ITEM_COLOR, linewidth=0.8, label="one item"),
-        Line2D([], [], color=plotting.FIT_COLOR, linestyle=(0, (4, 2)), label=CHANCE_LINE_LABEL), *pass_plotting.series_handles(series)])
-    plotting.footnote(figure, (
-        f"Items of series {series[0]}, first seed; where nothing passed within the cap an item has no point (its line begins later). Large markers: mean over "
-        "the items with its 95 % sampling interval. Light bars: 95 % interval of one item. "
-        "Above the dashed line other answers than the reference pass too."))
+    plotting.legend(
+        figure,
+        "Single items: pass rate over model size, and against the loss of the reference answer",
+        [
+            *plotting.size_handles(style),
+            Line2D([], [], color=ITEM_COLOR, linewidth=0.8, label="one item"),
+            Line2D([], [], color=plotting.FIT_COLOR, linestyle=(0, (4, 2)), label=CHANCE_LINE_LABEL),
+            *pass_plotting.series_handles(series),
+        ],
+    )
+    plotting.footnote(
+        figure,
+        f"Items of series {series[0]}, first seed; where nothing passed within the cap an item has no point (its line"
+        " begins later). Large markers: mean over the items with its 95 % sampling interval. Light bars: 95 % interval"
+        " of one item. Above the dashed line other answers than the reference pass too.",
+    )
     return figure
 
 
@@ -56,18 +70,40 @@ def draw_items(ax: Axes, items: pd.DataFrame) -> None:
     """One thin line per item over the sizes at which it passed."""
     for _, item in items[items.value > 0].groupby("item_id"):
         line = item.sort_values("num_parameters")
-        ax.plot(line.num_parameters, line.value.clip(upper=pass_plotting.LARGEST_SHOWN), color=ITEM_COLOR, linewidth=0.6, alpha=0.45, zorder=1)
+        ax.plot(
+            line.num_parameters,
+            line.value.clip(upper=pass_plotting.LARGEST_SHOWN),
+            color=ITEM_COLOR,
+            linewidth=0.6,
+            alpha=0.45,
+            zorder=1,
+        )
 
 
 def draw_against_loss(ax: Axes, items: pd.DataFrame, style: plotting.Style) -> None:
-    """Cells with a pass against the loss of the reference answer, coloured by size, with light intervals and the line on which the reference carries all."""
+    """Cells with a pass against the loss of the reference answer, coloured by size, with light intervals and the line
+    on which the reference carries all."""
     passed = items[items.value > 0]
     for name, (color, marker) in style.items():
         part = passed[passed["size"] == name]
-        ax.vlines(part.answer_loss_nats, part.low.clip(lower=pass_plotting.SMALLEST_SHOWN), part.high.clip(upper=pass_plotting.LARGEST_SHOWN), color=color,
-                  linewidth=0.5, alpha=0.22)
-        ax.plot(part.answer_loss_nats, part.value.clip(upper=pass_plotting.LARGEST_SHOWN), linestyle="none", marker=marker, markersize=2.6, color=color,
-                alpha=0.7, markeredgewidth=0)
+        ax.vlines(
+            part.answer_loss_nats,
+            part.low.clip(lower=pass_plotting.SMALLEST_SHOWN),
+            part.high.clip(upper=pass_plotting.LARGEST_SHOWN),
+            color=color,
+            linewidth=0.5,
+            alpha=0.22,
+        )
+        ax.plot(
+            part.answer_loss_nats,
+            part.value.clip(upper=pass_plotting.LARGEST_SHOWN),
+            linestyle="none",
+            marker=marker,
+            markersize=2.6,
+            color=color,
+            alpha=0.7,
+            markeredgewidth=0,
+        )
     ax.set_xscale("log")
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_locator(FixedLocator(LOSS_TICKS))

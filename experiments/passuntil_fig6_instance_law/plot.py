@@ -6,9 +6,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullLocator
 
-from experiments import pass_plotting, plotting
-from experiments.item_counts import ITEM_TASKS
-from experiments.stage import plot_main
+from experiments.style import pass_plotting, plotting
+from experiments.style.stage import plot_main
+from experiments.tables.item_counts import ITEM_TASKS
 
 STEM = "passuntil_fig6_instance_law"
 METHODS = {"item_law": ("items' own laws", ""), "assisted": ("with the test loss", "_assisted")}
@@ -16,7 +16,8 @@ COLORS = ("#2e86ab", "#c8405a")  # next to largest and largest held-out size
 
 
 def draw(results: pd.DataFrame) -> Figure:
-    """Predicted against measured pass rate of every item at the held-out sizes: own laws above, with the test loss below."""
+    """Predicted against measured pass rate of every item at the held-out sizes: own laws above, with the test loss
+    below."""
     table = results[results.kind == "prediction"]
     sizes = list(table.drop_duplicates("size").sort_values("num_parameters")["size"])
     floor = lowest_shown(table)
@@ -34,13 +35,33 @@ def draw(results: pd.DataFrame) -> Figure:
     for axis in (axes[0, 0].xaxis, axes[0, 0].yaxis):
         axis.set_major_locator(LogLocator(10, numticks=7))
         axis.set_minor_locator(NullLocator())
-    plotting.legend(figure, "Single items at the held-out sizes, predicted from the smaller ones", [
-        *[Line2D([], [], linestyle="none", marker="o", markersize=5, color=color, label=size) for size, color in zip(sizes, COLORS)],
-        Line2D([], [], linestyle="none", marker="o", markersize=5, color=plotting.FIT_COLOR, markerfacecolor="white", label="passes in under 3 fitted runs"),
-        Line2D([], [], color=plotting.CHANCE_COLOR, linestyle=(0, (4, 2)), label="predicted as measured")])
-    plotting.footnote(figure, (
-        "Bars: range in which the measured estimate should fall 95 times of 100 (law, noise, sampling). At the lower edge: items that never passed. "
-        "Mean: predicted over measured pass rate of the task at the largest size, minus 1."))
+    plotting.legend(
+        figure,
+        "Single items at the held-out sizes, predicted from the smaller ones",
+        [
+            *[
+                Line2D([], [], linestyle="none", marker="o", markersize=5, color=color, label=size)
+                for size, color in zip(sizes, COLORS)
+            ],
+            Line2D(
+                [],
+                [],
+                linestyle="none",
+                marker="o",
+                markersize=5,
+                color=plotting.FIT_COLOR,
+                markerfacecolor="white",
+                label="passes in under 3 fitted runs",
+            ),
+            Line2D([], [], color=plotting.CHANCE_COLOR, linestyle=(0, (4, 2)), label="predicted as measured"),
+        ],
+    )
+    plotting.footnote(
+        figure,
+        "Bars: range in which the measured estimate should fall 95 times of 100 (law, noise, sampling). At the lower"
+        " edge: items that never passed. Mean: predicted over measured pass rate of the task at the largest size,"
+        " minus 1.",
+    )
     return figure
 
 
@@ -55,11 +76,22 @@ def draw_items(ax: Axes, table: pd.DataFrame, sizes: list[str], floor: float) ->
     for size, color in zip(sizes, COLORS):
         part = table[table["size"] == size]
         place = part.measured.clip(lower=floor)
-        ax.vlines(place, part.low.clip(lower=floor), part.high.clip(lower=floor), color=color, linewidth=0.6, alpha=0.25)
+        ax.vlines(
+            place, part.low.clip(lower=floor), part.high.clip(lower=floor), color=color, linewidth=0.6, alpha=0.25
+        )
         for is_few in (False, True):
             shown = part.few_passes.astype(str).eq(str(is_few))
-            ax.plot(place[shown], part.value[shown].clip(lower=floor), linestyle="none", marker="o", markersize=3, color=color, alpha=0.75,
-                    markerfacecolor="white" if is_few else color, markeredgewidth=0.6)
+            ax.plot(
+                place[shown],
+                part.value[shown].clip(lower=floor),
+                linestyle="none",
+                marker="o",
+                markersize=3,
+                color=color,
+                alpha=0.75,
+                markerfacecolor="white" if is_few else color,
+                markeredgewidth=0.6,
+            )
     ax.plot([floor, 1], [floor, 1], color=plotting.CHANCE_COLOR, linestyle=(0, (4, 2)), linewidth=1.0)
     ax.set_xscale("log")
     ax.set_yscale("log")
@@ -71,7 +103,10 @@ def summary(one: pd.DataFrame, suffix: str) -> str:
     """Coverage, error with the loss over error without it, deviation of the mean."""
     statistics = one[one.kind == "statistic"].set_index("metric")
     covered = plotting.number(statistics.loc["item_coverage" + suffix], 100, 0)
-    lines = [f"in range {covered} %" if covered[0].isdigit() else covered, f"mean {plotting.number(statistics.loc['mean_deviation_percent' + suffix], 1, 0)} %"]
+    lines = [
+        f"in range {covered} %" if covered[0].isdigit() else covered,
+        f"mean {plotting.number(statistics.loc['mean_deviation_percent' + suffix], 1, 0)} %",
+    ]
     if suffix:
         lines.append(f"error ratio {plotting.number(statistics.loc['assisted_error_ratio'])}")
     return "\n".join(lines)

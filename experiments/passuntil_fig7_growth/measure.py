@@ -1,17 +1,20 @@
-"""Paper P, Figure 7, Definition 1: is F = log(-log PU) straight, convex or concave in log N? The eight unnatural in-context learning subtasks, and all others.
+"""Paper P, Figure 7, Definition 1: is F = log(-log PU) straight, convex or concave in log N? The eight unnatural
+in-context learning subtasks, and all others.
 
-The paper judges by eye; here a quadratic term is tested by parametric bootstrap of the straight law, with Holm's correction over the tasks of a family (the
-eight subtasks, the others). Runs without a pass stay in through their zeros, items stopped at the cap through the likelihood; both are counted. Where the pass
-probability was also computed exactly, the same test is made on the exact rates (`bend_exact`), for which no run is at zero.
+The paper judges by eye; here a quadratic term is tested by parametric bootstrap of the straight law, with Holm's
+correction over the tasks of a family (the eight subtasks, the others). Runs without a pass stay in through their zeros,
+items stopped at the cap through the likelihood; both are counted. Where the pass probability was also computed exactly,
+the same test is made on the exact rates (`bend_exact`), for which no run is at zero.
 """
 
 import numpy as np
 import pandas as pd
 
 from analysis.intervals import Estimate, failed
-from analysis.task_law import Curvature, curvature_test, effective_counts, fit_counts, growth_table
-from experiments.pass_statistics import joined_statistic, too_high, too_low
-from experiments.pass_table import (
+from analysis.task_law.fit import Curvature, curvature_test, effective_counts, fit_counts, growth_table
+from experiments.style.stage import measure_main
+from experiments.tables.pass_statistics import joined_statistic, too_high, too_low
+from experiments.tables.passes import (
     ALL_TASKS,
     UICL_TASKS,
     exact_rates,
@@ -23,9 +26,8 @@ from experiments.pass_table import (
     series_names,
     series_pass_rates,
 )
-from experiments.profiles import Paths
-from experiments.score_table import size_rows, statistic_row
-from experiments.stage import measure_main
+from experiments.tables.scores import size_rows, statistic_row
+from profiles.profile import Paths
 
 STEM = "passuntil_fig7_growth"
 FAMILIES = (UICL_TASKS, tuple(task for task in ALL_TASKS if task not in UICL_TASKS))
@@ -35,7 +37,8 @@ EXACT_F_ERROR = 0.02  # exact rates enter as counts that know F this well; runs 
 
 
 def measure(passes: pd.DataFrame, paths: Paths) -> list:
-    """Growth of every task over model size (paper P, Figure 7): pass rates, straight and bent fits, curvature with Holm's correction."""
+    """Growth of every task over model size (paper P, Figure 7): pass rates, straight and bent fits, curvature with
+    Holm's correction."""
     parts: list = [size_rows(passes)]
     tests: dict[str, dict[str, Curvature]] = {series: {} for series in series_names(passes)}
     for family in FAMILIES:
@@ -52,25 +55,40 @@ def measure(passes: pd.DataFrame, paths: Paths) -> list:
                     parts.append(point_rows(exact, "pass_rate_exact"))
                     exact_bends[series] = curvature(exact, 0.05 / len(family)).quadratic
             points = pd.concat(pooled_all)
-            parts += [point_rows(points), [statistic_row(points, task, "left_chance", has_passed(points, task))],
-                      joined_statistic(points, task, "bend", bends, too_high)]
+            parts += [
+                point_rows(points),
+                [statistic_row(points, task, "left_chance", has_passed(points, task))],
+                joined_statistic(points, task, "bend", bends, too_high),
+            ]
             if exact_bends:
                 parts.append(joined_statistic(points, task, "bend_exact", exact_bends, too_high))
         parts.append(growth_rows(tests, family))
-    parts.append(joined_statistic(passes, "all", "num_accelerated", {series: num_accelerated(tests[series]) for series in tests}, too_low))
+    parts.append(
+        joined_statistic(
+            passes, "all", "num_accelerated", {series: num_accelerated(tests[series]) for series in tests}, too_low
+        )
+    )
     return parts
 
 
 def curvature(pooled: pd.DataFrame, tail_share: float) -> Curvature:
     """Curvature test on the rates of a series, interval at 1 - tail_share."""
-    return curvature_test(pooled.num_nonembedding_parameters, pooled.passes, pooled.attempts, num_replicates=NUM_REPLICATES, level=1 - tail_share)
+    return curvature_test(
+        pooled.num_nonembedding_parameters,
+        pooled.passes,
+        pooled.attempts,
+        num_replicates=NUM_REPLICATES,
+        level=1 - tail_share,
+    )
 
 
 def exact_points(exact: pd.DataFrame, pooled: pd.DataFrame) -> pd.DataFrame:
     """Exact mean rates of the runs in `pooled`, as points and as counts that know F to EXACT_F_ERROR."""
     rate = exact.assign(rate=exact_rates(exact)).groupby("run").rate.mean().loc[pooled.run].to_numpy()
     inside = np.clip(rate, 1e-300, 1 - 1e-9)
-    passes, attempts = effective_counts(rate, (inside * np.log(inside) * EXACT_F_ERROR) ** 2, pooled.num_attempts.to_numpy(float))
+    passes, attempts = effective_counts(
+        rate, (inside * np.log(inside) * EXACT_F_ERROR) ** 2, pooled.num_attempts.to_numpy(float)
+    )
     return pooled.assign(value=rate, low=rate, high=rate, passes=passes, attempts=attempts, status="ok", num_censored=0)
 
 
@@ -82,27 +100,50 @@ def curves(pooled: pd.DataFrame, task: str, series: str) -> pd.DataFrame:
     grid = np.linspace(x.min(), x.max(), NUM_CURVE_POINTS)
     rows = []
     for name, degree in (("straight", 1), ("bent", 2)):
-        fit = fit_counts(np.vander(x - x.mean(), degree + 1), np.zeros(len(x)), pooled.passes.to_numpy()[None], pooled.attempts.to_numpy())
+        fit = fit_counts(
+            np.vander(x - x.mean(), degree + 1),
+            np.zeros(len(x)),
+            pooled.passes.to_numpy()[None],
+            pooled.attempts.to_numpy(),
+        )
         if fit.converged[0]:
             rate = np.exp(-np.exp(np.vander(grid - x.mean(), degree + 1) @ fit.theta[0]))
-            rows.append(pd.DataFrame({"kind": "fit", "task": task, "metric": name, "series": series, "num_parameters": np.exp(grid), "value": rate}))
+            rows.append(
+                pd.DataFrame(
+                    {
+                        "kind": "fit",
+                        "task": task,
+                        "metric": name,
+                        "series": series,
+                        "num_parameters": np.exp(grid),
+                        "value": rate,
+                    }
+                )
+            )
     return pd.concat(rows) if rows else pd.DataFrame()
 
 
 def growth_rows(tests: dict[str, dict[str, Curvature]], family: tuple[str, ...]) -> pd.DataFrame:
-    """Rows of kind `growth`, one per task of a family: the kind in `metric`, the quadratic term, p-values before and after Holm's correction."""
+    """Rows of kind `growth`, one per task of a family: the kind in `metric`, the quadratic term, p-values before and
+    after Holm's correction."""
     tables = [growth_table({task: tests[series][task] for task in family}).assign(series=series) for series in tests]
     table = pd.concat(tables).rename(columns={"growth": "metric", "quadratic": "value"})
     return table.assign(kind="growth", status=np.where(table.p_value.notna(), "ok", table.metric))
 
 
 def num_accelerated(tests: dict[str, Curvature]) -> Estimate:
-    """Subtasks of unnatural in-context learning with a concave F after Holm's correction, out of eight; "failed" where none could be tested."""
+    """Subtasks of unnatural in-context learning with a concave F after Holm's correction, out of eight; "failed" where
+    none could be tested."""
     table = growth_table({task: tests[task] for task in UICL_TASKS})
     tested = int(table.p_value.notna().sum())
     if not tested:
         return failed("no subtask has four sizes with a pass")
-    return Estimate(float((table.growth == "accelerated").sum()), np.nan, np.nan, f"ok: {tested} of {len(UICL_TASKS)} subtasks could be tested")
+    return Estimate(
+        float((table.growth == "accelerated").sum()),
+        np.nan,
+        np.nan,
+        f"ok: {tested} of {len(UICL_TASKS)} subtasks could be tested",
+    )
 
 
 if __name__ == "__main__":

@@ -1,19 +1,29 @@
-"""Paper P, Figure 8, Theorems 2 and 3: do two circuits, or two independent steps, describe how the unnatural in-context learning subtasks grow?
+"""Paper P, Figure 8, Theorems 2 and 3: do two circuits, or two independent steps, describe how the unnatural in-context
+learning subtasks grow?
 
-A curve that contains the plain law always fits at least as well, so the fit decides nothing. Every curve is fitted without the held-out sizes and scored on
-them by its predictive log density, beside smooth curves with as many parameters and no circuits in them.
+A curve that contains the plain law always fits at least as well, so the fit decides nothing. Every curve is fitted
+without the held-out sizes and scored on them by its predictive log density, beside smooth curves with as many
+parameters and no circuits in them.
 """
 
 import numpy as np
 import pandas as pd
 
-from analysis.circuits import compare_growth
 from analysis.intervals import Estimate, failed
-from experiments.pass_statistics import held_out_sizes, joined_statistic, too_high, too_low
-from experiments.pass_table import UICL_TASKS, has_passed, point_rows, pooled_rates, select_passes, series_names, series_pass_rates
-from experiments.profiles import Paths
-from experiments.score_table import size_rows, statistic_row
-from experiments.stage import measure_main
+from analysis.task_law.circuits import compare_growth
+from experiments.style.stage import measure_main
+from experiments.tables.pass_statistics import held_out_sizes, joined_statistic, too_high, too_low
+from experiments.tables.passes import (
+    UICL_TASKS,
+    has_passed,
+    point_rows,
+    pooled_rates,
+    select_passes,
+    series_names,
+    series_pass_rates,
+)
+from experiments.tables.scores import size_rows, statistic_row
+from profiles.profile import Paths
 
 STEM = "passuntil_fig8_circuits"
 SMOOTH = ("law", "quadratic", "cubic", "richards")
@@ -34,8 +44,12 @@ def measure(passes: pd.DataFrame, paths: Paths) -> list:
             advantages[series], steps[series] = circuits_advantage(table), steps_advantage(table)
             parts += [curve_rows(table, task, series), drawn_curves(table, pooled, task, series)]
         points = pd.concat(pooled_all)
-        parts += [point_rows(points), [statistic_row(points, task, "left_chance", has_passed(points, task))],
-                  joined_statistic(points, task, "circuits_advantage", advantages, too_low), joined_statistic(points, task, "steps_advantage", steps, too_high)]
+        parts += [
+            point_rows(points),
+            [statistic_row(points, task, "left_chance", has_passed(points, task))],
+            joined_statistic(points, task, "circuits_advantage", advantages, too_low),
+            joined_statistic(points, task, "steps_advantage", steps, too_high),
+        ]
     return parts
 
 
@@ -69,15 +83,24 @@ def steps_advantage(table: pd.DataFrame) -> Estimate:
     if table.empty:
         return failed(f"fewer than {MIN_SIZES} fitted sizes with a pass")
     advantage = _density(table, ("steps",)) - _density(table, ("law",))
-    return Estimate(advantage, np.nan, np.nan) if np.isfinite(advantage) else failed("the fit of two steps did not converge")
+    return (
+        Estimate(advantage, np.nan, np.nan)
+        if np.isfinite(advantage)
+        else failed("the fit of two steps did not converge")
+    )
 
 
 def curve_rows(table: pd.DataFrame, task: str, series: str) -> pd.DataFrame:
-    """One row of kind `curve` per curve: value is its held-out log density minus the plain law's, with fit and error beside it."""
+    """One row of kind `curve` per curve: value is its held-out log density minus the plain law's, with fit and error
+    beside it."""
     if table.empty:
         return table
-    chosen = table[["curve", "difference", "num_params", "deviance", "aicc", "held_out_log_density", "held_out_error_f", "status"]]
-    return chosen.rename(columns={"curve": "metric", "difference": "value"}).assign(kind="curve", task=task, series=series)
+    chosen = table[
+        ["curve", "difference", "num_params", "deviance", "aicc", "held_out_log_density", "held_out_error_f", "status"]
+    ]
+    return chosen.rename(columns={"curve": "metric", "difference": "value"}).assign(
+        kind="curve", task=task, series=series
+    )
 
 
 def drawn_curves(table: pd.DataFrame, pooled: pd.DataFrame, task: str, series: str) -> pd.DataFrame:
@@ -87,8 +110,21 @@ def drawn_curves(table: pd.DataFrame, pooled: pd.DataFrame, task: str, series: s
         return pd.DataFrame()
     size = pooled.num_nonembedding_parameters
     grid = np.geomspace(size.min(), size.max(), NUM_CURVE_POINTS)
-    return pd.concat([pd.DataFrame({"kind": "fit", "task": task, "metric": name, "series": series, "num_parameters": grid,
-                                    "value": np.exp(-np.exp(np.clip(fit.predict_f(grid), -30, 6)))}) for name, fit in zip(usable.curve, usable.fit)])
+    return pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    "kind": "fit",
+                    "task": task,
+                    "metric": name,
+                    "series": series,
+                    "num_parameters": grid,
+                    "value": np.exp(-np.exp(np.clip(fit.predict_f(grid), -30, 6))),
+                }
+            )
+            for name, fit in zip(usable.curve, usable.fit)
+        ]
+    )
 
 
 if __name__ == "__main__":

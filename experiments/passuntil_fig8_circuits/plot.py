@@ -8,13 +8,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from experiments import pass_plotting, plotting
-from experiments.pass_table import UICL_TASKS, series_names
-from experiments.stage import plot_main
+from experiments.style import pass_plotting, plotting
+from experiments.style.stage import plot_main
+from experiments.tables.passes import UICL_TASKS, series_names
 
 STEM = "passuntil_fig8_circuits"
-CURVES = {"law": ("task law", "#8a8a8a"), "steps": ("two steps", "#8e5aa8"), "circuits": ("two circuits", "#c8405a"), "quadratic": ("quadratic", "#f2b134"),
-          "cubic": ("cubic", "#2e86ab"), "richards": ("Richards", "#12343b")}
+CURVES = {
+    "law": ("task law", "#8a8a8a"),
+    "steps": ("two steps", "#8e5aa8"),
+    "circuits": ("two circuits", "#c8405a"),
+    "quadratic": ("quadratic", "#f2b134"),
+    "cubic": ("cubic", "#2e86ab"),
+    "richards": ("Richards", "#12343b"),
+}
 NUM_COLUMNS = 4
 NOTE_WIDTH = 30  # characters that fit into a panel
 
@@ -39,12 +45,21 @@ def draw(results: pd.DataFrame) -> Figure:
         ax.set_ylabel("pass rate (scale of F)")
     for ax in axes[-1]:
         ax.set_xlabel(pass_plotting.SIZE_LABEL)
-    plotting.legend(figure, "Two circuits, two steps and smooth curves, fitted without the held-out sizes", [
-        *[Line2D([], [], color=color, linewidth=1.3, label=name) for name, color in CURVES.values()], pass_plotting.held_out_handle(),
-        *pass_plotting.series_handles(series)])
-    plotting.footnote(figure, (
-        "Notes: log density of the held-out runs under one curve minus that under another, for two circuits the best smooth curve; above 0 the first describes "
-        "them better, differences up to 2 tell nothing. Two circuits and two steps contain the plain law; the cubic has as many parameters as they."))
+    plotting.legend(
+        figure,
+        "Two circuits, two steps and smooth curves, fitted without the held-out sizes",
+        [
+            *[Line2D([], [], color=color, linewidth=1.3, label=name) for name, color in CURVES.values()],
+            pass_plotting.held_out_handle(),
+            *pass_plotting.series_handles(series),
+        ],
+    )
+    plotting.footnote(
+        figure,
+        "Notes: log density of the held-out runs under one curve minus that under another, for two circuits the best"
+        " smooth curve; above 0 the first describes them better, differences up to 2 tell nothing. Two circuits and two"
+        " steps contain the plain law; the cubic has as many parameters as they.",
+    )
     return figure
 
 
@@ -62,7 +77,10 @@ def advantage_text(one: pd.DataFrame) -> str:
         return textwrap.fill(circuits.status.removeprefix("failed: "), NOTE_WIDTH)
     best, _, series = circuits.status.removeprefix("ok: best smooth curve ").partition(", series ")
     where = f"\n({series})" if series else ""
-    return f"two circuits - {CURVES[best][0]}: {circuits.value:+.1f}{where}\ntwo steps - task law: {plotting.number(steps, 1, 1)}"
+    return (
+        f"two circuits - {CURVES[best][0]}: {circuits.value:+.1f}{where}\ntwo steps - task law:"
+        f" {plotting.number(steps, 1, 1)}"
+    )
 
 
 def known(value: float, form: str) -> str:
@@ -72,9 +90,29 @@ def known(value: float, form: str) -> str:
 
 def table(results: pd.DataFrame) -> str:
     """Every curve on every subtask: parameters, fit and held-out score."""
-    rows = [[row.task.removeprefix("uicl_"), row.series, CURVES[row.metric][0], f"{int(row.num_params)}", f"{row.deviance:.1f}", known(row.value, "+.1f"),
-             known(row.held_out_error_f, ".3f"), row.status] for row in results[results.kind == "curve"].itertuples()]
-    header = ["subtask", "series", "curve", "parameters", "deviance (fitted sizes)", "held-out log density minus the law's", "held-out error of F", "status"]
+    rows = [
+        [
+            row.task.removeprefix("uicl_"),
+            row.series,
+            CURVES[row.metric][0],
+            f"{int(row.num_params)}",
+            f"{row.deviance:.1f}",
+            known(row.value, "+.1f"),
+            known(row.held_out_error_f, ".3f"),
+            row.status,
+        ]
+        for row in results[results.kind == "curve"].itertuples()
+    ]
+    header = [
+        "subtask",
+        "series",
+        "curve",
+        "parameters",
+        "deviance (fitted sizes)",
+        "held-out log density minus the law's",
+        "held-out error of F",
+        "status",
+    ]
     return plotting.markdown_table(header, rows)
 
 

@@ -1,15 +1,17 @@
-"""Paper P, Table 1: pass rates of the held-out sizes, measured and predicted from the smaller ones: data-set level, with answer length, and item by item."""
+"""Paper P, Table 1: pass rates of the held-out sizes, measured and predicted from the smaller ones: data-set level,
+with answer length, and item by item."""
 
 from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
-from analysis.instance_law import InstanceLawFit, fit_instance_law
 from analysis.intervals import Estimate, failed, from_replicates
-from analysis.stopping import unbiased_estimate, unbiased_variance
-from analysis.task_law import effective_counts, fit_counts
-from experiments.pass_statistics import (
+from analysis.passes.stopping import unbiased_estimate, unbiased_variance
+from analysis.task_law.fit import effective_counts, fit_counts
+from analysis.task_law.instance_law import InstanceLawFit, fit_instance_law
+from experiments.style.stage import measure_main
+from experiments.tables.pass_statistics import (
     DatasetLaw,
     LengthLaw,
     difference,
@@ -21,7 +23,7 @@ from experiments.pass_statistics import (
     too_far,
     too_low,
 )
-from experiments.pass_table import (
+from experiments.tables.passes import (
     ALL_TASKS,
     LAW_TASKS,
     MATHS_TASKS,
@@ -33,10 +35,9 @@ from experiments.pass_table import (
     series_pass_rates,
     target_of,
 )
-from experiments.profiles import Paths
-from experiments.published import load_published
-from experiments.score_table import size_rows, statistic_row
-from experiments.stage import measure_main
+from experiments.tables.published import load_published
+from experiments.tables.scores import size_rows, statistic_row
+from profiles.profile import Paths
 
 STEM = "passuntil_tab1_prediction"
 NUM_BOOTSTRAPS = 100  # over items, each refits both levels
@@ -46,12 +47,16 @@ COMPARED = (*LAW_TASKS, *MATHS_TASKS)  # tasks on which the two levels are boots
 
 
 def measure(passes: pd.DataFrame, paths: Paths) -> list:
-    """Measured and predicted pass rates of the held-out sizes on three levels, ours and the paper's (paper P, Table 1)."""
+    """Measured and predicted pass rates of the held-out sizes on three levels, ours and the paper's (paper P, Table
+    1)."""
     parts: list = [size_rows(passes), paper_rows()]
     for task in ALL_TASKS:
         rows = select_passes(passes, task)
         pooled = pooled_rates(rows)
-        parts += [point_rows(pooled[pooled.is_held_out.astype(bool)]), [statistic_row(rows, task, "left_chance", has_passed(pooled, task))]]
+        parts += [
+            point_rows(pooled[pooled.is_held_out.astype(bool)]),
+            [statistic_row(rows, task, "left_chance", has_passed(pooled, task))],
+        ]
         deviations, advantages = {level: {} for level in LEVELS}, {}
         for series in series_names(passes):
             one, counts = rows[rows.series == series], pooled[pooled.series == series]
@@ -61,7 +66,9 @@ def measure(passes: pd.DataFrame, paths: Paths) -> list:
                 deviations[level][series] = last_deviation(counts, found, level)
             if task in COMPARED:
                 advantages[series] = instance_advantage(one, counts, found)
-        parts += [joined_statistic(rows, task, f"{level}_deviation_percent", deviations[level], too_far) for level in LEVELS]
+        parts += [
+            joined_statistic(rows, task, f"{level}_deviation_percent", deviations[level], too_far) for level in LEVELS
+        ]
         if task in COMPARED:
             parts.append(joined_statistic(rows, task, "instance_advantage", advantages, too_low))
     return parts
@@ -70,28 +77,45 @@ def measure(passes: pd.DataFrame, paths: Paths) -> list:
 def paper_rows() -> pd.DataFrame:
     """The paper's own values as `published` rows; `status` names their source."""
     table = load_published("passuntil_table1")
-    return pd.DataFrame({"kind": "published", "task": table.task, "metric": table.statistic, "value": table.value, "status": "paper P, " + table.source})
+    return pd.DataFrame(
+        {
+            "kind": "published",
+            "task": table.task,
+            "metric": table.statistic,
+            "value": table.value,
+            "status": "paper P, " + table.source,
+        }
+    )
 
 
 class ItemTable:
-    """Counts of one task and series as arrays over items [M] and runs [n], smallest size first. ValueError where a run lacks an item."""
+    """Counts of one task and series as arrays over items [M] and runs [n], smallest size first. ValueError where a run
+    lacks an item."""
 
     def __init__(self, rows: pd.DataFrame):
         columns = ["is_held_out", "num_nonembedding_parameters", "run"]
         rows = rows.assign(is_held_out=rows.is_held_out.astype(bool))
         tables = {name: rows.pivot(index="item_id", columns=columns, values=name) for name in ("passes", "attempts")}
         if tables["passes"].isna().any(axis=None):
-            raise ValueError(f"pass_rates: task {rows.task.iloc[0]}: a run lacks an item that another one has; measure all runs on the same items")
+            raise ValueError(
+                f"pass_rates: task {rows.task.iloc[0]}: a run lacks an item that another one has; measure all runs on"
+                " the same items"
+            )
         self.passes, self.attempts = (tables[name].to_numpy(float) for name in ("passes", "attempts"))
         self.size = tables["passes"].columns.get_level_values(1).to_numpy(float)
         self.is_fitted = ~tables["passes"].columns.get_level_values(0).to_numpy(bool)
         self.held_out = np.unique(self.size[~self.is_fitted])
         target = target_of(rows)
-        self.rates, self.variances = (function(self.passes, self.attempts, target) for function in (unbiased_estimate, unbiased_variance))
+        self.rates, self.variances = (
+            function(self.passes, self.attempts, target) for function in (unbiased_estimate, unbiased_variance)
+        )
 
     def instance_law(self, drawn: np.ndarray) -> InstanceLawFit:
         """The item-level law on the fitted runs for the drawn items."""
-        return fit_instance_law(self.size[self.is_fitted], *(counts[np.ix_(drawn, self.is_fitted)] for counts in (self.passes, self.attempts)))
+        return fit_instance_law(
+            self.size[self.is_fitted],
+            *(counts[np.ix_(drawn, self.is_fitted)] for counts in (self.passes, self.attempts)),
+        )
 
     def measured(self, drawn: np.ndarray) -> np.ndarray:
         """Pass rate of each held-out size [R, H] for sets of drawn items [R, M]."""
@@ -99,11 +123,16 @@ class ItemTable:
         return np.column_stack([means[:, self.size == size].mean(axis=1) for size in self.held_out])
 
     def dataset_predictions(self, drawn: np.ndarray) -> np.ndarray:
-        """The data-set law refitted to sets of drawn items [R, M], and its pass rate at each held-out size [R, H]; nan where it does not converge."""
+        """The data-set law refitted to sets of drawn items [R, M], and its pass rate at each held-out size [R, H]; nan
+        where it does not converge."""
         means = [values[:, self.is_fitted][drawn] for values in (self.rates, self.variances, self.attempts)]
-        counts = effective_counts(means[0].mean(axis=1), means[1].sum(axis=1) / drawn.shape[1] ** 2, means[2].sum(axis=1))
+        counts = effective_counts(
+            means[0].mean(axis=1), means[1].sum(axis=1) / drawn.shape[1] ** 2, means[2].sum(axis=1)
+        )
         log_size = np.log(self.size[self.is_fitted])
-        fit = fit_counts(np.column_stack([np.ones(len(log_size)), log_size.mean() - log_size]), np.zeros(len(log_size)), *counts)
+        fit = fit_counts(
+            np.column_stack([np.ones(len(log_size)), log_size.mean() - log_size]), np.zeros(len(log_size)), *counts
+        )
         f = fit.theta @ np.vstack([np.ones(len(self.held_out)), log_size.mean() - np.log(self.held_out)])
         return np.where(fit.converged[:, None], np.exp(-np.exp(f)), np.nan)
 
@@ -118,7 +147,8 @@ class ItemTable:
 
 
 def predictions(rows: pd.DataFrame, pooled: pd.DataFrame) -> dict[str, dict[str, Estimate]]:
-    """Predicted pass rate of each held-out size by level. Items share one run effect, whose spread is that of the data-set law."""
+    """Predicted pass rate of each held-out size by level. Items share one run effect, whose spread is that of the
+    data-set law."""
     dataset, length = DatasetLaw(pooled), LengthLaw(rows, 1.0)
     table = ItemTable(rows)
     instance = table.instance_law(np.arange(len(table.passes)))
@@ -126,8 +156,11 @@ def predictions(rows: pd.DataFrame, pooled: pd.DataFrame) -> dict[str, dict[str,
     found = {}
     for size in held_out_sizes(pooled):
         num_parameters = parameters_of(pooled, size)
-        found[size] = {"dataset": dataset.predict(num_parameters), "length": length.predict(num_parameters),
-                       "instance": _without_double_failure(instance.predict(num_parameters, run_noise))}
+        found[size] = {
+            "dataset": dataset.predict(num_parameters),
+            "length": length.predict(num_parameters),
+            "instance": _without_double_failure(instance.predict(num_parameters, run_noise)),
+        }
     return found
 
 
@@ -136,13 +169,28 @@ def _without_double_failure(estimate: Estimate) -> Estimate:
 
 
 def prediction_rows(pooled: pd.DataFrame, size: str, levels: Mapping[str, Estimate]) -> list[dict]:
-    """`prediction` rows of one held-out size: metric is the level; `deviation` with its interval in percent, `measured` the size's pass rate."""
+    """`prediction` rows of one held-out size: metric is the level; `deviation` with its interval in percent, `measured`
+    the size's pass rate."""
     measured, made = rate_at(pooled, size), []
     for level, at in levels.items():
         off = deviation(at, measured)
-        made.append({"kind": "prediction", "task": pooled.task.iloc[0], "metric": level, "series": pooled.series.iloc[0], "size": size, "value": at.estimate,
-                     "low": at.low, "high": at.high, "status": at.status, "measured": measured.estimate, "deviation_percent": off.estimate,
-                     "deviation_low": off.low, "deviation_high": off.high})
+        made.append(
+            {
+                "kind": "prediction",
+                "task": pooled.task.iloc[0],
+                "metric": level,
+                "series": pooled.series.iloc[0],
+                "size": size,
+                "value": at.estimate,
+                "low": at.low,
+                "high": at.high,
+                "status": at.status,
+                "measured": measured.estimate,
+                "deviation_percent": off.estimate,
+                "deviation_low": off.low,
+                "deviation_high": off.high,
+            }
+        )
     return made
 
 
@@ -162,12 +210,16 @@ def last_deviation(pooled: pd.DataFrame, found: Mapping[str, Mapping[str, Estima
     return deviation(found[size][level], rate_at(pooled, size))
 
 
-def instance_advantage(rows: pd.DataFrame, pooled: pd.DataFrame, found: Mapping[str, Mapping[str, Estimate]]) -> Estimate:
-    """Mean over the held-out sizes of |error in log rate| of the data-set level minus that of the instance level. Interval: both levels refitted to resampled
-    items, and the held-out runs shifted by the run noise of F."""
+def instance_advantage(
+    rows: pd.DataFrame, pooled: pd.DataFrame, found: Mapping[str, Mapping[str, Estimate]]
+) -> Estimate:
+    """Mean over the held-out sizes of |error in log rate| of the data-set level minus that of the instance level.
+    Interval: both levels refitted to resampled items, and the held-out runs shifted by the run noise of F."""
     if not found:
         return failed("no size is held out")
-    if lost := [levels[level] for levels in found.values() for level in ("dataset", "instance") if not levels[level].ok]:
+    if lost := [
+        levels[level] for levels in found.values() for level in ("dataset", "instance") if not levels[level].ok
+    ]:
         return lost[0]
     table, noise, rng = ItemTable(rows), DatasetLaw(pooled).fit.noise.estimate, np.random.default_rng(0)
     num_items = len(table.passes)
@@ -175,7 +227,10 @@ def instance_advantage(rows: pd.DataFrame, pooled: pd.DataFrame, found: Mapping[
     shift = noise * rng.normal(size=(len(drawn), len(table.held_out))) * (np.arange(len(drawn)) > 0)[:, None]
     with np.errstate(divide="ignore", invalid="ignore"):
         measured = -np.exp(np.log(-np.log(table.measured(drawn))) + shift)
-        errors = [np.abs(np.log(predicted) - measured).mean(axis=1) for predicted in (table.dataset_predictions(drawn), table.instance_predictions(drawn))]
+        errors = [
+            np.abs(np.log(predicted) - measured).mean(axis=1)
+            for predicted in (table.dataset_predictions(drawn), table.instance_predictions(drawn))
+        ]
     gaps = errors[0] - errors[1]
     return from_replicates(float(gaps[0]), gaps[1:])
 

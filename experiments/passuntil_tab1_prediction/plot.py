@@ -7,9 +7,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from experiments import pass_plotting, plotting
-from experiments.pass_table import ALL_TASKS, LAW_TASKS, series_names
-from experiments.stage import plot_main
+from experiments.style import pass_plotting, plotting
+from experiments.style.stage import plot_main
+from experiments.tables.passes import ALL_TASKS, LAW_TASKS, series_names
 
 STEM = "passuntil_tab1_prediction"
 LEVELS = {
@@ -31,20 +31,39 @@ def draw(results: pd.DataFrame) -> Figure:
     axes = plotting.grid(figure, 1, max(len(sizes), 1), sharey=True, sharex=True)[0]
     for ax, size in zip(axes, sizes):
         _draw_size(ax, predicted[predicted["size"] == size], series)
-        ax.set_title(f"held-out size {size}" + (", the largest" if size == sizes[-1] else ""), loc="left", fontweight="bold")
+        ax.set_title(
+            f"held-out size {size}" + (", the largest" if size == sizes[-1] else ""), loc="left", fontweight="bold"
+        )
         ax.set_xlabel("predicted over measured pass rate")
     if sizes:
         _draw_paper(axes[len(sizes) - 1], results[results.kind == "published"])
-    names = [f"{task}  ({pass_plotting.STANDS_FOR[task]})" if task in pass_plotting.STANDS_FOR else task for task in ALL_TASKS]
+    names = [
+        f"{task}  ({pass_plotting.STANDS_FOR[task]})" if task in pass_plotting.STANDS_FOR else task
+        for task in ALL_TASKS
+    ]
     axes[0].set_yticks(range(len(ALL_TASKS)), names, fontsize=7)
     axes[0].set_ylim(len(ALL_TASKS) - 0.4, -0.7)
-    plotting.legend(figure, "Pass rates of larger models, predicted from smaller ones", [
-        *(Line2D([], [], color=color, marker=marker, markersize=5, linewidth=1.4, label=name) for name, color, marker in LEVELS.values()),
-        Line2D([], [], color=plotting.PAPER_COLOR, marker="D", markersize=5, linestyle="none", label="paper P, Table 1"),
-        Patch(facecolor=plotting.PAPER_COLOR, alpha=0.2, label="within 20 %"), *pass_plotting.series_handles(series)])
-    plotting.footnote(figure, (
-        "Bars: 95 % intervals, from prediction and measurement together; arrows: beyond the axis. The paper's values are of its own models, without interval; "
-        "hollow diamonds: item by item (of Date Understanding only the size of the deviation is known). Missing: no law, or no pass."))
+    plotting.legend(
+        figure,
+        "Pass rates of larger models, predicted from smaller ones",
+        [
+            *(
+                Line2D([], [], color=color, marker=marker, markersize=5, linewidth=1.4, label=name)
+                for name, color, marker in LEVELS.values()
+            ),
+            Line2D(
+                [], [], color=plotting.PAPER_COLOR, marker="D", markersize=5, linestyle="none", label="paper P, Table 1"
+            ),
+            Patch(facecolor=plotting.PAPER_COLOR, alpha=0.2, label="within 20 %"),
+            *pass_plotting.series_handles(series),
+        ],
+    )
+    plotting.footnote(
+        figure,
+        "Bars: 95 % intervals, from prediction and measurement together; arrows: beyond the axis. The paper's values"
+        " are of its own models, without interval; hollow diamonds: item by item (of Date Understanding only the size"
+        " of the deviation is known). Missing: no law, or no pass.",
+    )
     return figure
 
 
@@ -71,33 +90,71 @@ def _bar(ax, ratio: np.ndarray, at: float, color: str, marker: str, is_first: bo
     low, high = np.clip(ratio[1:], 1 / MAX_RATIO, MAX_RATIO)
     ax.plot([low, high], [at, at], color=color, linewidth=1.3, alpha=0.6, zorder=2)
     if 1 / MAX_RATIO < ratio[0] < MAX_RATIO:
-        ax.plot(ratio[0], at, marker=marker, markersize=4.5, color=color, markerfacecolor=color if is_first else "white", linestyle="none", zorder=3)
+        ax.plot(
+            ratio[0],
+            at,
+            marker=marker,
+            markersize=4.5,
+            color=color,
+            markerfacecolor=color if is_first else "white",
+            linestyle="none",
+            zorder=3,
+        )
     else:
         beyond = MAX_RATIO / 1.06 if ratio[0] >= MAX_RATIO else 1.06 / MAX_RATIO
-        ax.plot(beyond, at, marker=">" if ratio[0] >= MAX_RATIO else "<", markersize=5, color=color, linestyle="none", zorder=3)
+        ax.plot(
+            beyond,
+            at,
+            marker=">" if ratio[0] >= MAX_RATIO else "<",
+            markersize=5,
+            color=color,
+            linestyle="none",
+            zorder=3,
+        )
 
 
 def _draw_paper(ax, published: pd.DataFrame) -> None:
     for level, fill in (("dataset", "full"), ("instance", "none")):
         for row in published[published.metric == f"{level}_deviation_percent"].itertuples():
-            ax.plot(1 + row.value / 100, ALL_TASKS.index(row.task) + 0.33, marker="D", markersize=5, color=plotting.PAPER_COLOR, fillstyle=fill,
-                    linestyle="none", zorder=4)
+            ax.plot(
+                1 + row.value / 100,
+                ALL_TASKS.index(row.task) + 0.33,
+                marker="D",
+                markersize=5,
+                color=plotting.PAPER_COLOR,
+                fillstyle=fill,
+                linestyle="none",
+                zorder=4,
+            )
 
 
 def table(results: pd.DataFrame) -> str:
-    """The same numbers as a markdown table: measured and predicted rates with intervals, deviations in percent, and the paper's rows below ours."""
+    """The same numbers as a markdown table: measured and predicted rates with intervals, deviations in percent, and the
+    paper's rows below ours."""
     predicted, rows = results[results.kind == "prediction"], []
     for task in ALL_TASKS:
         one = predicted[predicted.task == task]
         for (series, size), levels in one.groupby(["series", "size"], sort=False):
-            runs = results[(results.kind == "checkpoint") & (results.task == task) & (results.series == series) & (results["size"] == size)]
+            runs = results[
+                (results.kind == "checkpoint")
+                & (results.task == task)
+                & (results.series == series)
+                & (results["size"] == size)
+            ]
             cells = [task, series, size, _measured(runs)]
             for level in LEVELS:
                 row = levels[levels.metric == level].iloc[0]
                 known = np.isfinite(row.deviation_percent)
-                cells.append(f"{pass_plotting.rate_text(row)} ({row.deviation_percent:+.1f} %)" if known else plotting.number(row, 1, 3))
+                cells.append(
+                    f"{pass_plotting.rate_text(row)} ({row.deviation_percent:+.1f} %)"
+                    if known
+                    else plotting.number(row, 1, 3)
+                )
             rows.append(cells)
-    return plotting.markdown_table(["task", "series", "size", "measured", *(name for name, _, _ in LEVELS.values())], [*rows, *_paper_rows(results)])
+    return plotting.markdown_table(
+        ["task", "series", "size", "measured", *(name for name, _, _ in LEVELS.values())],
+        [*rows, *_paper_rows(results)],
+    )
 
 
 def _measured(runs: pd.DataFrame) -> str:
@@ -112,11 +169,21 @@ def _paper_rows(results: pd.DataFrame) -> list[list[str]]:
     rows = []
     for task in LAW_TASKS:
         values = published[published.task == task].set_index("metric").value
-        cells = {level: f"{values[level]:.4g}" if level in values else "" for level in ("measured", "dataset", "instance")}
+        cells = {
+            level: f"{values[level]:.4g}" if level in values else "" for level in ("measured", "dataset", "instance")
+        }
         for level in ("dataset", "instance"):
             if f"{level}_deviation_percent" in values:
                 cells[level] = f"{cells[level]} ({values[f'{level}_deviation_percent']:+.3g} %)".strip()
-        names = [pass_plotting.STANDS_FOR[task], "paper P", "2.4B", cells["measured"], cells["dataset"], "", cells["instance"]]
+        names = [
+            pass_plotting.STANDS_FOR[task],
+            "paper P",
+            "2.4B",
+            cells["measured"],
+            cells["dataset"],
+            "",
+            cells["instance"],
+        ]
         rows.append([cell or plotting.NO_VALUE for cell in names])
     return rows
 

@@ -1,6 +1,8 @@
-"""What must work without Linux: every module imports, a ladder trains and is scored by the pool, a figure is measured and drawn.
+"""What must work without Linux: every module imports, a ladder trains and is scored by the pool, a figure is measured
+and drawn.
 
-Run as `python -m tests.as_on_macos.check FOLDER STEP ...` with tests/as_on_macos on PYTHONPATH; prints what was done."""
+Run as `python -m tests.as_on_macos.check FOLDER STEP ...` with tests/as_on_macos on PYTHONPATH; prints what was done.
+"""
 
 import importlib
 import os
@@ -11,7 +13,18 @@ from types import SimpleNamespace
 from unittest import mock
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("analysis", "benchmarks", "corpus", "evaluation", "experiments", "install", "kernels", "models", "paper", "tasks")
+ROOMS = (
+    "analysis",
+    "benchmarks",
+    "corpus",
+    "evaluation",
+    "experiments",
+    "install",
+    "kernels",
+    "models",
+    "paper",
+    "tasks",
+)
 NOT_MODULES = {"__main__.py", "evaluation_peer.py"}  # entry points, and what runs in an environment of its own
 STEM = "loss_tab2_correlations"
 
@@ -31,36 +44,47 @@ def import_all(_: Path) -> None:
 
 def train_and_score(folder: Path) -> None:
     """A tiny ladder through the real pool: `sweep run`, from nothing to scores."""
-    from experiments import sweep
-    from experiments.sweep_cost import Machine
+    from ladder import sweep
+    from ladder.cost import Machine
     from tests import tiny_ladder
 
     paths = tiny_ladder.paths(folder)
-    patches = {"load_profile": lambda name: tiny_ladder.profile(), "Paths": lambda name: paths, "probe_machine": lambda *_: Machine(1.0, 500.0)}
+    patches = {
+        "load_profile": lambda name: tiny_ladder.profile(),
+        "Paths": lambda name: paths,
+        "probe_machine": lambda *_: Machine(1.0, 500.0),
+    }
     with mock.patch.multiple(sweep, **patches):
         assert sweep.main(SimpleNamespace(command="run", profile="tiny", minutes=None)) == 0
     print("scores", paths.scores.stat().st_size > 0)
 
 
 def measure_and_draw(folder: Path) -> None:
-    """One table and figure of the default profile, again from the committed scores, in a folder of its own: the same bytes."""
-    from experiments.profiles import Paths, default_profile
-    from experiments.stage import measure_stage, plot_stage
+    """One table and figure of the default profile, again from the committed scores, in a folder of its own: the same
+    bytes."""
+    from experiments.style.stage import measure_stage, plot_stage
+    from profiles.profile import Paths, default_profile
 
     committed, fresh = Paths(default_profile()), Paths(default_profile(), folder)
-    shutil.copytree(committed.results, fresh.results, ignore=shutil.ignore_patterns("runs", "series", "items.parquet", "data"))
+    shutil.copytree(
+        committed.results, fresh.results, ignore=shutil.ignore_patterns("runs", "series", "items.parquet", "data")
+    )
     fresh.results_csv(STEM).parent.mkdir(parents=True)
     fresh.figure(STEM).parent.mkdir(parents=True, exist_ok=True)
     measure, plot = (importlib.import_module(f"experiments.{STEM}.{part}") for part in ("measure", "plot"))
     measure_stage(fresh, STEM, measure.measure)
     drawn = plot_stage(fresh, STEM, plot.draw, plot.table)
-    print("same table", fresh.results_csv(STEM).read_bytes() == committed.results_csv(STEM).read_bytes(), *(path.name for path in drawn))
+    print(
+        "same table",
+        fresh.results_csv(STEM).read_bytes() == committed.results_csv(STEM).read_bytes(),
+        *(path.name for path in drawn),
+    )
 
 
 def refuse(_: Path) -> None:
     """What needs Linux says so in one line, when it is used."""
-    from evaluation.sandbox import Sandbox
     from kernels.launch import choose_path
+    from sandbox.parent import Sandbox
 
     for use in (Sandbox, lambda: choose_path("cpu", "triton")):
         try:
@@ -74,7 +98,12 @@ def absent(_: Path) -> None:
     """What the stand-in takes away from our own code: were it all there, nothing above would be shown."""
     import ctypes
 
-    uses = (lambda: os.sched_getaffinity(0), lambda: ctypes.CDLL(None).prctl, lambda: importlib.import_module("triton"), lambda: open("/proc/cpuinfo"))
+    uses = (
+        lambda: os.sched_getaffinity(0),
+        lambda: ctypes.CDLL(None).prctl,
+        lambda: importlib.import_module("triton"),
+        lambda: open("/proc/cpuinfo"),
+    )
     for use in uses:
         try:
             use()
@@ -84,6 +113,12 @@ def absent(_: Path) -> None:
 
 if __name__ == "__main__":
     assert sys.platform == "darwin" and not hasattr(os, "sched_getaffinity"), "tests/as_on_macos is not on PYTHONPATH"
-    steps = {"import": import_all, "train": train_and_score, "draw": measure_and_draw, "refuse": refuse, "absent": absent}
+    steps = {
+        "import": import_all,
+        "train": train_and_score,
+        "draw": measure_and_draw,
+        "refuse": refuse,
+        "absent": absent,
+    }
     for name in sys.argv[2:]:
         steps[name](Path(sys.argv[1]))

@@ -22,8 +22,22 @@ ABSENT = {
     select: "epoll",
     signal: "sigtimedwait sigwaitinfo pidfd_send_signal SIGSTKFLT SIGPWR",
 }  # fmt: skip
-PACKAGES = "llvmlite.binding matplotlib.pyplot numba pandas psutil pyarrow.parquet rich.console scipy.optimize scipy.stats torch transformers"
-ABSENT_CALLS = {"prctl", "unshare", "setns", "clone", "seccomp", "capset", "personality", "sched_setaffinity", "malloc_trim", "mallopt"}
+PACKAGES = (
+    "llvmlite.binding matplotlib.pyplot numba pandas psutil pyarrow.parquet rich.console scipy.optimize scipy.stats"
+    " torch transformers"
+)
+ABSENT_CALLS = {
+    "prctl",
+    "unshare",
+    "setns",
+    "clone",
+    "seccomp",
+    "capset",
+    "personality",
+    "sched_setaffinity",
+    "malloc_trim",
+    "mallopt",
+}
 
 
 def is_ours() -> bool:
@@ -41,10 +55,12 @@ def is_ours() -> bool:
 
 def without_proc(function):
     """`function(path, ...)` that does not find /proc for our own code."""
+
     def guarded(path, *arguments, **options):
         if isinstance(path, (str, os.PathLike)) and os.fspath(path).startswith("/proc") and is_ours():
             raise FileNotFoundError(2, "No such file or directory (as on macOS)", os.fspath(path))
         return function(path, *arguments, **options)
+
     return guarded
 
 
@@ -56,7 +72,11 @@ def take_away() -> None:
                 delattr(module, name)
     import builtins
 
-    for module, names in ((builtins, ("open",)), (io, ("open",)), (os, ("open", "stat", "listdir", "scandir", "readlink"))):
+    for module, names in (
+        (builtins, ("open",)),
+        (io, ("open",)),
+        (os, ("open", "stat", "listdir", "scandir", "readlink")),
+    ):
         for name in names:
             setattr(module, name, without_proc(getattr(module, name)))
     symbol = ctypes.CDLL.__getattr__
@@ -68,7 +88,9 @@ def take_away() -> None:
 
     ctypes.CDLL.__getattr__ = without_calls
     find = importlib.machinery.PathFinder.find_spec
-    importlib.machinery.PathFinder.find_spec = classmethod(lambda cls, name, *more: None if name.split(".")[0] == "triton" else find(name, *more))
+    importlib.machinery.PathFinder.find_spec = classmethod(
+        lambda cls, name, *more: None if name.split(".")[0] == "triton" else find(name, *more)
+    )
 
 
 def import_packages() -> None:

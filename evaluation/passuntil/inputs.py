@@ -1,0 +1,194 @@
+"""What a measurement of pass rates starts from: a model with its tokenizer (ours or of `transformers`), and items with
+their checkers.
+
+model = load_model("results/cpu/runs/long_3M_s0/checkpoints/000009999360.safetensors", [Path("data")])
+asked = load_asked("maths", model.data / "items" / "maths.jsonl")
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+
+from corpus import tokenizer as own_tokenizer
+from corpus.tokenizer import BOS_ID
+from evaluation.readers import model_huggingface, next_token, pieces_huggingface
+from evaluation.readers.encoding import Encoding
+from evaluation.readers.next_token import GPTReader, NextToken
+from evaluation.readers.next_token_huggingface import HuggingFaceReader
+from models import checkpoint
+from tasks import checkers
+from tasks.base import load_items
+from tasks.checkers import Checker
+from tasks.real.passes import FILES, REAL_PASS_TASKS, Runner, load_passes
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@dataclass(frozen=True)
+class PassModel:
+    """A model that attempts can be drawn from.
+
+    encode_answer takes the answer, and the prompt that it stands behind (evaluation.readers.encoding). `about` names
+    the model in a table of results, `stream` its random numbers (the run where it is None). `ends`: ids that end a
+    text. `data`: folder of the tokenizer, ours only."""
+
+    reader: NextToken
+    encode_prompt: Callable[[str], list[int]]
+    encode_answer: Callable[..., list[int]]
+    pieces: Callable[[str], list[bytes]]  # stop -> bytes of each token id
+    about: dict[str, object]
+    data: Path | None = None
+    stream: str | None = None
+    ends: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One item: the prompt, a right answer, and the judge of attempts."""
+
+    item_id: int
+    context: str
+    reference: str
+    checker: Checker
+
+
+@dataclass(frozen=True)
+class AskedTask:
+    """The items of a task and where an attempt at them ends."""
+
+    name: str
+    stop: str
+    max_new_tokens: int
+    items: tuple[Asked, ...]
+    items_hash: str = ""  # sha256 of their file
+
+
+def load_model(name: str, data_folders: Sequence[Path], dtype: str = "float32", device: str = "cpu") -> PassModel:
+    """One of our checkpoints (a .safetensors file; its tokenizer is looked for in `data_folders`), else a
+    `transformers` folder or name.
+
+    ValueError in one line for an absent, damaged or foreign model, a checkpoint whose tokenizer is in none of the
+    folders, and a device that is not there."""
+    if dtype not in DTYPES:
+        raise ValueError(f"dtype is {dtype!r}; choose one of {', '.join(DTYPES)}")
+    place = checked_device(device)
+    if name.endswith(".safetensors"):
+        if dtype != "float32":
+            raise ValueError(
+                f"dtype is {dtype!r}, but {name} is a checkpoint of this project and is read in float32; leave the"
+                " option out"
+            )
+        return _load_own(Path(name), data_folders, place)
+    return _load_huggingface(name, dtype, place)
+
+
+def checked_device(name: str) -> torch.device:
+    """The device of this name. ValueError in one line where this machine, or this build of PyTorch, does not have
+    it."""
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ValueError(f"device is {name!r}; choose cpu, cuda, cuda:0, cuda:1, ... or mps") from error
+    if device.type == "cpu":
+        num_devices = 1
+    elif device.type == "cuda":
+        num_devices = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    elif device.type == "mps":
+        num_devices = int(torch.backends.mps.is_available())
+    else:
+        raise ValueError(f"device is {name!r}; choose cpu, cuda, cuda:0, cuda:1, ... or mps")
+    if num_devices == 0:
+        raise ValueError(
+            f"device is {name!r}, but PyTorch {torch.__version__} finds no such device here; take --device cpu"
+        )
+    if (device.index or 0) >= num_devices:
+        raise ValueError(
+            f"device is {name!r}, but there are only {num_devices} of its kind; take {device.type}:{num_devices - 1} or"
+            " a lower one"
+        )
+    return device
+
+
+def _load_own(path: Path, data_folders: Sequence[Path], device: torch.device) -> PassModel:
+    model, header = checkpoint.load(path)
+    folder, tokenizer = _tokenizer_of(path, header["tokenizer_fingerprint"], data_folders)
+    config, pieces = model.config, next_token.token_pieces(tokenizer)
+    about = {
+        "run": header["run"],
+        "tokens_seen": header["tokens_seen"],
+        "num_parameters": config.num_parameters,
+        "num_nonembedding_parameters": config.num_nonembedding_parameters,
+        "weight_hash": header["weight_hash"],
+        "config_hash": hashlib.sha256(json.dumps(config.to_dict(), sort_keys=True).encode()).hexdigest(),
+        "tokenizer_hash": header["tokenizer_fingerprint"],
+    }
+    encoding = Encoding(lambda text: tokenizer.encode(text, add_special_tokens=False).ids, pieces, [BOS_ID])
+    return PassModel(GPTReader(model.to(device)), encoding.prompt, encoding.answer, lambda stop: pieces, about, folder)
+
+
+def _tokenizer_of(path: Path, fingerprint: str, folders: Sequence[Path]) -> tuple[Path, Tokenizer]:
+    files = [folder / "tokenizer.json" for folder in folders if (folder / "tokenizer.json").exists()]
+    for file in files:
+        tokenizer = own_tokenizer.load(file)
+        if own_tokenizer.fingerprint(tokenizer) == fingerprint:
+            return file.parent, tokenizer
+    looked = ", ".join(map(str, files)) or f"no tokenizer.json in {', '.join(map(str, folders))}"
+    raise ValueError(
+        f"{path}: trained with tokenizer {fingerprint[:12]}, which is not there ({looked}); name the folder of its"
+        " tokenizer with --data"
+    )
+
+
+def _load_huggingface(name: str, dtype: str, device: torch.device) -> PassModel:
+    loaded = model_huggingface.load(name, DTYPES[dtype], device)
+    return PassModel(
+        HuggingFaceReader(loaded.model),
+        loaded.encoding.prompt,
+        loaded.encoding.answer,
+        lambda stop: pieces_huggingface.with_ends(loaded.texts, loaded.ends, stop),
+        loaded.about,
+        stream=str(loaded.about["weight_hash"]),
+        ends=loaded.ends,
+    )
+
+
+def load_asked(task_name: str, path: Path, num_items: int | None = None, runner: Runner | None = None) -> AskedTask:
+    """The first `num_items` items of a file and their checkers: of one of our tasks, or of a published one
+    (tasks/real/passes.py; HumanEval needs a runner of programs, Sandbox.passes). ValueError in one line for a task
+    without checker and a bad file of items."""
+    if not path.exists():
+        raise ValueError(f"{path}: no such file of items; build it with `python -m corpus` or name one with --items")
+    file = path / FILES[task_name][0] if task_name in FILES and path.is_dir() else path
+    items_hash = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""
+    if task_name in REAL_PASS_TASKS:
+        loaded = load_passes(task_name, path, num_items, runner=runner)
+        asked = tuple(
+            Asked(item.item_id, *item.requests[0], judge)
+            for item, judge in zip(loaded.items, loaded.checkers, strict=True)
+        )
+        return AskedTask(task_name, loaded.task.stop, loaded.task.max_new_tokens, asked, items_hash)
+    stop, max_new_tokens = checkers.attempt_limits(task_name)
+    items = load_items(path)
+    if num_items is not None and not 1 <= num_items <= len(items):
+        raise ValueError(f"num_items is {num_items}, {path} holds {len(items)}; ask for 1 to {len(items)}")
+    asked = []
+    for item in items[:num_items]:
+        context, reference = item.requests[item.answer if isinstance(item.answer, int) else 0]
+        asked.append(Asked(item.item_id, context, reference, checkers.checker(task_name, item)))
+    return AskedTask(task_name, stop, max_new_tokens, tuple(asked), items_hash)
+
+
+def check_task(task_name: str) -> None:
+    """ValueError in one line for a task without checker."""
+    if task_name not in REAL_PASS_TASKS:
+        try:
+            checkers.attempt_limits(task_name)
+        except ValueError as error:
+            raise ValueError(f"{error}, or a published one: {', '.join(REAL_PASS_TASKS)}") from error

@@ -1,0 +1,351 @@
+"""How every figure looks: one colour and marker per model size, the loss axis that falls to the right, chance lines,
+light item intervals, stable bytes.
+
+Object interface only. Nothing here fits or averages: what is drawn stands in a results.csv (its `kind` column is
+explained in experiments/tables/scores.py).
+"""
+
+import io
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator, PercentFormatter
+
+from files.atomic import atomic_write
+from tasks import TASKS
+
+DPI = 150
+WIDTH_INCHES = 10.5  # README pages show a picture about 900 pixels wide: 8-point text then stays readable
+RC = {
+    "font.size": 8.5,
+    "axes.titlesize": 9,
+    "axes.labelsize": 8.5,
+    "xtick.labelsize": 7.5,
+    "ytick.labelsize": 7.5,
+    "legend.fontsize": 8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.7,
+    "xtick.major.width": 0.7,
+    "ytick.major.width": 0.7,
+    "axes.grid": True,
+    "grid.color": "#e6e6e6",
+    "grid.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "font.family": "DejaVu Sans",
+    "svg.hashsalt": "fixed",
+}
+MARKERS = "osD^vPX*"
+# From warm and light (small) to cold and dark (large): the order can be seen, and neighbours differ in hue as well as
+# in marker.
+SIZE_COLORS = LinearSegmentedColormap.from_list(
+    "sizes", ["#f2b134", "#ef7d57", "#c8405a", "#8e5aa8", "#2e86ab", "#12343b"]
+)
+CHANCE_COLOR = "#8a8a8a"
+PAPER_COLOR = "#9a9a9a"
+FIT_COLOR = "#333333"
+ONSET_COLOR = "#e4572e"
+LOSS_LABEL = "validation loss (nats per token), falling"
+COMPUTE_LABEL = "training compute (FLOPs)"
+LOSS_TICKS = (6, 5, 4, 3, 2.5, 2, 1.7, 1.5, 1.3, 1.2, 1.1, 1.0, 0.9, 0.8)
+METRIC_NAMES = {
+    "accuracy": "accuracy",
+    "exact_match": "exact match",
+    "correct_choice_prob": "probability of the right choice",
+    "brier_score": "Brier score (lower is better)",
+}
+NO_VALUE = "n/a"
+# Twelve panels: English knowledge, reading and common-sense tasks, their Chinese twins below them, then the four
+# threshold tasks.
+PANELS = (
+    ("recall", "endings", "reading", "coreference"),
+    ("recall_zh", "endings_zh", "reading_zh", "coreference_zh"),
+    ("exam", "maths", "exam_zh", "maths_zh"),
+)
+
+
+class Style(dict):
+    """Colour and marker of each size, the same in every figure: size name -> (colour, marker), smallest size first."""
+
+    def __init__(self, results: pd.DataFrame):
+        sizes = results[results.kind == "size"].sort_values("value")["size"]
+        shades = np.linspace(0.0, 1.0, max(len(sizes), 2))
+        super().__init__(
+            {
+                size: (SIZE_COLORS(shade), MARKERS[i % len(MARKERS)])
+                for i, (size, shade) in enumerate(zip(sizes, shades))
+            }
+        )
+
+
+def house_style():
+    """Context in which a figure is drawn and saved: fonts, grid and lines of all figures."""
+    return rc_context(RC)
+
+
+def new_figure(height_inches: float, width_inches: float = WIDTH_INCHES) -> Figure:
+    """An empty figure of fixed size with constrained layout on the Agg canvas; no global state."""
+    figure = Figure(figsize=(width_inches, height_inches), dpi=DPI, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def grid(figure: Figure, num_rows: int, num_columns: int, **keywords) -> np.ndarray:
+    """Axes [num_rows, num_columns]."""
+    return figure.subplots(num_rows, num_columns, squeeze=False, **keywords)
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a PNG whose bytes depend on the picture alone: no date, no software name."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    atomic_write(path, buffer.getvalue())
+
+
+def twelve_panels(figure: Figure) -> dict[str, Axes]:
+    """One panel per task on shared axes, titled, with its chance line; the order of PANELS."""
+    axes = grid(figure, len(PANELS), len(PANELS[0]), sharex=True, sharey=True)
+    panels = {task: ax for row, tasks in zip(axes, PANELS) for ax, task in zip(row, tasks)}
+    for task, ax in panels.items():
+        draw_chance(ax, TASKS[task].chance)
+        task_title(ax, task)
+    for row in axes:
+        row[0].set_ylabel("score")
+    percent_axis(axes[0, 0])
+    return panels
+
+
+def label_bottom(panels: dict[str, Axes], label: str) -> None:
+    """The same x label under each panel of the last row."""
+    for task in PANELS[-1]:
+        panels[task].set_xlabel(label)
+
+
+def task_title(ax: Axes, task: str) -> None:
+    """Panel title: our task, and in grey what it stands for and how it is asked."""
+    about = TASKS[task]
+    ax.set_title(task, loc="left", fontweight="bold", pad=14)
+    ax.text(
+        0,
+        1.02,
+        f"stands for {about.paper_task} ({about.prompting})",
+        transform=ax.transAxes,
+        fontsize=7,
+        color="#666666",
+        va="bottom",
+    )
+
+
+def loss_axis(ax: Axes, loss_nats: Sequence[float]) -> None:
+    """A logarithmic loss axis, reversed as in paper L: training goes from left to right."""
+    low, high = float(np.min(loss_nats)), float(np.max(loss_nats))
+    ax.set_xscale("log")
+    ax.set_xlim(high * 1.04, low / 1.04)
+    ax.xaxis.set_major_locator(FixedLocator(_readable_ticks(low, high)))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _readable_ticks(low: float, high: float) -> list[float]:
+    """Ticks inside the range that stand at least an eighth of the axis apart, so that labels never touch."""
+    chosen: list[float] = []
+    for tick in LOSS_TICKS:
+        if low <= tick <= high and (not chosen or np.log(chosen[-1] / tick) > 0.125 * np.log(high / low)):
+            chosen.append(tick)
+    return chosen
+
+
+def compute_axis(ax: Axes) -> None:
+    """A logarithmic axis of training compute."""
+    ax.set_xscale("log")
+    ax.xaxis.set_minor_locator(NullLocator())
+
+
+def percent_axis(ax: Axes) -> None:
+    """Scores as percent, the full range, so that panels can be compared; room for a note above 100 %."""
+    ax.set_ylim(-0.04, 1.27)
+    ax.yaxis.set_major_locator(FixedLocator([0, 0.25, 0.5, 0.75, 1.0]))
+    ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
+
+
+def draw_points(
+    ax: Axes,
+    rows: pd.DataFrame,
+    style: Style,
+    x: str = "loss_nats",
+    joined: bool = False,
+    hollow: bool = False,
+    size: float = 4.2,
+    alpha: float = 0.9,
+) -> None:
+    """Measured points with light item intervals. One colour and marker per size; `joined` draws a thin line along each
+    run."""
+    for name, (color, marker) in style.items():
+        part = rows[rows["size"] == name]
+        if part.empty:
+            continue
+        errors = np.vstack([part.value - part.low, part.high - part.value]).clip(min=0)
+        ax.errorbar(
+            part[x], part.value, yerr=errors, fmt="none", ecolor=color, elinewidth=0.7, alpha=0.3 * alpha, zorder=2
+        )
+        ax.plot(
+            part[x],
+            part.value,
+            linestyle="none",
+            marker=marker,
+            markersize=size,
+            color=color,
+            markerfacecolor="white" if hollow else color,
+            markeredgewidth=0.9 if hollow else 0.3,
+            markeredgecolor=color if hollow else "white",
+            alpha=alpha,
+            zorder=3,
+        )
+        if joined:
+            for _, run in part.sort_values("tokens_seen").groupby("run"):
+                ax.plot(run[x], run.value, color=color, linewidth=0.7, alpha=0.45, zorder=1)
+
+
+def draw_chance(ax: Axes, chance: float) -> None:
+    """What a guesser scores."""
+    ax.axhline(chance, color=CHANCE_COLOR, linestyle=(0, (4, 2)), linewidth=1.0, zorder=1)
+
+
+def draw_onset(ax: Axes, onset: pd.DataFrame) -> None:
+    """The fitted threshold: a line at its value and a band over its interval. Nothing where no threshold was found."""
+    for row in onset[onset.value.notna() & onset.status.str.startswith("ok")].itertuples():
+        ax.axvline(row.value, color=ONSET_COLOR, linewidth=1.1, zorder=1)
+        if np.isfinite(row.low) and np.isfinite(row.high):
+            ax.axvspan(row.low, row.high, color=ONSET_COLOR, alpha=0.15, linewidth=0, zorder=0)
+
+
+def draw_fit(ax: Axes, fit: pd.DataFrame, **line) -> None:
+    """A fitted curve out of the table's `fit` rows."""
+    if len(fit):
+        ordered = fit.sort_values("loss_nats")
+        ax.plot(ordered.loss_nats, ordered.value, **({"color": FIT_COLOR, "linewidth": 1.1, "zorder": 4} | line))
+
+
+def note(ax: Axes, text: str, y: float = 0.985, x: float = 0.03, **keywords) -> None:
+    """A small note inside a panel, upper left unless told otherwise."""
+    box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.2}
+    ax.text(
+        x,
+        y,
+        text,
+        transform=ax.transAxes,
+        fontsize=7.2,
+        va="top",
+        ha="left",
+        color="#333333",
+        bbox=box,
+        zorder=6,
+        **keywords,
+    )
+
+
+def footnote(figure: Figure, text: str) -> None:
+    """A grey line below the figure: what must be known to read it."""
+    width = int(figure.get_figwidth() * 16.5)
+    figure.supxlabel("\n".join(textwrap.wrap(text, width)), fontsize=7.5, color="#555555", x=0.01, ha="left")
+
+
+def size_handles(style: Style, sizes: Sequence[str] | None = None, hollow: bool = False) -> list[Line2D]:
+    """Legend entries of the sizes that occur, smallest first."""
+    return [
+        Line2D(
+            [],
+            [],
+            linestyle="none",
+            marker=marker,
+            color=color,
+            markerfacecolor="white" if hollow else color,
+            markersize=5.5,
+            label=size,
+        )
+        for size, (color, marker) in style.items()
+        if sizes is None or size in set(sizes)
+    ]
+
+
+def chance_handle() -> Line2D:
+    """Legend entry of the chance line."""
+    return Line2D([], [], color=CHANCE_COLOR, linestyle=(0, (4, 2)), linewidth=1.0, label="chance")
+
+
+def onset_handles(label: str = "its threshold, 95 % interval") -> list:
+    """Legend entries of the hinge and its threshold band."""
+    return [
+        Line2D([], [], color=FIT_COLOR, linewidth=1.1, label="fitted hinge (Eq. 3)"),
+        Patch(facecolor=ONSET_COLOR, alpha=0.35, label=label),
+    ]
+
+
+def legend(figure: Figure, heading: str, handles: list) -> None:
+    """The figure's heading with one legend under it, above all panels; in more rows where one is wider than the
+    figure."""
+    for num_rows in range(1, max(len(handles), 1) + 1):
+        drawn = figure.legend(
+            handles=handles,
+            loc="outside upper left",
+            ncols=max(-(-len(handles) // num_rows), 1),
+            frameon=False,
+            handletextpad=0.4,
+            columnspacing=1.3,
+            title=heading,
+            title_fontproperties={"weight": "bold", "size": 10.5},
+            alignment="left",
+            borderaxespad=0.2,
+        )
+        if drawn.get_window_extent().width <= figure.bbox.width:
+            return
+        drawn.remove()
+    raise ValueError(
+        f"legend of {heading!r}: wider than the figure in any number of rows; shorten its heading or its labels"
+    )
+
+
+def number(statistic: pd.Series, factor: float = 1.0, decimals: int = 2) -> str:
+    """A statistic row as "value [low, high]"; what kept it from being determined where there is no value."""
+    if not statistic.status.startswith("ok") or not np.isfinite(statistic.value):
+        return statistic.status.split(":")[0].replace("failed", NO_VALUE)
+    shown = [_plain(factor * part, decimals) for part in (statistic.value, statistic.low, statistic.high)]
+    return (
+        f"{shown[0]} [{shown[1]}, {shown[2]}]"
+        if np.isfinite(statistic.low) and np.isfinite(statistic.high)
+        else shown[0]
+    )
+
+
+def _plain(value: float, decimals: int) -> str:
+    """Fixed decimals without a minus sign before zero."""
+    text = f"{value:.{decimals}f}"
+    return text.lstrip("-") if not text.strip("-0.") else text
+
+
+def threshold_note(one: pd.DataFrame, suffix: str = "") -> str:
+    """The fitted threshold in words, and whether a smooth curve would do better; `suffix` picks the statistics of one
+    of several metrics."""
+    statistics = one[one.kind == "statistic"].set_index("metric")
+    text = f"threshold {number(statistics.loc['onset_loss' + suffix])}"
+    advantage = statistics.loc["hinge_advantage" + suffix]
+    return (
+        text + "\n(a smooth curve fits better)" if advantage.status.startswith("ok") and advantage.value < 0 else text
+    )
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]], is_text: bool = False) -> str:
+    """A GitHub table; the first column is aligned left, the others right unless the table is text."""
+    lines = [list(header), ["---"] + ["---" if is_text else "---:"] * (len(header) - 1), *rows]
+    return "".join("| " + " | ".join(str(cell) for cell in line) + " |\n" for line in lines)

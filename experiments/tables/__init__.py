@@ -1,0 +1,1 @@
+"""Tidy tables of results, and statistics that several figure folders share."""

@@ -1,0 +1,1 @@
+"""Training steps on a CPU in compiled kernels: blocks, passes and storage of numbers."""

@@ -1,0 +1,261 @@
+"""Profiles: the one place where sizes, budgets and seeds stand, and the one place that knows where results lie.
+
+A profile is `profiles/<name>.yaml`, checked against the schema of profiles/schema.py. An unknown or ill-typed field, a
+size that its
+heads do not divide, a series that names no size: each is one line that names file, field and mend (`ProfileError`).
+`params.yaml` names the default profile, whose results.csv and figures stand in the figure folders themselves; those of
+every other profile stand under results/<profile>/, so that no profile ever writes over another.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from files import tables
+from files.atomic import explain
+from profiles.schema import Profile
+
+ROOT = Path(__file__).resolve().parent.parent
+OF_PARAMS = "that of params.yaml"
+ITEMS_PER_TASK = 500  # least length of an item file of paper L's tasks
+FROZEN_MARGIN_TOKENS = (
+    1 << 16
+)  # of a series, beyond the tokens of a run: the token after the last one, and a round number of chunks
+
+
+class ProfileError(ValueError):
+    """A profile that cannot be used; the message is one line naming file, field and mend."""
+
+
+def profile_names() -> list[str]:
+    """All committed profiles, in alphabetical order."""
+    return sorted(path.stem for path in (ROOT / "profiles").glob("*.yaml"))
+
+
+def headline_papers(profile: str) -> list[str]:
+    """The papers whose verdicts README shows from this profile, as params.yaml names them."""
+    headline = _params().get("headline")
+    if not isinstance(headline, dict):
+        raise ProfileError("params.yaml: field headline is missing or no mapping; write {L: full, P: full, ext: full}")
+    for paper, shown in headline.items():
+        _require_profile(f"headline.{paper}", shown)
+    return [paper for paper, shown in headline.items() if shown == profile]
+
+
+def default_profile() -> str:
+    """The profile of a bare `dvc repro`, as params.yaml names it. ProfileError where it names none that there is."""
+    name = _params().get("profile")
+    _require_profile("profile", name)
+    return name
+
+
+def _params() -> dict:
+    return read_yaml(ROOT / "params.yaml")
+
+
+def _require_profile(field: str, name: object) -> None:
+    if name not in profile_names():
+        known = ", ".join(profile_names())
+        raise ProfileError(f"params.yaml: field {field} is {name!r}, no such profile; choose one of {known}")
+
+
+def read_yaml(path: Path) -> dict:
+    """A yaml file with a mapping at its top; ProfileError for anything else."""
+    shown = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+    if not path.exists():
+        raise ProfileError(f"{shown}: no such profile; choose one of {', '.join(profile_names())}")
+    try:
+        return tables.read_yaml(path, str(shown), "copy profiles/smoke.yaml and change it")
+    except ValueError as error:
+        raise ProfileError(str(error)) from None
+
+
+def load_profile(name: str) -> Profile:
+    """Read and check profiles/<name>.yaml. ProfileError with one line for whatever a user can get wrong."""
+    content = read_yaml(ROOT / "profiles" / f"{name}.yaml")
+    try:
+        profile = Profile.model_validate(content)
+    except ValidationError as error:
+        raise ProfileError(f"profiles/{name}.yaml: {_first_complaint(error)}") from None
+    if profile.name != name:
+        raise ProfileError(
+            f"profiles/{name}.yaml: field name is {profile.name!r}; write {name!r}, the name of the file"
+        )
+    return profile
+
+
+def _first_complaint(error: ValidationError) -> str:
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return f"field {field} is unknown; remove it or mend its spelling"
+    if first["type"] == "missing":
+        return f"field {field} is missing; add it (profiles/smoke.yaml shows all fields)"
+    if first["type"] == "value_error":
+        return f"field {field}: {first['ctx']['error']}" if field else str(first["ctx"]["error"])
+    return f"field {field} is {first['input']!r}; {first['msg'][0].lower()}{first['msg'][1:]}"
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Where a profile's results lie. `stem` is an experiment folder, e.g. loss_fig1_model_sizes."""
+
+    profile: str
+    root: Path = ROOT
+
+    @property
+    def is_default(self) -> bool:
+        """True for the profile whose results.csv and figures stand in the figure folders themselves."""
+        return self.profile == default_profile()
+
+    @property
+    def results(self) -> Path:
+        """Folder of all outputs of training and evaluation."""
+        return self.root / "results" / self.profile
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one process that builds, trains or measures the profile."""
+        return self.results / ".lock"
+
+    @property
+    def data(self) -> Path:
+        """Corpus and items. Those of the default profile are data/, which data.dvc pins; others are made by a stage."""
+        return self.root / "data" if self.is_default else self.results / "data"
+
+    @property
+    def runs(self) -> Path:
+        """One folder per run (DVC cache)."""
+        return self.results / "runs"
+
+    @property
+    def runs_table(self) -> Path:
+        """One row per run (git)."""
+        return self.results / "runs.csv"
+
+    @property
+    def run_scores(self) -> Path:
+        """One small table per run (git): what lets another machine go on without the checkpoints."""
+        return self.results / "scores"
+
+    @property
+    def scores(self) -> Path:
+        """Aggregate scores of all runs, the concatenation of run_scores (git)."""
+        return self.results / "scores.parquet"
+
+    @property
+    def items(self) -> Path:
+        """Per-item scores (DVC cache), a folder with one parquet per run; pandas.read_parquet reads it as one table."""
+        return self.results / "items.parquet"
+
+    @property
+    def series(self) -> Path:
+        """One folder per run of paper P's series (DVC cache)."""
+        return self.results / "series"
+
+    @property
+    def series_table(self) -> Path:
+        """One row per run of the series (git)."""
+        return self.results / "series.csv"
+
+    @property
+    def run_pass_rates(self) -> Path:
+        """Of each run of the series, its pass rates and the losses of its checkpoints (git), as run_scores."""
+        return self.results / "pass_rates"
+
+    @property
+    def pass_rates(self) -> Path:
+        """Pass rates of all runs of the series (git)."""
+        return self.results / "pass_rates.parquet"
+
+    @property
+    def series_losses(self) -> Path:
+        """Validation loss of every checkpoint of the series (git)."""
+        return self.results / "series_losses.csv"
+
+    @property
+    def run_threshold_pass_rates(self) -> Path:
+        """Of each long run of paper L, its pass rates along training (git)."""
+        return self.results / "threshold_pass_rates"
+
+    @property
+    def threshold_pass_rates(self) -> Path:
+        """Pass rates of the long runs of paper L (git)."""
+        return self.results / "threshold_pass_rates.parquet"
+
+    def results_csv(self, stem: str) -> Path:
+        """The tidy table of one experiment."""
+        return (self.root / "experiments" if self.is_default else self.results / "experiments") / stem / "results.csv"
+
+    def figure(self, stem: str) -> Path:
+        """The figure of one experiment."""
+        return (self.root if self.is_default else self.results) / "figures" / f"{stem}.png"
+
+    @property
+    def verdicts(self) -> Path:
+        """The computed verdict of each claim."""
+        return (self.root / "paper" if self.is_default else self.results) / "verdicts.json"
+
+
+def data_plan(name: str | None = None) -> dict:
+    """What `python -m corpus` builds for a profile (default: that of params.yaml): keyword arguments of its `build`."""
+    profile = load_profile(name or default_profile())
+    seeds = sorted({*profile.long_runs.seeds, *profile.small_runs.seeds})
+    frozen = {seed: profile.corpus.train_tokens for seed in seeds if profile.corpus.train_tokens}
+    return {
+        "out": Paths(profile.name).data,
+        "world_seed": profile.corpus.world_seed,
+        "mixture_name": profile.corpus.mixture,
+        "train_tokens": frozen,
+        "validation_sequences": profile.corpus.validation_sequences,
+        "sequence_length": profile.training.sequence_length,
+        # The files hold more than a profile may score: the first items are the same in every file, whatever the
+        # profile.
+        "num_items": max(profile.evaluation.num_items, ITEMS_PER_TASK),
+        "passuntil": _series_plan(profile),
+    }
+
+
+def _series_plan(profile: Profile) -> dict:
+    """Keyword arguments of corpus.__main__.build_passuntil: streams are frozen where those of paper L are."""
+    asked = profile.passuntil
+    frozen = (
+        dict.fromkeys(sorted(asked.seeds), asked.tokens + FROZEN_MARGIN_TOKENS) if profile.corpus.train_tokens else {}
+    )
+    return {
+        "series": dict(asked.series),
+        "train_tokens": frozen,
+        "validation_sequences": asked.validation_sequences,
+        "sequence_length": asked.sequence_length,
+        "num_items": asked.num_items,
+    }
+
+
+def add_profile_option(parser: argparse.ArgumentParser) -> None:
+    """The option --profile; `run_command` reads what it is by default, so that a damaged params.yaml is one line
+    too."""
+    parser.add_argument("--profile", default=OF_PARAMS, help="name of a file in profiles/ (default: %(default)s)")
+
+
+def run_command(main: Callable[[argparse.Namespace], int | None], parser: argparse.ArgumentParser) -> None:
+    """Run a command line. One line on stderr and exit code 2 for a ValueError, 1 where the disk fails, 130 for Ctrl-C;
+    nothing else is caught."""
+    try:
+        arguments = parser.parse_args()
+        if getattr(arguments, "profile", None) == OF_PARAMS:
+            arguments.profile = default_profile()
+        sys.exit(main(arguments) or 0)
+    except ValueError as error:
+        for fault in str(error).split("\nerror: "):  # a check of many places names each in a line of its own
+            print(f"error: {' '.join(fault.split())}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        print(f"error: {explain(error)}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("stopped; start the same command again", file=sys.stderr)
+        sys.exit(130)

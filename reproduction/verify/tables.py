@@ -1,0 +1,248 @@
+"""Are the raw tables those of the runs that they name? Asked of every profile with results, without running anything.
+
+Each joined table holds the rows of its parts, one part per run; each part is of the run that the table of runs lists,
+by recipe, weights and checkpoints; the table of runs itself is checked by reproduction/verify/runs.py. What only a new
+training can
+tell is the numbers themselves: reproduction/verify/retrain.py."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ladder.plan import Run, plan_runs
+from ladder.series_plan import plan_series
+from ladder.training import read_runs_table
+from profiles.profile import Paths, load_profile
+from reproduction.verify.disk import Disk, Findings, short
+from reproduction.verify.pipeline import profiles_here, restore
+from reproduction.verify.runs import check_runs
+
+RUN_FIELDS = ("size", "series", "seed", "num_parameters", "num_nonembedding_parameters", "recipe_hash")
+CHECKPOINT_FIELDS = ["tokens_seen", "loss_nats", "weight_hash"]
+
+
+@dataclass(frozen=True)
+class Joined:
+    """One joined table, the folder of its parts, the runs that it must hold, and which of their checkpoints.
+
+    checkpoints: "all" of a run or its "last" one."""
+
+    table: Path
+    parts: Path
+    runs_table: Path
+    runs: dict[str, Run]
+    checkpoints: str
+
+
+def check_tables(disk: Disk, findings: Findings, profiles: Iterable[str] | None = None) -> None:
+    """Check every profile, or those named alone."""
+    for profile in profiles_here(disk) if profiles is None else profiles:
+        paths = Paths(profile, disk.root)
+        if not any(path.exists() for path in (paths.runs_table, paths.series_table, paths.scores, paths.pass_rates)):
+            continue
+        with findings.guard(f"profiles/{profile}.yaml", restore(f"profiles/{profile}.yaml")):
+            plan = load_profile(profile)
+            rows = {
+                paths.runs_table: check_runs(disk, findings, paths.runs_table, partial(plan_runs, plan)),
+                paths.series_table: check_runs(disk, findings, paths.series_table, partial(plan_series, plan)),
+            }
+            for joined in _joined_tables(paths, rows):
+                check_joined(disk, findings, joined, rows[joined.runs_table][1])
+            _check_losses(disk, findings, paths)
+
+
+def _joined_tables(paths: Paths, rows: dict[Path, tuple[dict[str, Run], dict]]) -> list[Joined]:
+    ladder, series = rows[paths.runs_table][0], rows[paths.series_table][0]
+    long = {name: run for name, run in ladder.items() if run.series == "long"}
+    return [
+        Joined(paths.scores, paths.run_scores, paths.runs_table, ladder, "all"),
+        Joined(paths.pass_rates, paths.run_pass_rates, paths.series_table, series, "last"),
+        Joined(paths.threshold_pass_rates, paths.run_threshold_pass_rates, paths.runs_table, long, "all"),
+    ]
+
+
+def check_joined(disk: Disk, findings: Findings, joined: Joined, rows: dict[str, dict]) -> None:
+    """The parts are those of the runs, and the joined table is the parts, row by row and bit by bit."""
+    folder, file = disk.name(joined.parts), disk.name(joined.table)
+    if not (joined.table.exists() and joined.parts.exists()):
+        return  # named as absent outputs already, where the lock has them
+    present = sorted(path.stem for path in joined.parts.glob("*.parquet"))
+    for name in joined.runs:
+        part = f"{folder}/{name}.parquet"
+        findings.compare(part, name, name if name in present else None, restore(part), disk.name(joined.runs_table))
+    # Rows of runs that the profile no longer plans stay as they were measured; the lock holds their bytes, and no table
+    # is made of them.
+    if left := [name for name in present if name not in joined.runs]:
+        findings.notes.append(
+            f"{folder}: {', '.join(left)}: of no run that the profile plans, so nothing is made of them"
+        )
+    parts = {}
+    for name in (name for name in joined.runs if name in present):
+        part = f"{folder}/{name}.parquet"
+        with findings.guard(part, restore(part)):
+            parts[name] = pq.read_table(disk.path(part))
+            check_part(findings, part, parts[name], joined, name, rows[name])
+    with findings.guard(file, f"{restore(file)} or join its parts again with `dvc repro`"):
+        whole = pq.read_table(disk.path(file))
+        expected = pa.concat_tables(
+            [part.replace_schema_metadata(None) for part in parts.values()], promote_options="default"
+        )
+        compare_rows(
+            findings, file, expected, whole, folder, f"{restore(file)}, or restore {folder} where that was changed"
+        )
+        stamps = {(part.schema.metadata or {}).get(b"evaluation_hash") for part in parts.values()}
+        findings.compare(
+            f"{file}: evaluation_hash",
+            sorted(map(str, stamps)),
+            [str((whole.schema.metadata or {}).get(b"evaluation_hash"))],
+            restore(file),
+            folder,
+        )
+
+
+def compare_rows(findings: Findings, file: str, expected: pa.Table, found: pa.Table, record: str, remedy: str) -> None:
+    """Note the first row of each column in which two tables differ; nan equals nan."""
+    findings.compare(f"{file}: columns", expected.column_names, found.column_names, remedy, record)
+    findings.compare(f"{file}: number of rows", expected.num_rows, found.num_rows, remedy, record)
+    if expected.column_names != found.column_names or expected.num_rows != found.num_rows:
+        return
+    for column in expected.column_names:
+        left, right = expected[column].combine_chunks(), found[column].combine_chunks()
+        findings.num_compared += 1
+        if not left.equals(right) and len(places := _differing(left, right)):
+            run, place = found["run"][int(places[0])].as_py(), int(places[0])
+            shown = f"{short(right[place].as_py())} here, {short(left[place].as_py())} in {record}"
+            more = f" ({len(places)} rows differ)" if len(places) > 1 else ""
+            findings.mismatch(f"{file}: row {place + 1} (run {run}): column {column}: {shown}{more}; {remedy}")
+
+
+def _differing(left: pa.Array, right: pa.Array) -> np.ndarray:
+    """Places at which two columns differ."""
+    first, second = (pd.Series(column.to_pylist(), dtype=object) for column in (left, right))
+    is_nan = first.map(lambda value: value != value) & second.map(lambda value: value != value)
+    return np.flatnonzero(~(is_nan | np.array([one == other for one, other in zip(first, second, strict=True)])))
+
+
+def check_part(findings: Findings, part: str, table: pa.Table, joined: Joined, name: str, row: dict[str, str]) -> None:
+    """The rows of a part are of the run that it is named after, at the checkpoints that the run left, and its stamps
+    name that recipe."""
+    run, remedy, runs_table = joined.runs[name], restore(part), joined.runs_table.name
+    for field in ("run", *RUN_FIELDS):
+        values = [str(value) for value in table[field].unique().to_pylist()]
+        findings.compare(
+            f"{part}: column {field}", [name if field == "run" else row[field]], values, remedy, runs_table
+        )
+    checkpoints = _checkpoints(table)
+    planned = sorted(run.train.checkpoint_tokens)
+    asked = planned if joined.checkpoints == "all" else planned[-1:]
+    findings.compare(
+        f"{part}: column tokens_seen", asked, checkpoints.tokens_seen.tolist(), remedy, f"the plan of {name}"
+    )
+    findings.compare(
+        f"{part}: last row: column weight_hash",
+        row["weight_hash"],
+        checkpoints.weight_hash.iloc[-1],
+        remedy,
+        runs_table,
+    )
+    flops = [float(run.model.flops_per_token) * tokens for tokens in checkpoints.tokens_seen]
+    findings.compare(
+        f"{part}: column compute_flops", flops, checkpoints.compute_flops.tolist(), remedy, f"the plan of {name}"
+    )
+    sizes = table.group_by("tokens_seen").aggregate([("task", "count")])["task_count"].unique().to_pylist()
+    findings.compare(f"{part}: number of different numbers of rows per checkpoint", 1, len(sizes), remedy)
+    _check_stamps(findings, part, table, joined, name, row)
+
+
+def _checkpoints(table: pa.Table) -> pd.DataFrame:
+    """One row per checkpoint, in the order of training."""
+    columns = [*CHECKPOINT_FIELDS, "compute_flops"]
+    return table.select(columns).to_pandas().drop_duplicates().sort_values("tokens_seen")
+
+
+def _check_stamps(
+    findings: Findings, part: str, table: pa.Table, joined: Joined, name: str, row: dict[str, str]
+) -> None:
+    """The stamps of a part name the recipe of its run; those of pass rates hold the losses of all its checkpoints."""
+    remedy, runs_table = restore(part), joined.runs_table.name
+    planned = sorted(joined.runs[name].train.checkpoint_tokens)
+    stamps = table.schema.metadata or {}
+    if joined.table.name == "scores.parquet":
+        findings.compare(
+            f"{part}: stamp recipe_hash",
+            row["recipe_hash"],
+            stamps.get(b"recipe_hash", b"").decode(),
+            remedy,
+            runs_table,
+        )
+        return
+    by_task = json.loads(stamps[b"stamps"])
+    for task in dict.fromkeys([*table["task"].unique().to_pylist(), *by_task]):
+        findings.compare(
+            f"{part}: stamp of {task}: recipe",
+            row["recipe_hash"],
+            by_task.get(task, {}).get("recipe"),
+            remedy,
+            runs_table,
+        )
+    losses = pd.DataFrame(json.loads(stamps[b"losses"]))
+    findings.compare(
+        f"{part}: stamp losses: tokens_seen", planned, losses.tokens_seen.tolist(), remedy, f"the plan of {name}"
+    )
+    checkpoints = _checkpoints(table)
+    kept = losses[losses.tokens_seen.isin(checkpoints.tokens_seen)]
+    findings.compare(
+        f"{part}: stamp losses",
+        kept[CHECKPOINT_FIELDS].values.tolist(),
+        checkpoints[CHECKPOINT_FIELDS].values.tolist(),
+        remedy,
+        "its rows",
+    )
+
+
+def _check_losses(disk: Disk, findings: Findings, paths: Paths) -> None:
+    """series_losses.csv is what the parts of the series hold; the thresholds were measured on the checkpoints that were
+    scored, at the same losses."""
+    if paths.series_losses.exists() and paths.run_pass_rates.exists():
+        file = disk.name(paths.series_losses)
+        with findings.guard(file, restore(file)):
+            order = list(read_runs_table(paths.series_table))
+            stored = [
+                json.loads(pq.read_schema(paths.run_pass_rates / f"{name}.parquet").metadata[b"losses"])
+                for name in order
+            ]
+            expected = (
+                pd.DataFrame([row for rows in stored for row in rows])
+                .to_csv(index=False, lineterminator="\n")
+                .splitlines()
+            )
+            found = paths.series_losses.read_bytes().decode("utf-8").splitlines()
+            findings.compare(
+                f"{file}: number of lines", len(expected), len(found), restore(file), disk.name(paths.run_pass_rates)
+            )
+            for number, (line, other) in enumerate(zip(expected, found), start=1):
+                findings.compare(f"{file}: line {number}", line, other, restore(file), disk.name(paths.run_pass_rates))
+    if paths.threshold_pass_rates.exists() and paths.scores.exists():
+        file = disk.name(paths.threshold_pass_rates)
+        with findings.guard(file, restore(file)):
+            tables = [
+                pq.read_table(path, columns=["run", *CHECKPOINT_FIELDS]).to_pandas().drop_duplicates()
+                for path in (paths.scores, paths.threshold_pass_rates)
+            ]
+            scores = {(row.run, row.tokens_seen): (row.loss_nats, row.weight_hash) for row in tables[0].itertuples()}
+            for row in tables[1].itertuples():
+                what = f"{file}: run {row.run} at {row.tokens_seen} tokens: loss_nats and weight_hash"
+                findings.compare(
+                    what,
+                    scores.get((row.run, row.tokens_seen)),
+                    (row.loss_nats, row.weight_hash),
+                    restore(file),
+                    "scores.parquet",
+                )

@@ -1,0 +1,1 @@
+"""The real benchmarks, from their published files: rows, prompts, answers and checkers."""

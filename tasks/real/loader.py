@@ -1,0 +1,358 @@
+"""The twelve real benchmarks of paper L, as Task and Item like the stand-ins, for anyone's real model.
+
+    loaded = load_hub("MMLU")                          # through the package `datasets`, splits of the paper's Table 6
+    loaded = load_files("MMLU", "path/to/benchmarks")  # or from files you have fetched; FILES names them
+
+Nothing is downloaded by the tests or the pipeline and no row is stored here; `SOURCES` says where each set is
+published.
+The paper gives neither its prompts nor its number of shots: ours are the usual ones. NLPCC-KBQA, ClozeT and CLUEWSC are
+not split as in the paper (10,613, 938 and 508 items of its own making), the translation behind GSM8K-Chinese is another
+one.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasks.base import AliasedItem, Item, Task
+from tasks.real.number_answers import extract_number, same_number
+from tasks.real.rows import CHINESE_WORKED, LETTERS, Row, read_file, read_row
+from tasks.real.text_answers import normalise, same_text
+
+__all__ = [
+    "FILES",
+    "FORMS",
+    "SOURCES",
+    "Form",
+    "Loaded",
+    "Source",
+    "load_files",
+    "load_hub",
+    "make_loaded",
+    "normalise",
+]
+Requests = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a benchmark is: hub name, configuration, split asked, split of the shots; page of the publisher; items in
+    Table 6."""
+
+    hub: str  # empty: not on the hub
+    config: str
+    split: str
+    shot_split: str
+    published: str
+    num_items: int
+
+
+SOURCES = {
+    "TriviaQA": Source(
+        "mandarjoshi/trivia_qa",
+        "unfiltered.nocontext",
+        "validation",
+        "train",
+        "https://nlp.cs.washington.edu/triviaqa",
+        11313,
+    ),
+    "HellaSwag": Source("Rowan/hellaswag", "default", "validation", "", "https://rowanzellers.com/hellaswag", 10042),
+    "RACE": Source("ehovy/race", "all", "test", "train", "https://www.cs.cmu.edu/~glai1/data/race", 4934),
+    "WinoGrande": Source(
+        "allenai/winogrande", "winogrande_xl", "validation", "", "https://winogrande.allenai.org", 1267
+    ),
+    "MMLU": Source("cais/mmlu", "all", "test", "dev", "https://github.com/hendrycks/test", 14042),
+    "GSM8K": Source("openai/gsm8k", "main", "test", "train", "https://github.com/openai/grade-school-math", 1319),
+    "NLPCC-KBQA": Source("", "", "test", "", "https://github.com/nanduan/NLPCC-KBQA (nlpcc2016.kbqa.test)", 10613),
+    "ClozeT": Source(
+        "", "", "validation", "", "https://github.com/thu-coai/LOT-LongLM (link THUCloud there: clozet)", 938
+    ),
+    "CLUEWSC": Source(
+        "clue/clue", "cluewsc2020", "train+validation", "", "https://github.com/CLUEbenchmark/CLUEWSC2020", 508
+    ),
+    "C3": Source("clue/clue", "c3", "validation", "train", "https://github.com/nlpdata/c3", 3816),
+    "C-Eval": Source(
+        "ceval/ceval-exam", "", "val", "dev", "https://cevalbenchmark.com", 1346
+    ),  # one configuration a subject
+    "GSM8K-Chinese": Source(
+        "meta-math/GSM8K_zh", "default", "train", "", "https://huggingface.co/datasets/meta-math/GSM8K_zh", 1212
+    ),
+}
+# Names of the files in a folder of your own: (asked, shots); without a file of shots the first rows are the shots and
+# not asked.
+FILES: dict[str, tuple[tuple[str, ...], str]] = {
+    "TriviaQA": (("triviaqa_dev_1000.jsonl",), ""),
+    "HellaSwag": (("hellaswag_val_1000.jsonl",), ""),
+    "RACE": (("race_1000.jsonl",), ""),
+    "WinoGrande": (("winogrande_xl_val.jsonl",), ""),
+    "MMLU": (("mmlu_test_full.csv.gz",), "mmlu_dev.csv"),
+    "GSM8K": (("gsm8k_test.jsonl",), "gsm8k_train_head200.jsonl"),
+    "NLPCC-KBQA": (("nlpcc2016_kbqa_test_full.txt.gz",), ""),
+    "ClozeT": (("clozet_val.jsonl",), ""),
+    "CLUEWSC": (("cluewsc_fewclue_train_few_all.jsonl", "cluewsc_fewclue_dev_few_all.jsonl"), ""),
+    "C3": (("c3-m-dev.json", "c3-d-dev.json"), ""),
+    "C-Eval": (("ceval_val.csv",), "ceval_dev.csv"),
+    "GSM8K-Chinese": (("mgsm_zh.tsv",), ""),
+}
+
+
+def _answered_open(row: Row, question: str, answer: str) -> Requests:
+    return ((f"{question}{row.question}\n{answer}", f" {row.solution or row.answer}"),)
+
+
+def _english_open(row: Row) -> Requests:
+    return _answered_open(row, "Question: ", "Answer:")
+
+
+def _chinese_open(row: Row) -> Requests:
+    return ((f"问题：{row.question}\n答案：", row.solution or str(row.answer)),)
+
+
+def _endings(row: Row) -> Requests:
+    return tuple((row.question, " " + choice) for choice in row.choices)
+
+
+def _gap(row: Row) -> Requests:
+    """Partial scoring: the gap is filled by each candidate and what follows it is scored."""
+    before, after = row.question.split("<mask>" if "<mask>" in row.question else "_")
+    filled = [(before + choice, after) for choice in row.choices]
+    return tuple(filled) if after.strip() else tuple((before.rstrip() or "\n", choice) for choice in row.choices)
+
+
+def _same_meaning(row: Row) -> Requests:
+    return tuple((f"{row.passage}\n{row.question}答：", choice) for choice in row.choices)
+
+
+def _sheet(row: Row, answer: str, space: str) -> Requests:
+    listed = "".join(f"\n{letter}. {choice}" for letter, choice in zip(LETTERS, row.choices, strict=False))
+    return tuple(
+        (f"{row.question.strip()}{listed}\n{answer}", space + letter) for letter in LETTERS[: len(row.choices)]
+    )
+
+
+def _english_sheet(row: Row) -> Requests:
+    passage = f"Article: {row.passage}\n\nQuestion: " if row.passage else ""
+    return tuple((passage + context, continuation) for context, continuation in _sheet(row, "Answer:", " "))
+
+
+def _chinese_sheet(row: Row) -> Requests:
+    passage = f"{row.passage}\n\n问题：" if row.passage else ""
+    return tuple((passage + context, continuation) for context, continuation in _sheet(row, "答案：", ""))
+
+
+def _mmlu_header(row: Row) -> str:
+    return f"The following are multiple choice questions (with answers) about {row.subject.replace('_', ' ')}.\n\n"
+
+
+def _ceval_header(row: Row) -> str:
+    return f"以下是中国关于{row.subject}考试的单项选择题，请选出其中的正确答案。\n\n"
+
+
+def _first_line(text: str) -> str:
+    return text.strip().split("\n")[0].strip()
+
+
+def _no_generator(*_) -> None:
+    raise ValueError("items of a real benchmark are loaded (tasks.real.loader.load_hub or load_files), not made")
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a benchmark is asked: its task and the text of one row; `header` opens the prompt."""
+
+    task: Task
+    requests: Callable[[Row], Requests]
+    header: Callable[[Row], str] = lambda row: ""
+
+
+def _form(
+    name: str,
+    language: str,
+    task_type: str,
+    num_shots: int,
+    chance: float,
+    requests,
+    header=None,
+    max_new_tokens: int = 0,
+    **fields,
+) -> Form:
+    prompting = "zero-shot" if not num_shots else "few-shot-cot" if name.startswith("GSM8K") else "few-shot"
+    form, metric = ("open", "exact_match") if max_new_tokens else ("choice", "accuracy")
+    task = Task(
+        name=name,
+        paper_task=name,
+        language=language,
+        task_type=task_type,
+        prompting=prompting,
+        num_shots=num_shots,
+        answer_form=form,
+        metric=metric,
+        chance=chance,
+        max_new_tokens=max_new_tokens,
+        question=_no_generator,
+        **fields,
+    )
+    return Form(task, requests, header or (lambda row: ""))
+
+
+# A solution may hold empty lines: an attempt ends where the model asks itself the next question.
+_NUMERIC = {"extract": extract_number, "matches": same_number}
+FORMS = {
+    form.task.name: form
+    for form in (
+        _form(
+            "TriviaQA",
+            "en",
+            "closed-book QA",
+            5,
+            0.0,
+            _english_open,
+            max_new_tokens=24,
+            stop="\n",
+            extract=_first_line,
+            matches=same_text,
+        ),
+        _form("HellaSwag", "en", "completion", 0, 0.25, _endings, length_normalized=True),
+        _form(
+            "RACE", "en", "reading comprehension", 2, 0.25, _english_sheet
+        ),  # two articles: more do not fit 2,048 tokens
+        _form("WinoGrande", "en", "coreference", 0, 0.5, _gap),
+        _form("MMLU", "en", "examination", 5, 0.25, _english_sheet, _mmlu_header),
+        _form(
+            "GSM8K",
+            "en",
+            "mathematical reasoning",
+            8,
+            0.0,
+            _english_open,
+            max_new_tokens=400,
+            **_NUMERIC,
+            stop="Question:",
+        ),
+        _form(
+            "NLPCC-KBQA",
+            "zh",
+            "closed-book QA",
+            5,
+            0.0,
+            _chinese_open,
+            max_new_tokens=48,
+            stop="\n",
+            extract=_first_line,
+            matches=same_text,
+        ),
+        _form("ClozeT", "zh", "completion", 0, 0.5, _gap),
+        _form("CLUEWSC", "zh", "coreference", 0, 0.5, _same_meaning),
+        _form(
+            "C3", "zh", "reading comprehension", 2, 0.2713, _chinese_sheet
+        ),  # two, three or four choices: the mean of 1 / their number
+        _form("C-Eval", "zh", "examination", 5, 0.25, _chinese_sheet, _ceval_header),
+        _form(
+            "GSM8K-Chinese",
+            "zh",
+            "mathematical reasoning",
+            len(CHINESE_WORKED),
+            0.0,
+            _chinese_open,
+            max_new_tokens=400,
+            **_NUMERIC,
+            stop="问题：",
+        ),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A benchmark ready to be asked. `accepted[i]` are all texts that are right for the open item i."""
+
+    task: Task
+    items: tuple[Item, ...]
+    accepted: tuple[tuple[str, ...], ...]
+
+    def exact_match(self, predictions: Iterable[str]) -> list[float]:
+        """1.0 where a prediction (text that Task.extract gave) is an accepted answer, as the benchmark compares; one
+        per item."""
+        return [float(self.task.is_right(item, said)) for item, said in zip(self.items, predictions, strict=True)]
+
+
+def _shot(form: Form, row: Row) -> str:
+    context, continuation = form.requests(row)[row.answer if form.task.answer_form == "choice" else 0]
+    return context + continuation + "\n\n"
+
+
+def make_loaded(name: str, rows: list[Row], shots: list[Row], num_items: int | None = None) -> Loaded:
+    """Items of `rows`, each behind the first Task.num_shots shots of its subject (of all, where shots have no subject).
+
+    ValueError where there are too few shots."""
+    form, items = FORMS[name], []
+    task = form.task
+    for item_id, row in enumerate(rows[:num_items]):
+        shown = [shot for shot in shots if shot.subject in ("", row.subject)][: task.num_shots]
+        if len(shown) < task.num_shots:
+            raise ValueError(
+                f"{name}: {len(shown)} shots of subject {row.subject!r}, {task.num_shots} are due; get the published"
+                " split of shots"
+            )
+        opening = form.header(row) + "".join(_shot(form, shot) for shot in shown)
+        requests = tuple((opening + context, continuation) for context, continuation in form.requests(row))
+        if task.answer_form == "open":
+            items.append(AliasedItem(name, item_id, requests, row.answer, row.accepted))
+        else:
+            items.append(Item(name, item_id, requests, row.answer))
+    return Loaded(task, tuple(items), tuple(row.accepted for row in rows[:num_items]))
+
+
+def _known(name: str) -> None:
+    if name not in FORMS:
+        raise ValueError(f"benchmark is {name!r}; choose one of {', '.join(FORMS)}")
+
+
+def load_files(name: str, folder: str | Path, num_items: int | None = None) -> Loaded:
+    """A benchmark from the files that FILES names in `folder`. ValueError names a file that is absent or damaged and
+    its publisher."""
+    _known(name)
+    asked, shot_file = FILES[name]
+    try:
+        rows = [row for file in asked for row in read_file(name, Path(folder) / file)]
+        shots = read_file(name, Path(folder) / shot_file) if shot_file else []
+    except ValueError as error:
+        raise ValueError(f"{error} ({SOURCES[name].published})") from error
+    if name == "GSM8K-Chinese":
+        shots = list(CHINESE_WORKED)
+    elif not shot_file:
+        num_shots = FORMS[name].task.num_shots
+        shots, rows = rows[:num_shots], rows[num_shots:]
+    return make_loaded(name, rows, shots, num_items)
+
+
+def load_hub(name: str, num_items: int | None = None) -> Loaded:
+    """A benchmark through `datasets.load_dataset` (needs the package and a network). ValueError where it is not on the
+    hub."""
+    _known(name)
+    source = SOURCES[name]
+    if not source.hub:
+        raise ValueError(f"{name} is not on the hub; fetch it from {source.published} and use load_files")
+    try:
+        import datasets
+    except ImportError as error:
+        raise ValueError("the package datasets is absent; install it with `pip install datasets`") from error
+
+    def rows(split: str) -> list[Row]:
+        found = []
+        try:
+            configs = [source.config] if source.config else datasets.get_dataset_config_names(source.hub)
+            sets = ((config, datasets.load_dataset(source.hub, config, split=split)) for config in configs)
+            raws = [(config, dict(raw)) for config, asked in sets for raw in asked]
+        except (OSError, ValueError, RuntimeError) as error:  # no network, no such set: subclasses of these
+            reason = " ".join(str(error).split())
+            remedy = f"fetch it from {source.published} and use load_files"
+            raise ValueError(f"{source.hub}, split {split}: not loaded ({reason}); {remedy}") from error
+        for number, (config, raw) in enumerate(raws):
+            # The one split of GSM8K-Chinese on the hub holds both, distinguished by a column.
+            if name != "GSM8K-Chinese" or raw.get("split") == "test":
+                found.append(read_row(name, {"subject": config} | raw, f"{source.hub} {config} {split}, row {number}"))
+        return found
+
+    shots = list(CHINESE_WORKED) if name == "GSM8K-Chinese" else rows(source.shot_split) if source.shot_split else []
+    return make_loaded(name, rows(source.split), shots, num_items)
