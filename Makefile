@@ -21,7 +21,7 @@ setup: .venv/installed
 reproduce: setup
 	python -m reproduction.pipeline data --profile $(PROFILE)
 	dvc repro $(PIPELINE)
-	python -m ladder.sweep report --profile $(PROFILE)
+	python -m paper.verdict_report --profile $(PROFILE)
 	python -m reproduction.compare --profile $(PROFILE)
 
 # What lies here against what git holds, claim by claim.

@@ -182,7 +182,8 @@ def build_passuntil(
 
 def main() -> int:
     """Read the profile, build its data folder, print what was built."""
-    from profiles.profile import Paths, data_plan, default_profile
+    from profiles.paths import Paths
+    from profiles.profile import data_plan, default_profile
 
     parser = argparse.ArgumentParser(prog="python -m corpus", description=__doc__)
     parser.add_argument("--profile", default=None, help="default: the profile named in params.yaml")

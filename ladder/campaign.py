@@ -19,16 +19,17 @@ import pyarrow.parquet as pq
 
 from experiments.tables.passes import PASS_COLUMNS, RUN_COLUMNS
 from files.atomic import atomic_write
+from ladder.code import hash_code, imported_modules, module_file
 from ladder.data import Data
 from ladder.journal import read_journal, tidy_journal
 from ladder.pass_rates import Asked, checkpoint_rows
 from ladder.plan import plan_runs
-from ladder.scores import hash_code, score_path, write_table
+from ladder.scores import score_path, write_table
 from ladder.series_plan import SeriesPaths, open_series
 from ladder.training import Ladder, make_ladder
-from profiles.profile import Paths, Profile
+from profiles.paths import Paths
+from profiles.profile import Profile
 from profiles.schema import Sampling
-from reproduction.pipeline_stages import imported_modules, module_file
 
 BEAM_TASKS = ("emoji_movie", "date_understanding")  # decoded by beam search too (paper P, Fig. 2)
 THRESHOLD_TASKS = ("maths", "maths_zh", "exam", "exam_zh")  # those of paper L whose abilities set in at a loss

@@ -5,7 +5,6 @@ The tables of a run say which recipe, which items and which code made them. Rows
 where only the code differs and the checkpoints lie elsewhere, rows are kept and one line says so.
 """
 
-import ast
 import hashlib
 import io
 import json
@@ -18,9 +17,10 @@ import pyarrow.parquet as pq
 
 from files.atomic import atomic_write
 from files.tables import read_parquet
+from ladder.code import hash_code
 from ladder.data import Data
 from ladder.training import Ladder, use_one_device
-from profiles.profile import ROOT, Paths
+from profiles.paths import ROOT, Paths
 
 CODE_ROOMS = ("kernels", "models", "tasks", "evaluation")  # what stands between a checkpoint and its scores
 
@@ -28,21 +28,6 @@ CODE_ROOMS = ("kernels", "models", "tasks", "evaluation")  # what stands between
 def code_hash(root: Path = ROOT) -> str:
     """Hash of the rooms that score a checkpoint."""
     return hash_code(sorted(path for room in CODE_ROOMS for path in (root / room).rglob("*.py")), root)
-
-
-def hash_code(paths: Iterable[Path], root: Path = ROOT) -> str:
-    """Hash of the syntax trees of files, in the order given: comments, layout and docstrings do not count."""
-    digest = hashlib.sha256()
-    for path in paths:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        for node in ast.walk(tree):
-            if (
-                isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))
-                and ast.get_docstring(node, clean=False) is not None
-            ):
-                node.body[0].value.value = ""
-        digest.update(path.relative_to(root).as_posix().encode() + ast.dump(tree).encode())
-    return digest.hexdigest()[:16]
 
 
 def evaluation_hash(data: Data) -> str:

@@ -37,7 +37,8 @@ from ladder.pool import Job, Outcome
 from ladder.progress import duration
 from ladder.sweep import EXIT_FAILED, PRELOAD, conclude, hold, train_jobs, work
 from ladder.training import num_workers, runs_to_train, use_one_device, write_runs_table
-from profiles.profile import Paths, Profile, add_profile_option, load_profile, run_command
+from profiles.paths import Paths
+from profiles.profile import Profile, add_profile_option, load_profile, run_command
 
 MEASURE_PRELOAD = (*PRELOAD, "ladder.campaign")
 

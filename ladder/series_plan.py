@@ -12,7 +12,8 @@ from ladder.data import Data
 from ladder.plan import Run, checkpoint_schedule, recipe, shared_settings
 from ladder.training import Ladder
 from models.config import GPTConfig, TrainConfig
-from profiles.profile import Paths, Profile
+from profiles.paths import Paths
+from profiles.profile import Profile
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
     python -m ladder.sweep train --profile cpu       stage `train`
     python -m ladder.sweep evaluate --profile cpu    stage `evaluate`
     python -m ladder.sweep run --profile full        both, each run scored as soon as it is trained; for long ladders
-    python -m ladder.sweep report --profile cpu      where the figures are, and the verdict of each claim
 
 Finished runs are skipped and interrupted ones go on, bit for bit, so any of these may be stopped and started again. One
 start at a time works on a profile; a second one says who does.
@@ -41,8 +40,8 @@ from ladder.training import (
     train_run,
     write_runs_table,
 )
-from paper.verdict_report import print_report
-from profiles.profile import Paths, Profile, add_profile_option, load_profile, run_command
+from profiles.paths import Paths
+from profiles.profile import Profile, add_profile_option, load_profile, run_command
 
 PRELOAD = ("torch", "pandas", "pyarrow.parquet", "tokenizers", "models.train", "ladder.data")
 EXIT_FAILED = 1
@@ -216,8 +215,6 @@ def main(arguments: argparse.Namespace) -> int:
     """Run one subcommand."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
-    if arguments.command == "report":
-        return print_report(arguments.profile)
     try:
         with hold(Paths(load_profile(arguments.profile).name)) as lock:
             if arguments.command == "evaluate":
@@ -233,7 +230,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         prog="python -m ladder.sweep", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("command", choices=("train", "evaluate", "run", "report"))
+    parser.add_argument("command", choices=("train", "evaluate", "run"))
     add_profile_option(parser)
     parser.add_argument("--minutes", type=float, default=None, help="stop after so many minutes; a later start goes on")
     run_command(main, parser)

@@ -19,7 +19,8 @@ from ladder.behaviour import has_changed, remember
 from ladder.data import Data
 from ladder.machine import num_cores
 from ladder.plan import Run, recipe, recipe_hash
-from profiles.profile import Paths, Profile
+from profiles.paths import Paths
+from profiles.profile import Profile
 
 REPORT_SECONDS = 0.5  # a worker speaks to its parent at most so often; a step of the smallest model takes 20 ms
 COLUMNS = (

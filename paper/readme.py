@@ -20,7 +20,8 @@ from pathlib import Path
 import yaml
 
 from paper.report import MACRO, TABLE_START, write_readme
-from profiles.profile import ROOT, Paths, read_yaml, run_command
+from profiles.paths import ROOT, Paths
+from profiles.profile import read_yaml, run_command
 
 PASSAGES = Path(__file__).with_name("readme_numbers.yaml")
 README = "README.md"

@@ -23,7 +23,8 @@ from files.text import read_text
 from paper.claims import PAPERS, load_claims
 from paper.verdict_table import counts, short, verdict_table
 from paper.verdicts import NOT_MEASURED, Statistics
-from profiles.profile import Paths, add_profile_option, load_profile, run_command
+from profiles.paths import Paths
+from profiles.profile import add_profile_option, load_profile, run_command
 
 SOURCE = Path(__file__).with_name("report_source.md")
 VERDICT_FIELDS = ("id", "folder", "verdict", "value", "low", "high", "criterion")
@@ -130,11 +131,10 @@ class Report:
 
 
 def write_report(paths: Paths) -> list[Path]:
-    """Write report.md and verdict_table.md beside verdicts.json; returns the two files. The tables, one per paper, have
+    """Write report.md and verdict_table.md beside the figures; returns the two files. The tables, one per paper, have
     links that start from the root, as README needs them."""
-    home = paths.verdicts.parent
-    report_path, table_path = home / "report.md", home / "verdict_table.md"
-    report = Report(paths, home).fill(read_text(SOURCE, "restore it with git", "text"))
+    report_path, table_path = paths.report, paths.verdict_table
+    report = Report(paths, report_path.parent).fill(read_text(SOURCE, "restore it with git", "text"))
     table = Report(paths, paths.root).fill("\n".join(f"{{{{verdict_table {paper}}}}}" for paper in PAPERS))
     atomic_write(report_path, report.encode())
     atomic_write(table_path, table.encode())

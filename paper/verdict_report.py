@@ -1,12 +1,15 @@
-"""The last word of `make reproduce`: where the figures are, and the verdict of each claim."""
+"""`python -m paper.verdict_report`: the last word of `make reproduce`, where the figures are, and the verdict of each claim."""
+
+import argparse
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from experiments import experiment_stems
 from files.tables import read_json
-from profiles.profile import Paths, load_profile
-from reproduction.pipeline_stages import experiment_stems
+from profiles.paths import Paths
+from profiles.profile import add_profile_option, load_profile, run_command
 
 STYLES = {"replicated": "green", "not replicated": "red", "inconclusive": "yellow", "not reached": "yellow"}
 VERDICT_FIELDS = (
@@ -72,7 +75,7 @@ def print_report(profile: str) -> int:
     load_profile(profile)
     paths, console = Paths(profile), Console()
     console.print(
-        f"Figures and tables of profile {profile}, each made from the results.csv of the same name in experiments/:",
+        f"Figures and tables of profile {profile}, each made from the table of the same name in results/{profile}/:",
         highlight=False,
     )
     for stem in experiment_stems():
@@ -88,3 +91,9 @@ def print_report(profile: str) -> int:
         table.add_row(*line)
     console.print(table, highlight=False)
     return 0
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m paper.verdict_report", description=__doc__)
+    add_profile_option(parser)
+    run_command(lambda arguments: print_report(arguments.profile), parser)

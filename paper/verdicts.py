@@ -15,7 +15,8 @@ import pandas as pd
 from experiments.tables.scores import read_results
 from files.atomic import atomic_write
 from paper.claims import Claim, Criterion, load_claims
-from profiles.profile import Paths, add_profile_option, load_profile, run_command
+from profiles.paths import Paths
+from profiles.profile import add_profile_option, load_profile, run_command
 
 REPLICATED, NOT_REPLICATED, INCONCLUSIVE, NOT_REACHED, NOT_MEASURED = VERDICTS = (
     "replicated",

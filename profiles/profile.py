@@ -1,25 +1,23 @@
-"""Profiles: the one place where sizes, budgets and seeds stand, and the one place that knows where results lie.
+"""Profiles: the one place where sizes, budgets and seeds stand.
 
 A profile is `profiles/<name>.yaml`, checked against the schema of profiles/schema.py. An unknown or ill-typed field, a
 size that its
 heads do not divide, a series that names no size: each is one line that names file, field and mend (`ProfileError`).
-`params.yaml` names the default profile, whose results.csv and figures stand in the figure folders themselves; those of
-every other profile stand under results/<profile>/, so that no profile ever writes over another.
+`params.yaml` names the profile of a bare `dvc repro`; where results lie, paths.py says.
 """
 
 import argparse
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from files import tables
 from files.atomic import explain
+from profiles.paths import ROOT, Paths
 from profiles.schema import Profile
 
-ROOT = Path(__file__).resolve().parent.parent
 OF_PARAMS = "that of params.yaml"
 ITEMS_PER_TASK = 500  # least length of an item file of paper L's tasks
 FROZEN_MARGIN_TOKENS = (
@@ -98,107 +96,6 @@ def _first_complaint(error: ValidationError) -> str:
     if first["type"] == "value_error":
         return f"field {field}: {first['ctx']['error']}" if field else str(first["ctx"]["error"])
     return f"field {field} is {first['input']!r}; {first['msg'][0].lower()}{first['msg'][1:]}"
-
-
-@dataclass(frozen=True)
-class Paths:
-    """Where a profile's results lie. `stem` is an experiment folder, e.g. loss_fig1_model_sizes."""
-
-    profile: str
-    root: Path = ROOT
-
-    @property
-    def is_default(self) -> bool:
-        """True for the profile whose results.csv and figures stand in the figure folders themselves."""
-        return self.profile == default_profile()
-
-    @property
-    def results(self) -> Path:
-        """Folder of all outputs of training and evaluation."""
-        return self.root / "results" / self.profile
-
-    @property
-    def lock(self) -> Path:
-        """Held by the one process that builds, trains or measures the profile."""
-        return self.results / ".lock"
-
-    @property
-    def data(self) -> Path:
-        """Corpus and items. Those of the default profile are data/, which data.dvc pins; others are made by a stage."""
-        return self.root / "data" if self.is_default else self.results / "data"
-
-    @property
-    def runs(self) -> Path:
-        """One folder per run (DVC cache)."""
-        return self.results / "runs"
-
-    @property
-    def runs_table(self) -> Path:
-        """One row per run (git)."""
-        return self.results / "runs.csv"
-
-    @property
-    def run_scores(self) -> Path:
-        """One small table per run (git): what lets another machine go on without the checkpoints."""
-        return self.results / "scores"
-
-    @property
-    def scores(self) -> Path:
-        """Aggregate scores of all runs, the concatenation of run_scores (git)."""
-        return self.results / "scores.parquet"
-
-    @property
-    def items(self) -> Path:
-        """Per-item scores (DVC cache), a folder with one parquet per run; pandas.read_parquet reads it as one table."""
-        return self.results / "items.parquet"
-
-    @property
-    def series(self) -> Path:
-        """One folder per run of paper P's series (DVC cache)."""
-        return self.results / "series"
-
-    @property
-    def series_table(self) -> Path:
-        """One row per run of the series (git)."""
-        return self.results / "series.csv"
-
-    @property
-    def run_pass_rates(self) -> Path:
-        """Of each run of the series, its pass rates and the losses of its checkpoints (git), as run_scores."""
-        return self.results / "pass_rates"
-
-    @property
-    def pass_rates(self) -> Path:
-        """Pass rates of all runs of the series (git)."""
-        return self.results / "pass_rates.parquet"
-
-    @property
-    def series_losses(self) -> Path:
-        """Validation loss of every checkpoint of the series (git)."""
-        return self.results / "series_losses.csv"
-
-    @property
-    def run_threshold_pass_rates(self) -> Path:
-        """Of each long run of paper L, its pass rates along training (git)."""
-        return self.results / "threshold_pass_rates"
-
-    @property
-    def threshold_pass_rates(self) -> Path:
-        """Pass rates of the long runs of paper L (git)."""
-        return self.results / "threshold_pass_rates.parquet"
-
-    def results_csv(self, stem: str) -> Path:
-        """The tidy table of one experiment."""
-        return (self.root / "experiments" if self.is_default else self.results / "experiments") / stem / "results.csv"
-
-    def figure(self, stem: str) -> Path:
-        """The figure of one experiment."""
-        return (self.root if self.is_default else self.results) / "figures" / f"{stem}.png"
-
-    @property
-    def verdicts(self) -> Path:
-        """The computed verdict of each claim."""
-        return (self.root / "paper" if self.is_default else self.results) / "verdicts.json"
 
 
 def data_plan(name: str | None = None) -> dict:

@@ -19,7 +19,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from paper.verdict_report import STYLES
-from profiles.profile import Paths, default_profile, load_profile, run_command
+from profiles.paths import Paths
+from profiles.profile import default_profile, load_profile, run_command
 from reproduction.committed import NothingCommitted, committed, read_runs, read_verdicts
 
 DECIDED = {"replicated", "not replicated"}

@@ -24,11 +24,13 @@ from pathlib import Path
 
 import yaml
 
+from experiments import experiment_stems
 from files.atomic import atomic_write
 from ladder.machine import num_cores
 from ladder.pool import end_with_parent
-from profiles.profile import ROOT, Paths, default_profile, load_profile, profile_names, run_command
-from reproduction.pipeline_stages import all_stages, experiment_stems, tables_read
+from profiles.paths import PINNED_DATA, ROOT, Paths
+from profiles.profile import default_profile, load_profile, profile_names, run_command
+from reproduction.pipeline_stages import all_stages, tables_read
 
 HEADER = (
     "# Made by `python -m reproduction.pipeline write` from reproduction/pipeline_stages.py; a test compares the two.\n"
@@ -37,7 +39,7 @@ HEADER = (
 
 def pipeline_file(profile: str) -> Path:
     """The dvc.yaml of a profile."""
-    return ROOT / "dvc.yaml" if Paths(profile).is_default else ROOT / "profiles" / profile / "dvc.yaml"
+    return ROOT / "dvc.yaml" if profile == PINNED_DATA else ROOT / "profiles" / profile / "dvc.yaml"
 
 
 def pipeline_text(profile: str, stages: dict[str, dict] | None = None) -> str:
@@ -65,7 +67,7 @@ def make_data(profile: str) -> None:
 
     Other profiles have a stage for it."""
     load_profile(profile)
-    if not Paths(profile).is_default or dvc("status", "--quiet", "data.dvc") == 0:
+    if profile != PINNED_DATA or dvc("status", "--quiet", "data.dvc") == 0:
         return
     subprocess.run([sys.executable, "-m", "corpus", "--profile", profile], cwd=ROOT, check=True)
     if dvc("status", "data.dvc"):

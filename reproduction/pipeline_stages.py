@@ -5,11 +5,12 @@ experiments/ they reach, and of every library room they reach the whole room. Ed
 use it are stale.
 """
 
-import ast
-from functools import cache
 from pathlib import Path
 
-from profiles.profile import ROOT, Paths, headline_papers
+from experiments import experiment_stems
+from ladder.code import imported_modules, module_file
+from profiles.paths import PINNED_DATA, ROOT, Paths
+from profiles.profile import headline_papers
 
 LIBRARY_ROOMS = ("kernels", "models", "corpus", "tasks", "evaluation", "analysis")
 # Sections of a profile each stage reads; `sweep` and `cost` change no result and stand in none.
@@ -32,29 +33,6 @@ THRESHOLD_SECTIONS = [*TRAIN_SECTIONS, "passuntil.threshold_sampling"]
 # Named by every folder's measure.py through what it calls; the command lines that all folders share stand in
 # experiments/style/stage.py.
 SHARED_BY_FOLDERS = "experiments/style/stage.py"
-
-
-def experiment_stems() -> list[str]:
-    """Folders of the figures and tables, in alphabetical order: every folder of experiments/ with a measure.py."""
-    return sorted(path.parent.name for path in (ROOT / "experiments").glob("*/measure.py"))
-
-
-@cache
-def imported_modules(path: Path) -> frozenset[str]:
-    """Dotted names a file imports, wherever in the file; `from a import b` gives a and a.b."""
-    names = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return frozenset(names)
-
-
-def module_file(name: str) -> Path | None:
-    """The file of a module of ours, None for anything else."""
-    path = ROOT / Path(*name.split("."))
-    return next((found for found in (path.with_suffix(".py"), path / "__init__.py") if found.exists()), None)
 
 
 def code_dependencies(modules: list[str]) -> list[str]:
@@ -254,7 +232,7 @@ def report_stage(paths: Paths) -> dict:
     """The report, and the verdict tables of README that params.yaml takes from this profile."""
     tables = [next(iter(out)) for stem in experiment_stems() for out in experiment_stage(paths, stem)["outs"]]
     inputs = [relative(paths, paths.verdicts), *(path for path in tables if not path.endswith(".png"))]
-    outs = [paths.verdicts.with_name("report.md"), paths.verdicts.with_name("verdict_table.md")]
+    outs = [paths.report, paths.verdict_table]
     return {
         "cmd": (
             f"python -m paper.report --profile {paths.profile}"
@@ -273,7 +251,7 @@ def relative(paths: Paths, path: Path) -> str:
 def all_stages(profile: str) -> dict[str, dict]:
     """Every stage of a profile by name, in the order of the pipeline."""
     paths = Paths(profile)
-    stages = {} if paths.is_default else {"data": data_stage(paths)}
+    stages = {} if profile == PINNED_DATA else {"data": data_stage(paths)}
     stages |= {"train": train_stage(paths), "evaluate": evaluate_stage(paths)}
     stages |= {
         "train_series": series_stage(paths),

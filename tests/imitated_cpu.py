@@ -19,8 +19,9 @@ from pathlib import Path
 import numpy as np
 
 import experiments  # noqa: F401  one thread, before numpy's library is loaded
-from experiments.style import stage
-from profiles.profile import ROOT, Paths
+from experiments.style import stage as style_stage
+from experiments.tables import stage as tables_stage
+from profiles.paths import ROOT, Paths
 
 # numpy 2.4's names: X86_V3 is AVX2 with FMA, X86_V4 adds AVX-512.
 OLD_NUMPY = "X86_V3 X86_V4 AVX512_ICL AVX512_SPR"
@@ -48,7 +49,7 @@ class Elsewhere(Paths):
 
     def results_csv(self, stem: str) -> Path:
         """As in Paths."""
-        return self.folder / stem / "results.csv"
+        return self.folder / f"{stem}.csv"
 
     def figure(self, stem: str) -> Path:
         """As in Paths."""
@@ -89,13 +90,15 @@ def main(folder: str, profile: str, *stems: str) -> None:
     (paths.folder / "figures").mkdir(parents=True)
     # The command lines would write into the repository; only their arguments are wanted.
     measures, draws = {}, {}
-    stage.measure_main = lambda stem, measure, load=stage.ladder_scores: measures.update({stem: (measure, load)})
-    stage.plot_main = lambda stem, draw, table=None: draws.update({stem: (draw, table)})
+    tables_stage.measure_main = lambda stem, measure, load=tables_stage.ladder_scores: measures.update(
+        {stem: (measure, load)}
+    )
+    style_stage.plot_main = lambda stem, draw, table=None: draws.update({stem: (draw, table)})
     for stem in stems:
         for part in ("measure", "plot"):
             runpy.run_module(f"experiments.{stem}.{part}", run_name="__main__")
-        stage.measure_stage(paths, stem, *measures[stem])
-        stage.plot_stage(paths, stem, *draws[stem])
+        tables_stage.measure_stage(paths, stem, *measures[stem])
+        style_stage.plot_stage(paths, stem, *draws[stem])
     print(json.dumps({"last_bits": last_bits()}))
 
 

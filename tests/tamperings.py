@@ -72,7 +72,7 @@ def of_locks() -> dict[str, Change]:
     return found
 
 
-VERDICTS = {"cpu": "paper/verdicts.json", "full": f"{FULL}/verdicts.json"}
+VERDICTS = {"cpu": "results/cpu/verdicts.json", "full": f"{FULL}/verdicts.json"}
 
 CODE = {
     **{

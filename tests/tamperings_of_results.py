@@ -26,34 +26,34 @@ from tests.tampered_files import (
 from tests.tamperings import CODE, CPU, FULL, LOCKS, PLANS, README, VERDICTS, of_locks
 
 MADE = {
-    "results.csv: a digit": csv_cell("experiments/loss_tab2_correlations/results.csv", 9, "value"),
-    "results.csv of full: a digit": csv_cell(f"{FULL}/experiments/passuntil_fig5_instances/results.csv", 50, "value"),
-    "results.csv: a row less": csv_lines("experiments/loss_fig4_metrics/results.csv", lambda lines: lines[:-1]),
-    "results.csv: empty": write("experiments/loss_fig4_metrics/results.csv", ""),
-    "results.csv: gone": delete("experiments/loss_fig4_metrics/results.csv"),
-    "picture: a byte": flip_byte("figures/loss_fig4_metrics.png"),
-    "picture of full: gone": delete(f"{FULL}/figures/loss_fig4_metrics.png"),
-    "table: a digit": replace("figures/loss_tab1_tasks.md", "5", "6"),
+    "results.csv: a digit": csv_cell("results/cpu/loss_tab2_correlations.csv", 9, "value"),
+    "results.csv of full: a digit": csv_cell(f"{FULL}/passuntil_fig5_instances.csv", 50, "value"),
+    "results.csv: a row less": csv_lines("results/cpu/loss_fig4_metrics.csv", lambda lines: lines[:-1]),
+    "results.csv: empty": write("results/cpu/loss_fig4_metrics.csv", ""),
+    "results.csv: gone": delete("results/cpu/loss_fig4_metrics.csv"),
+    "picture: a byte": flip_byte("figures/cpu/loss_fig4_metrics.png"),
+    "picture of full: gone": delete("figures/full/loss_fig4_metrics.png"),
+    "table: a digit": replace("figures/cpu/loss_tab1_tasks.md", "5", "6"),
     "verdicts.json: a verdict": json_entry(VERDICTS["full"], "verdict", "replicated", 1),
     "verdicts.json: cut": cut(VERDICTS["cpu"]),
-    "report: a line": append("paper/report.md", "More.\n"),
-    "report of full: cut": cut(f"{FULL}/report.md"),
-    "verdict table: a digit": replace("paper/verdict_table.md", "0.35", "0.45"),
+    "report: a line": append("figures/cpu/report.md", "More.\n"),
+    "report of full: cut": cut("figures/full/report.md"),
+    "verdict table: a digit": replace("figures/cpu/verdict_table.md", "0.35", "0.45"),
 }
 
 RAW = {
-    "scores: gone": delete(f"{CPU}/scores.parquet"),
-    "scores: cut": cut(f"{CPU}/scores.parquet"),
-    "scores: empty": write(f"{CPU}/scores.parquet", ""),
-    "a part of the scores: gone": delete(f"{CPU}/scores/long_3M_s0.parquet"),
-    "a part of the scores: a byte": flip_byte(f"{CPU}/scores/long_3M_s0.parquet"),
-    "a foreign part": write(f"{CPU}/scores/other.parquet", "PAR1"),
-    "pass rates: cut": cut(f"{FULL}/pass_rates.parquet"),
-    "runs.csv: empty": write(f"{CPU}/runs.csv", ""),
-    "runs.csv: its head alone": csv_lines(f"{CPU}/runs.csv", lambda lines: lines[:1]),
-    "runs.csv: a digit": csv_cell(f"{FULL}/runs.csv", 4, "num_parameters"),
-    "series.csv: a row less": csv_lines(f"{CPU}/series.csv", lambda lines: lines[:-1]),
-    "series_losses.csv: a digit": csv_cell(f"{CPU}/series_losses.csv", 4, "loss_nats"),
+    "scores: gone": delete(f"{CPU}/loss/scores.parquet"),
+    "scores: cut": cut(f"{CPU}/loss/scores.parquet"),
+    "scores: empty": write(f"{CPU}/loss/scores.parquet", ""),
+    "a part of the scores: gone": delete(f"{CPU}/loss/scores/long_3M_s0.parquet"),
+    "a part of the scores: a byte": flip_byte(f"{CPU}/loss/scores/long_3M_s0.parquet"),
+    "a foreign part": write(f"{CPU}/loss/scores/other.parquet", "PAR1"),
+    "pass rates: cut": cut(f"{FULL}/passuntil/pass_rates.parquet"),
+    "runs.csv: empty": write(f"{CPU}/loss/runs.csv", ""),
+    "runs.csv: its head alone": csv_lines(f"{CPU}/loss/runs.csv", lambda lines: lines[:1]),
+    "runs.csv: a digit": csv_cell(f"{FULL}/loss/runs.csv", 4, "num_parameters"),
+    "series.csv: a row less": csv_lines(f"{CPU}/passuntil/runs.csv", lambda lines: lines[:-1]),
+    "series_losses.csv: a digit": csv_cell(f"{CPU}/passuntil/losses.csv", 4, "loss_nats"),
     "all results of full": delete(FULL),
     "results and lock of full": together(delete(FULL), delete(LOCKS["full"])),
 }
@@ -94,23 +94,23 @@ def _runs(name: str) -> dict[str, Change]:
 
 FORGED = {
     **_forged(
-        "experiments/loss_tab2_correlations/results.csv",
-        {"a digit": csv_cell("experiments/loss_tab2_correlations/results.csv", 9, "value")},
+        "results/cpu/loss_tab2_correlations.csv",
+        {"a digit": csv_cell("results/cpu/loss_tab2_correlations.csv", 9, "value")},
     ),
     **_forged(
-        f"{FULL}/experiments/loss_fig4_metrics/results.csv",
-        {"a digit": csv_cell(f"{FULL}/experiments/loss_fig4_metrics/results.csv", 11, "high")},
+        f"{FULL}/loss_fig4_metrics.csv",
+        {"a digit": csv_cell(f"{FULL}/loss_fig4_metrics.csv", 11, "high")},
     ),
     **_forged(
-        "experiments/loss_tab3_corpus/results.csv",
-        {"a row less": csv_lines("experiments/loss_tab3_corpus/results.csv", lambda lines: lines[:-1])},
+        "results/cpu/loss_tab3_corpus.csv",
+        {"a row less": csv_lines("results/cpu/loss_tab3_corpus.csv", lambda lines: lines[:-1])},
     ),
-    **_forged("figures/loss_tab1_tasks.md", {"a digit": replace("figures/loss_tab1_tasks.md", "5", "6")}),
+    **_forged("figures/cpu/loss_tab1_tasks.md", {"a digit": replace("figures/cpu/loss_tab1_tasks.md", "5", "6")}),
     **_forged(
-        f"{FULL}/figures/loss_fig4_metrics.png",
+        "figures/full/loss_fig4_metrics.png",
         {
             "another picture": lambda overlay: overlay.write(
-                f"{FULL}/figures/loss_fig4_metrics.png", overlay.read("figures/loss_fig4_metrics.png")
+                "figures/full/loss_fig4_metrics.png", overlay.read("figures/cpu/loss_fig4_metrics.png")
             )
         },
     ),
@@ -122,68 +122,73 @@ FORGED = {
             "a criterion": json_entry(VERDICTS["full"], "criterion", "<= 9"),
         },
     ),
-    **_forged("paper/report.md", {"a digit": replace("paper/report.md", "0.8", "0.7")}),
-    **_forged(f"{FULL}/report.md", {"a line": append(f"{FULL}/report.md", "More.\n")}),
+    **_forged("figures/cpu/report.md", {"a digit": replace("figures/cpu/report.md", "0.8", "0.7")}),
+    **_forged("figures/full/report.md", {"a line": append("figures/full/report.md", "More.\n")}),
     **_forged(
-        f"{FULL}/verdict_table.md", {"a verdict": replace(f"{FULL}/verdict_table.md", "not replicated", "replicated")}
+        "figures/full/verdict_table.md",
+        {"a verdict": replace("figures/full/verdict_table.md", "not replicated", "replicated")},
     ),
     **_forged(
-        f"{CPU}/scores.parquet",
+        f"{CPU}/loss/scores.parquet",
         {
-            "a value": parquet(f"{CPU}/scores.parquet", add_to("value", 0.01)),
-            "a loss": parquet(f"{CPU}/scores.parquet", add_to("loss_nats", 1e-9)),
-            "a row less": parquet(f"{CPU}/scores.parquet", without_row),
-            "rows changed over": parquet(f"{CPU}/scores.parquet", reversed_rows),
-            "a column less": parquet(f"{CPU}/scores.parquet", lambda table: table.drop_columns(["high"])),
-            "no row": parquet(f"{CPU}/scores.parquet", lambda table: table.slice(0, 0)),
-            "other weights": parquet(f"{CPU}/scores.parquet", set_all("weight_hash", "0" * 64)),
-            "other questions": restamped(f"{CPU}/scores.parquet", b"evaluation_hash", b"0", b"1"),
+            "a value": parquet(f"{CPU}/loss/scores.parquet", add_to("value", 0.01)),
+            "a loss": parquet(f"{CPU}/loss/scores.parquet", add_to("loss_nats", 1e-9)),
+            "a row less": parquet(f"{CPU}/loss/scores.parquet", without_row),
+            "rows changed over": parquet(f"{CPU}/loss/scores.parquet", reversed_rows),
+            "a column less": parquet(f"{CPU}/loss/scores.parquet", lambda table: table.drop_columns(["high"])),
+            "no row": parquet(f"{CPU}/loss/scores.parquet", lambda table: table.slice(0, 0)),
+            "other weights": parquet(f"{CPU}/loss/scores.parquet", set_all("weight_hash", "0" * 64)),
+            "other questions": restamped(f"{CPU}/loss/scores.parquet", b"evaluation_hash", b"0", b"1"),
         },
     ),
     **_forged(
-        f"{CPU}/scores/long_3M_s0.parquet",
+        f"{CPU}/loss/scores/long_3M_s0.parquet",
         {
-            "a value": parquet(f"{CPU}/scores/long_3M_s0.parquet", add_to("value", 0.01)),
-            "another recipe": restamped(f"{CPU}/scores/long_3M_s0.parquet", b"recipe_hash", b"8", b"9"),
-            "of another run": parquet(f"{CPU}/scores/long_3M_s0.parquet", set_all("run", "long_1.6M_s0")),
-            "another compute": parquet(f"{CPU}/scores/long_3M_s0.parquet", doubled("compute_flops")),
+            "a value": parquet(f"{CPU}/loss/scores/long_3M_s0.parquet", add_to("value", 0.01)),
+            "another recipe": restamped(f"{CPU}/loss/scores/long_3M_s0.parquet", b"recipe_hash", b"8", b"9"),
+            "of another run": parquet(f"{CPU}/loss/scores/long_3M_s0.parquet", set_all("run", "long_1.6M_s0")),
+            "another compute": parquet(f"{CPU}/loss/scores/long_3M_s0.parquet", doubled("compute_flops")),
         },
     ),
     **_forged(
-        f"{CPU}/pass_rates.parquet",
+        f"{CPU}/passuntil/pass_rates.parquet",
         {
-            "passes": parquet(f"{CPU}/pass_rates.parquet", add_to("passes", 1)),
-            "attempts": parquet(f"{CPU}/pass_rates.parquet", add_to("attempts", 1)),
-            "a bound": parquet(f"{CPU}/pass_rates.parquet", set_all("log_pass_low", -1.0)),
-            "positions": parquet(f"{CPU}/pass_rates.parquet", set_all("pass_positions", [1, 2])),
+            "passes": parquet(f"{CPU}/passuntil/pass_rates.parquet", add_to("passes", 1)),
+            "attempts": parquet(f"{CPU}/passuntil/pass_rates.parquet", add_to("attempts", 1)),
+            "a bound": parquet(f"{CPU}/passuntil/pass_rates.parquet", set_all("log_pass_low", -1.0)),
+            "positions": parquet(f"{CPU}/passuntil/pass_rates.parquet", set_all("pass_positions", [1, 2])),
         },
     ),
     **_forged(
-        f"{CPU}/pass_rates/series_prose_1M_s0.parquet",
+        f"{CPU}/passuntil/pass_rates/series_prose_1M_s0.parquet",
         {
-            "passes": parquet(f"{CPU}/pass_rates/series_prose_1M_s0.parquet", add_to("passes", 1)),
+            "passes": parquet(f"{CPU}/passuntil/pass_rates/series_prose_1M_s0.parquet", add_to("passes", 1)),
             "a loss in its stamp": restamped(
-                f"{CPU}/pass_rates/series_prose_1M_s0.parquet", b"losses", b'"loss_nats": ', b'"loss_nats": 1'
+                f"{CPU}/passuntil/pass_rates/series_prose_1M_s0.parquet", b"losses", b'"loss_nats": ', b'"loss_nats": 1'
             ),
             "another recipe": restamped(
-                f"{CPU}/pass_rates/series_prose_1M_s0.parquet", b"stamps", b'"recipe": "', b'"recipe": "0'
+                f"{CPU}/passuntil/pass_rates/series_prose_1M_s0.parquet", b"stamps", b'"recipe": "', b'"recipe": "0'
             ),
         },
     ),
     **_forged(
-        f"{CPU}/threshold_pass_rates.parquet",
+        f"{CPU}/loss/threshold_pass_rates.parquet",
         {
-            "a loss": parquet(f"{CPU}/threshold_pass_rates.parquet", add_to("loss_nats", 1e-6)),
-            "passes": parquet(f"{CPU}/threshold_pass_rates.parquet", add_to("passes", 1)),
+            "a loss": parquet(f"{CPU}/loss/threshold_pass_rates.parquet", add_to("loss_nats", 1e-6)),
+            "passes": parquet(f"{CPU}/loss/threshold_pass_rates.parquet", add_to("passes", 1)),
         },
     ),
     **_forged(
-        f"{CPU}/threshold_pass_rates/long_3M_s0.parquet",
-        {"other weights": parquet(f"{CPU}/threshold_pass_rates/long_3M_s0.parquet", set_all("weight_hash", "0" * 64))},
+        f"{CPU}/loss/threshold_pass_rates/long_3M_s0.parquet",
+        {
+            "other weights": parquet(
+                f"{CPU}/loss/threshold_pass_rates/long_3M_s0.parquet", set_all("weight_hash", "0" * 64)
+            )
+        },
     ),
-    **_forged(f"{CPU}/series_losses.csv", {"a digit": csv_cell(f"{CPU}/series_losses.csv", 4, "loss_nats")}),
-    **_forged(f"{CPU}/runs.csv", _runs(f"{CPU}/runs.csv")),
-    **_forged(f"{FULL}/series.csv", _runs(f"{FULL}/series.csv")),
+    **_forged(f"{CPU}/passuntil/losses.csv", {"a digit": csv_cell(f"{CPU}/passuntil/losses.csv", 4, "loss_nats")}),
+    **_forged(f"{CPU}/loss/runs.csv", _runs(f"{CPU}/loss/runs.csv")),
+    **_forged(f"{FULL}/passuntil/runs.csv", _runs(f"{FULL}/passuntil/runs.csv")),
 }
 
 SHOWN = {
@@ -228,11 +233,11 @@ SHOWN = {
 # What is not found, and why. None of it changes a table, a figure or a verdict.
 OUT_OF_SCOPE: dict[str, tuple[Change, str]] = {
     "a clock in runs.csv with its hash": (
-        with_hash(f"{CPU}/runs.csv", csv_cell(f"{CPU}/runs.csv", 2, "train_seconds")),
+        with_hash(f"{CPU}/loss/runs.csv", csv_cell(f"{CPU}/loss/runs.csv", 2, "train_seconds")),
         "no second run repeats a clock reading, and nothing is made of it",
     ),
     "the device in runs.csv with its hash": (
-        with_hash(f"{CPU}/runs.csv", csv_cell(f"{CPU}/runs.csv", 2, "device", "cpu (arm64)")),
+        with_hash(f"{CPU}/loss/runs.csv", csv_cell(f"{CPU}/loss/runs.csv", 2, "device", "cpu (arm64)")),
         "where a run was trained is known from its record alone",
     ),
     "hash of absent items in the lock": (

@@ -10,9 +10,11 @@ import pandas as pd
 import pytest
 
 from analysis import correlation, forecast, growth, intervals, rows
-from analysis.onset import fit, size_effect, threshold
+from analysis.onset import fit as onset_fit
+from analysis.onset import size_effect, threshold
 from analysis.passes import likelihood_interval, stopping
-from analysis.task_law import circuits, fit, instance_law, loss_assist, loss_law
+from analysis.task_law import circuits, instance_law, loss_assist, loss_law
+from analysis.task_law import fit as task_law_fit
 
 RNG = np.random.default_rng(0)
 NUM = 40
@@ -53,7 +55,7 @@ STATUS_CALLS = {
         ("num_items",),
     ),
     "onset_loss": (
-        fit.onset_loss,
+        onset_fit.onset_loss,
         {k: v for k, v in ONE_RUN.items() if k != "value"} | {"bound": ONE_RUN["value"] - 0.03, "chance": 0.25},
         ("tokens_seen", "loss_nats", "bound"),
         (),
@@ -113,13 +115,13 @@ STATUS_CALLS = {
         ("num_parameters",),
     ),
     "fit_task_law": (
-        fit.fit_task_law,
+        task_law_fit.fit_task_law,
         {"num_parameters": LAW_SIZES, "passes": LAW_PASSES, "attempts": np.full(15, 1e5), "num_replicates": 10},
         ("num_parameters", "passes", "attempts"),
         ("num_parameters", "attempts"),
     ),
     "curvature_test": (
-        fit.curvature_test,
+        task_law_fit.curvature_test,
         {"num_parameters": LAW_SIZES, "passes": LAW_PASSES, "attempts": np.full(15, 1e5), "num_replicates": 10},
         ("num_parameters", "passes", "attempts"),
         ("num_parameters", "attempts"),
@@ -370,7 +372,7 @@ def test_no_interval_of_width_zero():
         np.arange(21), np.linspace(3, 1, 21), np.linspace(0.2, 0.9, 21), num_items=200, num_replicates=200
     ).share
     assert even.ok and even.low < even.high and "noise" in even.status
-    agreed = fit.shared_threshold(np.full(4, 2.0), np.full(4, 1.9), np.full(4, 2.1), 2.0)
+    agreed = onset_fit.shared_threshold(np.full(4, 2.0), np.full(4, 1.9), np.full(4, 2.1), 2.0)
     assert agreed.status.startswith("failed: all 4 onsets are 2")
 
 
@@ -384,7 +386,7 @@ def test_intervals_of_tiny_rates():
 
 def test_an_unidentified_slope_predicts_with_a_warning():
     sizes, passes = np.repeat([1e4, 1e5, 1e6], 1), [50, 70, 160]
-    law = fit.fit_task_law(sizes, passes, np.full(3, 1e4), num_replicates=100)
+    law = task_law_fit.fit_task_law(sizes, passes, np.full(3, 1e4), num_replicates=100)
     assert law.status.startswith("not identified")
     found = law.predict(1e7)
     assert found.ok and found.status.endswith("a slope of 0 not excluded") and found.high / found.low > 3
@@ -405,14 +407,14 @@ def test_onsets_of_a_table_without_intervals():
     frame = pd.DataFrame(ONE_RUN | {"run": "a", "num_items": 200.0})
     low, high = intervals.wilson(200 * ONE_RUN["value"], 200)
     pd.testing.assert_frame_equal(
-        fit.onset_by_run(frame, 0.25), fit.onset_by_run(frame.assign(low=low, high=high), 0.25)
+        onset_fit.onset_by_run(frame, 0.25), onset_fit.onset_by_run(frame.assign(low=low, high=high), 0.25)
     )
     with pytest.raises(ValueError, match="columns num_items, tokens_seen"):
-        fit.onset_by_run(frame.drop(columns=["num_items", "tokens_seen"]), 0.25)
+        onset_fit.onset_by_run(frame.drop(columns=["num_items", "tokens_seen"]), 0.25)
     with pytest.raises(ValueError, match="divide percent"):
-        fit.onset_by_run(frame.assign(value=100 * frame.value), 0.25)
+        onset_fit.onset_by_run(frame.assign(value=100 * frame.value), 0.25)
     with pytest.raises(ValueError, match="no label in row 2"):
-        fit.onset_by_run(frame.assign(run=["a", "a", None, *"aaaaa"]), 0.25)
+        onset_fit.onset_by_run(frame.assign(run=["a", "a", None, *"aaaaa"]), 0.25)
 
 
 def test_columns_that_are_none_are_refused():

@@ -10,13 +10,14 @@ import pytest
 from analysis.intervals import Estimate
 from experiments.ext_threshold_resolution import measure as ext
 from experiments.ext_threshold_resolution import plot
-from experiments.style.stage import measure_stage, plot_stage
+from experiments.style.stage import plot_stage
 from experiments.tables.scores import write_results
+from experiments.tables.stage import measure_stage
 from experiments.tables.task_statistics import hinge
 from experiments.tables.thresholds import checkpoint_rates, threshold_pass_rates
 from paper.claims import load_claims
 from paper.verdicts import Statistics, verdict_of
-from profiles.profile import Paths
+from profiles.paths import Paths
 from tests.planted_scores import Plant, runs_table, scores_table
 from tests.planted_threshold_rates import THRESHOLD_TASKS, ThresholdPlant, threshold_table
 

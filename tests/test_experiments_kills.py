@@ -151,7 +151,7 @@ def test_a_second_start_says_who_is_at_work_and_changes_nothing(case, undisturbe
 
 def test_another_profile_is_not_in_the_way(tmp_path):
     from files.lock import exclusive
-    from profiles.profile import Paths
+    from profiles.paths import Paths
 
     with exclusive(Paths("one", tmp_path).lock, "profile one"), exclusive(Paths("two", tmp_path).lock, "profile two"):
         assert Paths("one", tmp_path).lock.exists() and Paths("two", tmp_path).lock.exists()

@@ -11,7 +11,7 @@ from experiments.tables.passes import UICL_TASKS, pooled_rates, select_passes
 from experiments.tables.scores import write_results
 from paper.claims import load_claims
 from paper.verdicts import Statistics, verdict_of
-from profiles.profile import Paths
+from profiles.paths import Paths
 from tests.planted_pass_rates import PassPlant, pass_table
 
 CLAIMS = {claim.id: claim for claim in load_claims() if claim.folder == growth.STEM}

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.style.stage import measure_stage, plot_stage
+from experiments.style.stage import plot_stage
 from experiments.tables.passes import LAW_TASKS, series_pass_rates
 from experiments.tables.scores import RESULT_COLUMNS
-from profiles.profile import ROOT, Paths
+from experiments.tables.stage import measure_stage
+from profiles.paths import ROOT, Paths
 from tests.planted_pass_rates import HELD_OUT, SIZES, PassPlant, losses_table, pass_table, rates_of, runs_of
 
 STEMS = (

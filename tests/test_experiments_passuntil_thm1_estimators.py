@@ -8,10 +8,11 @@ import pytest
 from analysis.intervals import clopper_pearson
 from experiments.passuntil_thm1_estimators import measure as thm1
 from experiments.passuntil_thm1_estimators import plot
-from experiments.style.stage import measure_stage, no_table, plot_stage
+from experiments.style.stage import plot_stage
+from experiments.tables.stage import measure_stage, no_table
 from paper.claims import load_claims
 from paper.verdicts import Statistics, verdict_of
-from profiles.profile import Paths
+from profiles.paths import Paths
 
 CLAIMS = {claim.id: claim for claim in load_claims() if claim.folder == thm1.STEM}
 

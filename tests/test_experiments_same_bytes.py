@@ -6,8 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from profiles.profile import Paths, profile_names
-from reproduction.pipeline_stages import experiment_stems, tables_read
+from experiments import experiment_stems
+from profiles.paths import Paths
+from profiles.profile import profile_names
+from reproduction.pipeline_stages import tables_read
 from tests.imitated_cpu import IMITATIONS, run_as
 
 # The quickest of the figures whose numbers once hung on a last bit: an optimum at its bound, a circuit that no row

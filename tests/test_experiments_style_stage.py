@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.style.stage import measure_stage, plot_main, plot_stage
+from experiments.style.stage import plot_main, plot_stage
 from experiments.tables.scores import RESULT_COLUMNS
-from profiles.profile import ROOT, Paths
+from experiments.tables.stage import measure_stage
+from profiles.paths import ROOT, Paths
 from tests.planted_scores import Plant, runs_table, scores_table
 
 STEMS = sorted(path.parent.name for path in (ROOT / "experiments").glob("loss_*/measure.py"))

@@ -6,7 +6,7 @@ import pytest
 
 from analysis.intervals import Estimate, failed
 from experiments.tables import scores as score_table
-from profiles.profile import ROOT
+from profiles.paths import ROOT
 from tasks import TASKS
 from tests.planted_scores import Plant, runs_table, scores_table
 

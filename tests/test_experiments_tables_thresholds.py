@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from experiments.tables.thresholds import EXACT_F_ERROR, checkpoint_rates, threshold_pass_rates
-from profiles.profile import Paths
+from profiles.paths import Paths
 from tests.planted_threshold_rates import ThresholdPlant, expected_f, threshold_table
 
 PLANT = ThresholdPlant(num_checkpoints=8, num_items=10, floor_rate=1e-3, run_noise=0.0, item_spread=0.0)

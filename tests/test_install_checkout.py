@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from profiles.profile import ROOT
+from profiles.paths import ROOT
 
 AS_ON_WINDOWS = ("-c", "core.autocrlf=true", "-c", "core.eol=crlf", "-c", "core.safecrlf=false")
 

@@ -13,7 +13,7 @@ from packaging.markers import Marker
 from packaging.requirements import Requirement
 
 from install import lock
-from profiles.profile import ROOT
+from profiles.paths import ROOT
 
 LISTS = {path: path.read_text(encoding="utf-8") for path in lock.TITLES}
 DIRECT = {requirement.name: requirement for requirement in map(Requirement, lock.requirements()[1:])}

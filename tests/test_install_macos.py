@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from profiles.profile import ROOT
+from profiles.paths import ROOT
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="on macOS the whole suite runs without Linux")
 

@@ -15,7 +15,7 @@ from install.make_environment import (
     venv_refusal,
     version_refusal,
 )
-from profiles.profile import ROOT
+from profiles.paths import ROOT
 
 PYPROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 

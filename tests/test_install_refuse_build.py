@@ -8,7 +8,7 @@ import tomllib
 import pytest
 
 from install.refuse_build import REFUSAL
-from profiles.profile import ROOT
+from profiles.paths import ROOT
 
 
 @pytest.fixture(scope="module")

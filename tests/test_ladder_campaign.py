@@ -23,7 +23,7 @@ from ladder.campaign import (
     tidy_journals,
 )
 from ladder.series import losses_job, measure_job
-from profiles.profile import ROOT
+from profiles.paths import ROOT
 from tests import tiny_series
 from tests.tiny_series import LARGE, NUM_ITEMS, SMALL, TASKS
 

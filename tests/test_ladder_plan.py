@@ -10,7 +10,8 @@ from ladder.plan import FORMAT_IN_RECIPE, checkpoint_schedule, plan_runs, recipe
 from ladder.series_plan import plan_series
 from models.config import PRECISIONS
 from models.optimizer import decay_start_step
-from profiles.profile import ROOT, load_profile, profile_names
+from profiles.paths import ROOT
+from profiles.profile import load_profile, profile_names
 
 HASHES = {seed: f"stream {seed}" for seed in range(9)}
 NUM_PAPER_RUNS = {"long": 3, "small": 28}  # paper L, Tables 4 and 5

@@ -15,7 +15,7 @@ from ladder.data import Data
 from ladder.scores import evaluate_run, evaluation_hash
 from ladder.sweep import EXIT_FAILED, EXIT_STOPPED
 from ladder.training import make_ladder, prepare_folder, read_runs_table, train_run
-from profiles.profile import Paths
+from profiles.paths import Paths
 from tests import tiny_series
 from tests.tiny_ladder import LONG
 

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from paper.claims import CLAIMS_FILE, Criterion, load_claims
-from profiles.profile import ROOT
+from profiles.paths import ROOT
 
 
 def damaged(tmp_path, **changes):

@@ -7,7 +7,8 @@ import pytest
 
 from experiments.tables.scores import write_results
 from paper.readme import Numbers, check_tables, load_passages, loose_numbers, put_numbers, renew, renewed
-from profiles.profile import ROOT, Paths, read_yaml
+from profiles.paths import ROOT, Paths
+from profiles.profile import read_yaml
 
 
 def committed():

@@ -8,7 +8,7 @@ import pytest
 from experiments.tables.scores import write_results
 from paper.claims import load_claims
 from paper.report import MACRO, SOURCE, Report, write_readme, write_report
-from profiles.profile import Paths
+from profiles.paths import Paths
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 
 from paper import verdict_report
 from paper.verdict_report import VERDICT_FIELDS, print_report, read_verdicts, summary
-from profiles.profile import Paths
+from profiles.paths import Paths
 
 ROW = {
     "id": "c1",

@@ -46,4 +46,4 @@ def test_every_claim_has_its_line():
     ]
     lines = verdict_table(claims, verdicts, lambda folder: f"[{folder}](figures/{folder}.png)").splitlines()
     assert len(lines) == 4
-    assert "| **not replicated** | [loss_x](figures/loss_x.png) |" in lines[3] and "points >= 30" in lines[3]
+    assert "| **not replicated** | [loss_x](figures/cpu/loss_x.png) |" in lines[3] and "points >= 30" in lines[3]

@@ -15,7 +15,7 @@ from experiments.tables import curve_spread, task_statistics
 from experiments.tables.scores import THRESHOLD, final_checkpoints, select, statistic_row, write_results
 from paper.claims import Claim, Criterion, load_claims
 from paper.verdicts import Statistics, all_verdicts, judge, verdict_of, write_verdicts
-from profiles.profile import Paths
+from profiles.paths import Paths
 from tasks import TASKS
 from tests.planted_scores import Plant, scores_table
 

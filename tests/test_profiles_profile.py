@@ -2,19 +2,20 @@
 
 import argparse
 import shutil
-from profile import profile
 
 import pytest
 import yaml
 
-from profiles.profile import Paths, ProfileError, data_plan, load_profile, profile_names, run_command
+from profiles import profile
+from profiles.paths import ROOT, Paths
+from profiles.profile import ProfileError, data_plan, load_profile, profile_names, run_command
 
 
 @pytest.fixture
 def root(tmp_path, monkeypatch):
     """A root of its own with the real profiles, to spoil one of them."""
-    shutil.copytree(profile.ROOT / "profiles", tmp_path / "profiles")
-    shutil.copy(profile.ROOT / "params.yaml", tmp_path)
+    shutil.copytree(ROOT / "profiles", tmp_path / "profiles")
+    shutil.copy(ROOT / "params.yaml", tmp_path)
     monkeypatch.setattr(profile, "ROOT", tmp_path)
     return tmp_path
 
@@ -122,11 +123,12 @@ def test_profiles_never_share_a_path():
             seen[path] = name
 
 
-def test_default_profile_stands_in_the_figure_folders():
-    paths = Paths(profile.default_profile())
-    assert paths.results_csv("loss_fig1") == profile.ROOT / "experiments" / "loss_fig1" / "results.csv"
-    assert paths.figure("loss_fig1") == profile.ROOT / "figures" / "loss_fig1.png"
-    assert Paths("smoke").figure("loss_fig1") == profile.ROOT / "results" / "smoke" / "figures" / "loss_fig1.png"
+def test_no_profile_is_special():
+    for name in ("cpu", "smoke"):
+        paths = Paths(name)
+        assert paths.results_csv("loss_fig1") == ROOT / "results" / name / "loss_fig1.csv"
+        assert paths.figure("loss_fig1") == ROOT / "figures" / name / "loss_fig1.png"
+        assert paths.verdicts == ROOT / "results" / name / "verdicts.json"
 
 
 def test_data_plan_freezes_one_stream_per_seed(root):

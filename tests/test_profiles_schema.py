@@ -4,7 +4,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from profiles.profile import ROOT
+from profiles.paths import ROOT
 from profiles.schema import Profile
 
 

@@ -7,7 +7,8 @@ import subprocess
 
 import pytest
 
-from profiles.profile import ROOT, profile_names
+from profiles.paths import ROOT
+from profiles.profile import profile_names
 
 README = ROOT / "README.md"
 PLANNED_BY_MAKE = {"setup", "reproduce", "compare", "figures", "verify", "test", "bench", "gpu"}

@@ -8,7 +8,8 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from profiles.profile import ROOT, Paths, default_profile
+from profiles.paths import ROOT, Paths
+from profiles.profile import default_profile
 from reproduction import compare
 from reproduction.compare import (
     FLIPPED,

@@ -7,7 +7,8 @@ import sys
 import pytest
 import yaml
 
-from profiles.profile import ROOT, Paths, ProfileError, default_profile, profile_names
+from profiles.paths import ROOT, Paths
+from profiles.profile import ProfileError, default_profile, profile_names
 from reproduction import pipeline
 from reproduction.pipeline import make_data, make_figures, pipeline_file, pipeline_text
 

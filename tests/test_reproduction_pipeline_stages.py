@@ -3,12 +3,13 @@ to it."""
 
 import pytest
 
+from experiments import experiment_stems
 from paper.claims import PAPERS
-from profiles.profile import ROOT, Paths, default_profile, headline_papers, profile_names
+from profiles.paths import ROOT, Paths
+from profiles.profile import default_profile, headline_papers, profile_names
 from reproduction.pipeline_stages import (
     all_stages,
     code_dependencies,
-    experiment_stems,
     imported_modules,
     module_file,
     tables_read,

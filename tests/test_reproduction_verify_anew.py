@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from matplotlib import image
 
-from profiles.profile import ROOT, default_profile
+from profiles.paths import ROOT
+from profiles.profile import default_profile
 from reproduction.verify import anew as module
 from reproduction.verify.anew import (
     compare_made,
@@ -43,14 +44,14 @@ def test_the_copy_holds_all_inputs_and_nothing_made(folder):
         and (folder / "paper" / "published" / "table2_correlations.csv").exists()
     )
     made = {name for name in made_files(PROFILE) if (folder / name).exists()}
-    assert made == {f"experiments/{STEM}/results.csv", f"figures/{STEM}.png", f"figures/{STEM}.md"}
+    assert made == {f"results/{PROFILE}/{STEM}.csv", f"figures/{PROFILE}/{STEM}.png", f"figures/{PROFILE}/{STEM}.md"}
     assert not (folder / "dvc.lock").exists() and not (folder / "data").exists()
 
 
 def test_what_the_commands_make_there_is_what_is_committed(folder):
     """Bytes, the picture's too where Matplotlib is the pinned one."""
     findings = Findings()
-    for name in (f"experiments/{STEM}/results.csv", f"figures/{STEM}.png", f"figures/{STEM}.md"):
+    for name in (f"results/{PROFILE}/{STEM}.csv", f"figures/{PROFILE}/{STEM}.png", f"figures/{PROFILE}/{STEM}.md"):
         module.compare_file(Disk(ROOT), folder, findings, name, PROFILE, not pictures_have_our_bytes())
     assert findings.mismatches == [] and findings.num_compared == 3
 
@@ -60,9 +61,9 @@ def test_every_file_that_cannot_be_made_is_named(folder):
     compare_made(Disk(ROOT), folder, findings, [PROFILE])
     named = {line.split(":")[0] for line in findings.mismatches}
     assert named == set(made_files(PROFILE)) - {
-        f"experiments/{STEM}/results.csv",
-        f"figures/{STEM}.png",
-        f"figures/{STEM}.md",
+        f"results/{PROFILE}/{STEM}.csv",
+        f"figures/{PROFILE}/{STEM}.png",
+        f"figures/{PROFILE}/{STEM}.md",
     }
     assert all("cannot be made anew; restore it with `git checkout -- " in line for line in findings.mismatches)
 

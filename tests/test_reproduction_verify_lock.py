@@ -75,8 +75,11 @@ CHANGES = {
     "new file in a room": (lambda root: (root / "room" / "new.py").write_text(""), "room: "),
     "param": (replace_in(PARAMS, "1.0e-02", "2.0e-02"), f"dvc.lock: stage train: params {PARAMS}: training"),
     "data": (append("data/a.bin"), "data: "),
-    "result": (append("figures/loss_fig.png"), "figures/loss_fig.png: "),
-    "result gone": (lambda root: os.remove(root / "figures" / "loss_fig.png"), "figures/loss_fig.png: nothing here"),
+    "result": (append("figures/cpu/loss_fig.png"), "figures/cpu/loss_fig.png: "),
+    "result gone": (
+        lambda root: os.remove(root / "figures" / "loss_fig.png"),
+        "figures/cpu/loss_fig.png: nothing here",
+    ),
     "checkpoint": (
         lambda root: (root / RESULTS / "runs" / "a" / "checkpoints" / "2").write_text("x"),
         f"{RESULTS}/runs: ",
@@ -105,7 +108,7 @@ def test_every_change_is_named(root, case):
         ({"more": {"cmd": "true"}}, "stage more: nothing here"),
         ({"loss_fig": stages()["loss_fig"] | {"deps": ["room"]}}, "stage loss_fig: deps room"),
         (
-            {"loss_fig": stages()["loss_fig"] | {"outs": ["figures/loss_fig.png", "figures/more.png"]}},
+            {"loss_fig": stages()["loss_fig"] | {"outs": ["figures/cpu/loss_fig.png", "figures/more.png"]}},
             "stage loss_fig: outs figures/more.png",
         ),
         (

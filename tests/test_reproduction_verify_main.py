@@ -162,16 +162,16 @@ def test_a_damaged_file_hides_no_other_mismatch(overlay, anew, monkeypatch):
     )
     for start in (
         "dvc.lock: cannot be checked",
-        "results/cpu/runs.csv",
+        "results/cpu/loss/runs.csv",
         "results/full/verdicts.json",
-        "results/cpu/series.csv",
+        "results/cpu/passuntil/runs.csv",
     ):
         assert [line for line in lines if line.startswith(start)], (start, lines)
 
 
 def test_a_hash_alone_does_not_hide_a_digit(overlay, anew, monkeypatch):
     """Right hash, wrong digit: found by making the table anew, and the line names row and column."""
-    name = "experiments/loss_tab2_correlations/results.csv"
+    name = "results/cpu/loss_tab2_correlations.csv"
     (line,) = found(overlay, anew, with_hash(name, MADE["results.csv: a digit"]), monkeypatch)
     assert line.startswith(f"{name}: row 9 (") and "column value: " in line and f"git checkout -- {name}" in line
 

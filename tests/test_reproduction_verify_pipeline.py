@@ -4,7 +4,8 @@ them."""
 import pytest
 import yaml
 
-from profiles.profile import ROOT, default_profile
+from profiles.paths import ROOT
+from profiles.profile import default_profile
 from reproduction.verify import pipeline as module
 from reproduction.verify.disk import Disk, Findings
 from reproduction.verify.pipeline import check_names, open_pipeline, read_lock, read_pointer
@@ -54,7 +55,7 @@ def asked(monkeypatch):
     ("edit", "told"),
     [
         (lambda text: text, None),
-        (lambda text: text.replace("echo picture", "echo paint"), "- echo paint > figures/loss_fig.png' here, "),
+        (lambda text: text.replace("echo picture", "echo paint"), "- echo paint > figures/cpu/loss_fig.png' here, "),
         (lambda text: text + "more: 1\n", "'more: 1' here, '' by reproduction/pipeline_stages.py"),
         (lambda text: text[: len(text) // 2], " by reproduction/pipeline_stages.py"),
         (lambda text: "", "line 1: '' here"),

@@ -8,7 +8,8 @@ import pytest
 
 from ladder.plan import plan_runs
 from ladder.training import COLUMNS
-from profiles.profile import Paths, load_profile
+from profiles.paths import Paths
+from profiles.profile import load_profile
 from reproduction.verify.disk import Disk, Findings
 from reproduction.verify.runs import check_runs
 

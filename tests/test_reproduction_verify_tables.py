@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from profiles.profile import ROOT
+from profiles.paths import ROOT
 from reproduction.verify.disk import Disk, Findings
 from reproduction.verify.tables import check_tables, compare_rows
 

@@ -78,7 +78,7 @@ def main(root: Path, family: str, command: str) -> int:
     from ladder import campaign, series, sweep
     from ladder.cost import Machine
     from ladder.series_plan import SeriesPaths
-    from profiles.profile import Paths
+    from profiles.paths import Paths
     from tests import tiny_command, tiny_ladder, tiny_series
 
     tasks.PASS_TASKS = {name: tasks.PASS_TASKS[name] for name in tiny_series.TASKS}

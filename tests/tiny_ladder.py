@@ -8,7 +8,8 @@ from corpus.__main__ import build
 from ladder.data import Data
 from ladder.plan import plan_runs
 from ladder.training import Ladder, make_ladder
-from profiles.profile import Paths, Profile, load_profile
+from profiles.paths import Paths
+from profiles.profile import Profile, load_profile
 
 NUM_STEPS = 60
 NUM_ITEMS = 3

@@ -8,7 +8,8 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from profiles.profile import ROOT, default_profile
+from profiles.paths import ROOT
+from profiles.profile import default_profile
 from reproduction.verify.lock import Pipeline
 
 PROFILE = default_profile()
@@ -43,9 +44,9 @@ def stages() -> dict[str, dict]:
             "outs": [{f"{RESULTS}/scores.parquet": {"cache": False}}],
         },
         "loss_fig": {
-            "cmd": ["mkdir -p figures", "echo picture > figures/loss_fig.png"],
+            "cmd": ["mkdir -p figures", "echo picture > figures/cpu/loss_fig.png"],
             "deps": [f"{RESULTS}/scores.parquet"],
-            "outs": [{"figures/loss_fig.png": {"cache": False}}],
+            "outs": [{"figures/cpu/loss_fig.png": {"cache": False}}],
         },
     }
 

@@ -11,7 +11,7 @@ from ladder import campaign as series_campaign
 from ladder.campaign import Campaign
 from ladder.series_plan import SeriesPaths
 from ladder.training import prepare_folder, train_run
-from profiles.profile import Paths
+from profiles.paths import Paths
 from profiles.schema import Profile, Size
 from tests import tiny_ladder
 

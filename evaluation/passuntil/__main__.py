@@ -14,7 +14,7 @@ download NAME`).
 An interrupted command continues where it stopped: what has been counted is kept beside the table, in OUT.state.json,
 until the table is written. A state is continued only with the same weights, tokenizer, items and settings.
 
-Columns: those of results/<profile>/pass_rates.parquet, and config_hash, tokenizer_hash, number_format and
+Columns: those of results/<profile>/passuntil/pass_rates.parquet, and config_hash, tokenizer_hash, number_format and
 settings_hash, by which rows of different measurements can be distinguished; `importance` adds its estimate of the pass
 probability, its standard_error and its effective_sample_size.
 """
@@ -46,7 +46,7 @@ from tasks.real.passes import FILES, REAL_PASS_TASKS, Runner
 
 __all__ = ["Plan", "State", "answer_log_likelihood", "main", "make_plan", "measure", "parser"]
 
-DATA = Path(__file__).resolve().parent.parent / "data"
+DATA = Path(__file__).resolve().parents[2] / "data"
 TARGET, CAP = 10, 100_000
 SAVE_SECONDS = 5.0
 

@@ -15,10 +15,10 @@ import pandas as pd
 from analysis.intervals import Estimate, failed
 from analysis.onset.threshold import HingeFit
 from analysis.task_law.loss_law import JointLawFit, LossLawFit, fit_joint_law, observed_size_threshold, size_threshold
-from experiments.style.stage import measure_main
 from experiments.tables.scores import THRESHOLD, checkpoint_rows, final_checkpoints, select, size_rows, statistic_row
+from experiments.tables.stage import measure_main
 from experiments.tables.task_statistics import hinge, left_chance
-from profiles.profile import Paths
+from profiles.paths import Paths
 from tasks import TASKS
 
 STEM = "loss_eq5_size_threshold"

@@ -6,8 +6,8 @@ import pandas as pd
 
 from analysis.intervals import Estimate, failed, from_replicates
 from analysis.onset.threshold import HingeFit
-from experiments.style.stage import measure_main
 from experiments.tables.scores import THRESHOLD, TWELVE, checkpoint_rows, select, size_rows, statistic_row
+from experiments.tables.stage import measure_main
 from experiments.tables.task_statistics import (
     flat_part,
     gain_points,
@@ -17,7 +17,7 @@ from experiments.tables.task_statistics import (
     left_chance,
     loss_range,
 )
-from profiles.profile import Paths
+from profiles.paths import Paths
 from tasks import TASKS
 
 STEM = "loss_fig1_model_sizes"

@@ -3,11 +3,11 @@ runs' curve, and what size adds to loss."""
 
 import pandas as pd
 
-from experiments.style.stage import measure_main
 from experiments.tables.curve_spread import curve_distance, size_statistics
 from experiments.tables.scores import TWELVE, checkpoint_rows, final_checkpoints, select, size_rows
+from experiments.tables.stage import measure_main
 from experiments.tables.task_statistics import left_chance_at_the_end
-from profiles.profile import Paths
+from profiles.paths import Paths
 from tasks import TASKS
 
 STEM = "loss_fig2_token_budgets"

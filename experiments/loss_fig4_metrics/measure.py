@@ -4,10 +4,10 @@ chance; its cloze form as a control."""
 import pandas as pd
 
 from analysis.intervals import Estimate
-from experiments.style.stage import measure_main
 from experiments.tables.scores import checkpoint_rows, select, size_rows, statistic_row
+from experiments.tables.stage import measure_main
 from experiments.tables.task_statistics import hinge, hinge_curve, left_chance, loss_range
-from profiles.profile import Paths
+from profiles.paths import Paths
 
 STEM = "loss_fig4_metrics"
 EXAMS = ("exam", "exam_zh", "exam_cloze", "exam_cloze_zh")

@@ -3,11 +3,11 @@ loss."""
 
 import pandas as pd
 
-from experiments.style.stage import measure_main
 from experiments.tables.curve_spread import compute_ratio
 from experiments.tables.scores import TWELVE, checkpoint_rows, select, size_rows
+from experiments.tables.stage import measure_main
 from experiments.tables.task_statistics import left_chance
-from profiles.profile import Paths
+from profiles.paths import Paths
 
 STEM = "loss_fig6_compute"
 

@@ -3,10 +3,10 @@ gain."""
 
 import pandas as pd
 
-from experiments.style.stage import measure_main
 from experiments.tables.scores import BIGBENCH, checkpoint_rows, select, size_rows
+from experiments.tables.stage import measure_main
 from experiments.tables.task_statistics import flat_part, gain_points, hinge, hinge_curve, left_chance
-from profiles.profile import Paths
+from profiles.paths import Paths
 from tasks import TASKS
 
 STEM = "loss_fig8_bigbench"

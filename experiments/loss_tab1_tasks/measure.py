@@ -4,10 +4,10 @@ the best long run."""
 import pandas as pd
 
 from analysis.intervals import Estimate
-from experiments.style.stage import measure_main
 from experiments.tables.published import load_published
 from experiments.tables.scores import select, statistic_row
-from profiles.profile import Paths
+from experiments.tables.stage import measure_main
+from profiles.paths import Paths
 from tasks import TASKS
 
 STEM = "loss_tab1_tasks"

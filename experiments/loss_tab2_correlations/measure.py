@@ -4,11 +4,11 @@ runs, with intervals over runs."""
 import pandas as pd
 
 from analysis.correlation import pearson, spearman
-from experiments.style.stage import measure_main
 from experiments.tables.published import load_published
 from experiments.tables.scores import TWELVE, checkpoint_rows, published_rows, select, statistic_row
+from experiments.tables.stage import measure_main
 from experiments.tables.task_statistics import left_chance
-from profiles.profile import Paths
+from profiles.paths import Paths
 
 STEM = "loss_tab2_correlations"
 NUM_REPLICATES = 1000

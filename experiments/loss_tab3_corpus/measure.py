@@ -13,9 +13,10 @@ from corpus.mixture import KINDS, Mixture, token_shares
 from corpus.stream import CHUNK_TOKENS, LANGUAGE_CODES, TokenStream
 from corpus.tokenizer import PieceEncoder, train
 from corpus.world import make_world
-from experiments.style.stage import measure_main
 from experiments.tables.published import load_published
-from profiles.profile import Paths, load_profile
+from experiments.tables.stage import measure_main
+from profiles.paths import Paths
+from profiles.profile import load_profile
 
 STEM = "loss_tab3_corpus"
 NUM_CHUNKS = 12  # of 65,536 tokens each: 0.8M tokens give the share of a language to about half a percent

@@ -2,10 +2,11 @@
 
 import pandas as pd
 
-from experiments.style.stage import measure_main
 from experiments.tables.published import load_published
+from experiments.tables.stage import measure_main
 from models.config import GPTConfig
-from profiles.profile import Paths, load_profile
+from profiles.paths import Paths
+from profiles.profile import load_profile
 from profiles.schema import Size
 
 STEM = "loss_tab45_hyperparameters"

@@ -6,7 +6,6 @@ import pandas as pd
 
 from analysis.intervals import Estimate, failed, mid_p
 from analysis.passes.stopping import unbiased_variance
-from experiments.style.stage import measure_main
 from experiments.tables.pass_statistics import difference, joined_statistic, mean_of, rate_at, scaled, to_log, too_low
 from experiments.tables.passes import (
     ALL_TASKS,
@@ -20,7 +19,8 @@ from experiments.tables.passes import (
     target_of,
 )
 from experiments.tables.scores import size_rows, statistic_row
-from profiles.profile import Paths
+from experiments.tables.stage import measure_main
+from profiles.paths import Paths
 
 STEM = "passuntil_fig1_resolution"
 DECADE = np.log(10)

@@ -5,7 +5,6 @@ import numpy as np
 import pandas as pd
 
 from analysis.intervals import Estimate, bootstrap_items, mid_p
-from experiments.style.stage import measure_main
 from experiments.tables.pass_statistics import joined_statistic, mean_of, too_low
 from experiments.tables.passes import (
     LAW_TASKS,
@@ -17,7 +16,8 @@ from experiments.tables.passes import (
     series_pass_rates,
 )
 from experiments.tables.scores import size_rows, statistic_row
-from profiles.profile import Paths
+from experiments.tables.stage import measure_main
+from profiles.paths import Paths
 
 STEM = "passuntil_fig2_decoding"
 TASKS_SHOWN = LAW_TASKS[1:]  # Emoji Movie and Date Understanding

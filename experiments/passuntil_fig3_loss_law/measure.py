@@ -7,7 +7,6 @@ from scipy import stats
 
 from analysis.intervals import Estimate, failed, from_replicates
 from analysis.task_law.loss_law import LossLawFit, fit_loss_law, loss_at_size
-from experiments.style.stage import measure_main
 from experiments.tables.pass_statistics import held_out_sizes, joined_statistic, parameters_of, too_far, too_high
 from experiments.tables.passes import (
     ALL_TASKS,
@@ -19,7 +18,8 @@ from experiments.tables.passes import (
     series_pass_rates,
 )
 from experiments.tables.scores import final_checkpoints, size_rows, statistic_row
-from profiles.profile import Paths
+from experiments.tables.stage import measure_main
+from profiles.paths import Paths
 
 STEM = "passuntil_fig3_loss_law"
 NUM_CURVE_POINTS = 60

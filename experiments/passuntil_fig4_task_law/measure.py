@@ -7,7 +7,6 @@ from scipy import optimize, stats
 
 from analysis.intervals import Estimate, failed
 from analysis.task_law.fit import Curvature, curvature_test, growth_table
-from experiments.style.stage import measure_main
 from experiments.tables.pass_statistics import (
     DatasetLaw,
     LengthLaw,
@@ -35,7 +34,8 @@ from experiments.tables.passes import (
     series_pass_rates,
 )
 from experiments.tables.scores import size_rows, statistic_row
-from profiles.profile import Paths
+from experiments.tables.stage import measure_main
+from profiles.paths import Paths
 
 STEM = "passuntil_fig4_task_law"
 SHOWN = (

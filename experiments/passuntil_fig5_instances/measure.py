@@ -10,7 +10,6 @@ import pandas as pd
 
 from analysis.intervals import Estimate, bootstrap_items, failed
 from analysis.task_law.instance_law import InstanceLawFit, fit_instance_law
-from experiments.style.stage import measure_main
 from experiments.tables.item_counts import ITEM_TASKS, ItemCounts, item_counts
 from experiments.tables.pass_statistics import joined_statistic, too_low
 from experiments.tables.passes import (
@@ -22,7 +21,8 @@ from experiments.tables.passes import (
     series_pass_rates,
 )
 from experiments.tables.scores import size_rows, statistic_row
-from profiles.profile import Paths
+from experiments.tables.stage import measure_main
+from profiles.paths import Paths
 
 STEM = "passuntil_fig5_instances"
 MIN_LAW_CELLS = 4  # cells of an item with F defined that a straight line can be held against

@@ -14,7 +14,6 @@ from analysis.intervals import Estimate, bootstrap_items, failed, wilson
 from analysis.passes.stopping import unbiased_estimate
 from analysis.task_law.instance_law import fit_instance_law
 from analysis.task_law.loss_assist import assisted_f, fit_loss_assist, item_f
-from experiments.style.stage import measure_main
 from experiments.tables.item_counts import ITEM_TASKS, ItemCounts, item_counts
 from experiments.tables.pass_statistics import joined_statistic, too_far, too_high, too_low
 from experiments.tables.passes import (
@@ -26,7 +25,8 @@ from experiments.tables.passes import (
     series_pass_rates,
 )
 from experiments.tables.scores import size_rows, statistic_row
-from profiles.profile import Paths
+from experiments.tables.stage import measure_main
+from profiles.paths import Paths
 
 STEM = "passuntil_fig6_instance_law"
 NUM_DRAWS = 1000

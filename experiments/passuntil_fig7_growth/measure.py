@@ -12,7 +12,6 @@ import pandas as pd
 
 from analysis.intervals import Estimate, failed
 from analysis.task_law.fit import Curvature, curvature_test, effective_counts, fit_counts, growth_table
-from experiments.style.stage import measure_main
 from experiments.tables.pass_statistics import joined_statistic, too_high, too_low
 from experiments.tables.passes import (
     ALL_TASKS,
@@ -27,7 +26,8 @@ from experiments.tables.passes import (
     series_pass_rates,
 )
 from experiments.tables.scores import size_rows, statistic_row
-from profiles.profile import Paths
+from experiments.tables.stage import measure_main
+from profiles.paths import Paths
 
 STEM = "passuntil_fig7_growth"
 FAMILIES = (UICL_TASKS, tuple(task for task in ALL_TASKS if task not in UICL_TASKS))

@@ -11,7 +11,6 @@ import pandas as pd
 
 from analysis.intervals import Estimate, failed
 from analysis.task_law.circuits import compare_growth
-from experiments.style.stage import measure_main
 from experiments.tables.pass_statistics import held_out_sizes, joined_statistic, too_high, too_low
 from experiments.tables.passes import (
     UICL_TASKS,
@@ -23,7 +22,8 @@ from experiments.tables.passes import (
     series_pass_rates,
 )
 from experiments.tables.scores import size_rows, statistic_row
-from profiles.profile import Paths
+from experiments.tables.stage import measure_main
+from profiles.paths import Paths
 
 STEM = "passuntil_fig8_circuits"
 SMOOTH = ("law", "quadratic", "cubic", "richards")

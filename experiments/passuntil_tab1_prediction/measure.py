@@ -10,7 +10,6 @@ from analysis.intervals import Estimate, failed, from_replicates
 from analysis.passes.stopping import unbiased_estimate, unbiased_variance
 from analysis.task_law.fit import effective_counts, fit_counts
 from analysis.task_law.instance_law import InstanceLawFit, fit_instance_law
-from experiments.style.stage import measure_main
 from experiments.tables.pass_statistics import (
     DatasetLaw,
     LengthLaw,
@@ -37,7 +36,8 @@ from experiments.tables.passes import (
 )
 from experiments.tables.published import load_published
 from experiments.tables.scores import size_rows, statistic_row
-from profiles.profile import Paths
+from experiments.tables.stage import measure_main
+from profiles.paths import Paths
 
 STEM = "passuntil_tab1_prediction"
 NUM_BOOTSTRAPS = 100  # over items, each refits both levels

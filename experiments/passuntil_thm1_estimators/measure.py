@@ -17,9 +17,9 @@ from scipy import optimize, special, stats
 from analysis.intervals import Estimate
 from analysis.passes.likelihood_interval import likelihood_p_value
 from analysis.passes.stopping import ratio_estimate, simulate_stopped, unbiased_estimate, upper_tail
-from experiments.style.stage import measure_main, no_table
 from experiments.tables.scores import statistic_row
-from profiles.profile import Paths
+from experiments.tables.stage import measure_main, no_table
+from profiles.paths import Paths
 
 STEM = "passuntil_thm1_estimators"
 RATES = (1e-5, 2e-5, 5e-5, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.2, 0.3, 0.4, 0.5)

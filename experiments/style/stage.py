@@ -1,5 +1,4 @@
-"""The two command lines every experiment folder has: `measure` (scores in, results.csv out) and `plot` (results.csv in,
-picture out)."""
+"""The command line `plot` of every experiment folder: statistics in, a picture and a table for people out."""
 
 import argparse
 from collections.abc import Callable
@@ -9,29 +8,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from experiments.style.plotting import house_style, save
-from experiments.tables.scores import add_lineage, load_scores, read_results, write_results
+from experiments.tables.scores import read_results
 from files.atomic import atomic_write
-from profiles.profile import Paths, add_profile_option, load_profile, run_command
+from profiles.paths import Paths
+from profiles.profile import add_profile_option, load_profile, run_command
 
-Measure = Callable[[pd.DataFrame, Paths], list[pd.DataFrame | list[dict]]]
-Load = Callable[[Paths], pd.DataFrame]
 Draw = Callable[[pd.DataFrame], Figure]
 Table = Callable[[pd.DataFrame], str]
-
-
-def ladder_scores(paths: Paths) -> pd.DataFrame:
-    """The scores of the ladder with the lineage of each run: what the folders of paper L measure."""
-    return add_lineage(load_scores(paths.scores), paths.runs_table)
-
-
-def no_table(paths: Paths) -> pd.DataFrame:
-    """For a folder that measures no model."""
-    return pd.DataFrame()
-
-
-def measure_stage(paths: Paths, stem: str, measure: Measure, load: Load = ladder_scores) -> pd.DataFrame:
-    """Run one folder's measure on the profile's table and write its results.csv; returns the table."""
-    return write_results(paths.results_csv(stem), measure(load(paths), paths))
 
 
 def plot_stage(paths: Paths, stem: str, draw: Draw, table: Table | None = None) -> list[Path]:
@@ -53,20 +36,6 @@ def plot_stage(paths: Paths, stem: str, draw: Draw, table: Table | None = None) 
     table_path = figure_path.with_suffix(".md")
     atomic_write(table_path, text.encode())
     return [figure_path, table_path]
-
-
-def measure_main(stem: str, measure: Measure, load: Load = ladder_scores) -> None:
-    """`python -m experiments.<stem>.measure --profile P`."""
-
-    def main(arguments: argparse.Namespace) -> None:
-        paths = Paths(load_profile(arguments.profile).name)
-        table = measure_stage(paths, stem, measure, load)
-        print(
-            f"{_shown(paths, paths.results_csv(stem))}: {len(table)} rows, {(table.kind == 'statistic').sum()}"
-            " statistics"
-        )
-
-    run_command(main, _parser(measure.__doc__))
 
 
 def plot_main(stem: str, draw: Draw, table: Table | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Reading results/<profile>/pass_rates.parquet and series_losses.csv: the columns, the checks, and the row builders of
+"""Reading results/<profile>/passuntil/pass_rates.parquet and series_losses.csv: the columns, the checks, and the row builders of
 the passuntil_* folders.
 
 One row of pass_rates is one item of one run under one method: passes in attempts, stopped at `target` passes or at
@@ -16,7 +16,7 @@ from analysis.passes.stopping import pooled_pass_rate, unbiased_estimate, unbias
 from analysis.task_law.fit import effective_counts
 from experiments.tables.scores import RESTORE
 from files.tables import read_csv, read_parquet
-from profiles.profile import Paths
+from profiles.paths import Paths
 
 LAW_TASKS = (
     "program_synthesis",

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from files.tables import read_csv
-from profiles.profile import ROOT
+from profiles.paths import ROOT
 
 FOLDER = ROOT / "paper" / "published"
 

@@ -1,4 +1,4 @@
-"""Reading results/<profile>/scores.parquet and writing results.csv: the columns, the checks, and the row builders of
+"""Reading results/<profile>/loss/scores.parquet and writing results.csv: the columns, the checks, and the row builders of
 every loss_* folder.
 
 A results.csv is tidy; `kind` says what a row is:

@@ -1,5 +1,5 @@
 """Pass probability of the threshold tasks at every checkpoint of the long runs: reading
-results/<profile>/threshold_pass_rates.parquet, and one row per checkpoint with counts that the curves of
+results/<profile>/loss/threshold_pass_rates.parquet, and one row per checkpoint with counts that the curves of
 analysis/forecast.py are fitted to."""
 
 import numpy as np
@@ -7,7 +7,7 @@ import pandas as pd
 
 from analysis.task_law.fit import effective_counts
 from experiments.tables.passes import exact_rates, has_method, load_pass_rates, pooled_rates, select_passes
-from profiles.profile import Paths
+from profiles.paths import Paths
 
 EXACT_F_ERROR = 0.02  # exact rates enter as counts that know F this well; checkpoints of a run differ by more
 SEPARATOR = "@"  # between run and tokens_seen, while checkpoints are pooled like runs
@@ -15,7 +15,7 @@ SEPARATOR = "@"  # between run and tokens_seen, while checkpoints are pooled lik
 
 def threshold_pass_rates(paths: Paths) -> pd.DataFrame:
     """The table of a profile, checked like pass_rates. ValueError in one line where it is absent or damaged."""
-    return load_pass_rates(paths.results / "threshold_pass_rates.parquet")
+    return load_pass_rates(paths.threshold_pass_rates)
 
 
 def checkpoint_rates(passes: pd.DataFrame, task: str) -> pd.DataFrame:

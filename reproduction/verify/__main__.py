@@ -21,7 +21,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from profiles.profile import ROOT, run_command
+from profiles.paths import ROOT
+from profiles.profile import run_command
 from reproduction.pipeline import make_figures
 from reproduction.verify.accept import accept_code, accept_results, record
 from reproduction.verify.anew import check_anew

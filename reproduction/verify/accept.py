@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dvc.repo import Repo
 
-from profiles.profile import ROOT
+from profiles.paths import ROOT
 from reproduction.pipeline import pipeline_file
 from reproduction.verify.disk import Disk, Findings
 from reproduction.verify.lock import check_profile

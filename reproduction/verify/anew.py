@@ -17,8 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-from profiles.profile import Paths
-from reproduction.pipeline_stages import LIBRARY_ROOMS, all_stages, experiment_stems
+from experiments import experiment_stems
+from profiles.paths import ROOT, Paths
+from reproduction.pipeline_stages import LIBRARY_ROOMS, all_stages
 from reproduction.verify.disk import Disk, Findings, short
 from reproduction.verify.pipeline import locked_profiles, not_in_git, out_paths, restore
 
@@ -52,7 +53,7 @@ def copy_inputs(disk: Disk, folder: Path, profiles: list[str]) -> None:
     for name in SOURCES:
         source = disk.path(name)
         if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__", "results.csv"))
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         elif source.exists():
             shutil.copy(source, folder / name)
     for profile in profiles:
@@ -65,7 +66,6 @@ def copy_inputs(disk: Disk, folder: Path, profiles: list[str]) -> None:
                 shutil.copy(source, target)
         for name in made_files(profile):
             (folder / name).unlink(missing_ok=True)
-    # Published numbers and the results of the benchmarks are inputs; what else is called results.csv is made.
 
 
 def make_anew(folder: Path, findings: Findings) -> None:
@@ -202,7 +202,7 @@ def pictures_have_our_bytes() -> bool:
 
 
 def _pins() -> list[str]:
-    path = Path(__file__).resolve().parent.parent / "constraints.txt"
+    path = ROOT / "constraints.txt"
     return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
 
 

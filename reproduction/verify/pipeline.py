@@ -8,7 +8,8 @@ from pathlib import Path
 from dvc.schema import COMPILED_LOCKFILE_SCHEMA
 from voluptuous import MultipleInvalid
 
-from profiles.profile import ROOT, Paths, read_yaml
+from profiles.paths import ROOT, Paths
+from profiles.profile import read_yaml
 from reproduction.pipeline import pipeline_file, pipeline_text
 from reproduction.pipeline_stages import all_stages
 from reproduction.verify.disk import Disk, Findings

@@ -23,7 +23,8 @@ from ladder.plan import plan_runs
 from ladder.progress import duration
 from ladder.series_plan import SeriesPaths, open_series
 from ladder.training import Ladder, make_ladder, prepare_folder, read_runs_table, train_run, write_runs_table
-from profiles.profile import Paths, default_profile, load_profile
+from profiles.paths import PINNED_DATA, Paths
+from profiles.profile import default_profile, load_profile
 from reproduction.pipeline import make_data
 from reproduction.verify.disk import Disk, Findings
 from reproduction.verify.pipeline import locked_profiles, restore
@@ -79,7 +80,7 @@ def choose_run(runs: list[Committed], asked: str, seed: int) -> Committed:
                 return run
         raise ValueError(
             f"RETRAIN={asked}: no committed run has this name; take one of the column run of "
-            "results/<profile>/runs.csv or series.csv, or 1"
+            "results/<profile>/loss/runs.csv or series.csv, or 1"
         )
     cheap = [run for run in runs if run.profile == runs[0].profile and run.seconds <= MAX_RANDOM_SECONDS]
     if not cheap:
@@ -111,7 +112,7 @@ def require_data(paths: Paths) -> None:
     """Build the data of a profile where they are not here."""
     if not (paths.data / "manifest.json").exists():
         print(f"building {paths.data.relative_to(paths.root)}", flush=True)
-        if paths.is_default:
+        if paths.profile == PINNED_DATA:
             make_data(paths.profile)
         else:
             subprocess.run([sys.executable, "-m", "corpus", "--profile", paths.profile], cwd=paths.root, check=True)

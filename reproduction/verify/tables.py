@@ -19,7 +19,8 @@ import pyarrow.parquet as pq
 from ladder.plan import Run, plan_runs
 from ladder.series_plan import plan_series
 from ladder.training import read_runs_table
-from profiles.profile import Paths, load_profile
+from profiles.paths import Paths
+from profiles.profile import load_profile
 from reproduction.verify.disk import Disk, Findings, short
 from reproduction.verify.pipeline import profiles_here, restore
 from reproduction.verify.runs import check_runs

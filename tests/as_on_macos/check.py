@@ -62,8 +62,10 @@ def train_and_score(folder: Path) -> None:
 def measure_and_draw(folder: Path) -> None:
     """One table and figure of the default profile, again from the committed scores, in a folder of its own: the same
     bytes."""
-    from experiments.style.stage import measure_stage, plot_stage
-    from profiles.profile import Paths, default_profile
+    from experiments.style.stage import plot_stage
+    from experiments.tables.stage import measure_stage
+    from profiles.paths import Paths
+    from profiles.profile import default_profile
 
     committed, fresh = Paths(default_profile()), Paths(default_profile(), folder)
     shutil.copytree(
