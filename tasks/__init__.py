@@ -34,5 +34,5 @@ _ORDER = (
 TASKS = {name: task for name in _ORDER for task in _ALL if task.name == name}
 PAPER_TASKS = _ORDER[:12]
 CONTROL_TASKS = _ORDER[12:14]
-BIGBENCH_STAND_INS = _ORDER[14:]
+BIGBENCH_STAND_INS = _ORDER[14:17]
 PASS_TASKS = {task.name: task for task in (*PASS_ONLY_TASKS, *MATHS_TASKS)}

@@ -227,12 +227,23 @@ def _solve_coreference(item: Item, language: Language) -> int:
     return index
 
 
-def _solve_unscramble(letters: tuple[str, ...]) -> str:
+def _solve_maths(item: Item, language: Language) -> str:
+    return str(sum(read_problems(item.requests[0][0], language)[-1]))
+
+
+def _solve_unscramble(item: Item, language: Language) -> str:
+    letters = read_spellings(item.requests[0][0], language)[-1][1:]
     (word,) = {word.strip() for word in SPELLED_WORDS if sorted(word.strip()) == sorted(letters)}
     return word
 
 
-def _solve_modified(sums: list[tuple]) -> str:
+def _solve_transliterate(item: Item, language: Language) -> str:
+    return " ".join(SOUNDS[letter] for letter in read_spellings(item.requests[0][0], language)[-1][1:])
+
+
+def _solve_modified(item: Item, language: Language) -> str:
+    """The rule is what all sums before the last one agree on."""
+    sums = read_modified_sums(item.requests[0][0])
     (added,) = {result - a - b for a, b, result in sums[:-1]}
     return str(sum(sums[-1][:2]) + added)
 
@@ -241,16 +252,8 @@ def solve(item: Item, facts: Facts) -> int | str:
     """The right answer of `item`, read from its requests (of open items only from the context) and from the facts of
     closed-book ones."""
     language, name, context = LANGUAGES[TASKS[item.task].language], family(item.task), item.requests[0][0]
-    if name in _SOLVERS:
-        return _SOLVERS[name](item, language)
-    if name == "maths":
-        return str(sum(read_problems(context, language)[-1]))
-    if name == "unscramble":
-        return _solve_unscramble(read_spellings(context, language)[-1][1:])
-    if name == "ipa_transliterate":
-        return " ".join(SOUNDS[letter] for letter in read_spellings(context, language)[-1][1:])
-    if name == "modified_arithmetic":
-        return _solve_modified(read_modified_sums(context))
+    if name in SOLVERS:
+        return SOLVERS[name](item, language)
     person, attribute = read_facts_asked(context, language)[-1]
     value = facts[language.code][person.strip()][attribute]
     if name == "recall":
@@ -261,7 +264,16 @@ def solve(item: Item, facts: Facts) -> int | str:
     return _index(item, letter)
 
 
-_SOLVERS = {"reading": _solve_reading, "endings": _solve_endings, "coreference": _solve_coreference}
+# Tasks whose items hold all that their answer needs; the others are closed-book and ask the world's facts.
+SOLVERS: dict[str, Callable[[Item, Language], int | str]] = {
+    "reading": _solve_reading,
+    "endings": _solve_endings,
+    "coreference": _solve_coreference,
+    "maths": _solve_maths,
+    "unscramble": _solve_unscramble,
+    "ipa_transliterate": _solve_transliterate,
+    "modified_arithmetic": _solve_modified,
+}
 
 
 def guess(item: Item, draw: Draw) -> int | str:

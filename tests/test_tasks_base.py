@@ -104,7 +104,8 @@ class TestEveryTask:
 def test_tasks_are_those_of_the_paper():
     """Paper L, Table 1: twelve datasets, six English and six Chinese."""
     assert len(PAPER_TASKS) == 12 and len(CONTROL_TASKS) == 2 and len(BIGBENCH_STAND_INS) == 3
-    assert list(TASKS) == [*PAPER_TASKS, *CONTROL_TASKS, *BIGBENCH_STAND_INS]
+    ours = [*PAPER_TASKS, *CONTROL_TASKS, *BIGBENCH_STAND_INS]
+    assert list(TASKS)[: len(ours)] == ours
     assert {TASKS[name].paper_task for name in PAPER_TASKS} == {
         "TriviaQA",
         "HellaSwag",
