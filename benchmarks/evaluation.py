@@ -31,7 +31,7 @@ import transformers
 import yaml
 from tokenizers import Tokenizer
 
-from corpus.__main__ import tokenizer_texts
+from corpus.build import tokenizer_texts
 from corpus.mixture import Mixture
 from corpus.stream import TokenStream, batches
 from corpus.tokenizer import PieceEncoder, fingerprint, train

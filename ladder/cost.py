@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ladder.machine import peak_megabytes
+from ladder.ladder import Ladder
 from ladder.plan import Run
-from ladder.pool import Job, run_jobs
-from ladder.progress import Progress, duration
-from ladder.training import Ladder, use_one_device
+from ladder.workers.machine import peak_megabytes, use_one_device
+from ladder.workers.pool import Job, run_jobs
+from ladder.workers.progress import Progress, duration
 from profiles.profile import Profile
 
 PROBE_WARMUP_STEPS = 3  # the first steps allocate and choose algorithms
@@ -37,12 +37,13 @@ class Machine:
 
 def train_seconds(profile: Profile, run: Run) -> float:
     """Core-seconds of a run by the profile's table."""
-    return run.trained_tokens / profile.cost.core_tokens_per_second[run.size]
+    return run.trained_tokens / tokens_per_second(profile, run)
 
 
-def evaluate_seconds(profile: Profile, run: Run) -> float:
-    """Core-seconds of scoring all checkpoints of a run by the profile's table."""
-    return run.num_checkpoints * profile.cost.evaluation_core_seconds[run.size]
+def tokens_per_second(profile: Profile, run: Run) -> float:
+    """Speed of one core by the profile's table."""
+    cost = profile.cost
+    return (cost.core_tokens_per_second if run.paper == "loss" else cost.series_core_tokens_per_second)[run.size]
 
 
 def checkpoint_bytes(ladder: Ladder, names: list[str]) -> int:
@@ -95,7 +96,7 @@ def probe_machine(profile: Profile, runs: list[Run], num_workers: int, preload: 
     if outcome.failed:
         raise ValueError(f"the probe of {run.size} failed: {next(iter(outcome.failed.values()))}")
     speeds, megabytes = zip(*(map(float, text.split()) for text in outcome.finished.values()), strict=True)
-    return Machine(profile.cost.core_tokens_per_second[run.size] * len(speeds) / sum(speeds), max(megabytes))
+    return Machine(tokens_per_second(profile, run) * len(speeds) / sum(speeds), max(megabytes))
 
 
 def describe_training(ladder: Ladder, names: list[str], num_workers: int, machine: Machine) -> str:

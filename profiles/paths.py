@@ -12,6 +12,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PINNED_DATA = "cpu"  # the profile whose data are data/, which data.dvc pins
+PAPERS = ("loss", "passuntil")  # paper L and paper P: each has a ladder of its own
+PAPER_OF = {"scores": "loss", "threshold_pass_rates": "loss", "pass_rates": "passuntil"}  # whose runs are measured
 
 
 @dataclass(frozen=True)
@@ -42,64 +44,54 @@ class Paths:
         return self.root / "data" if self.profile == PINNED_DATA else self.results / "data"
 
     @property
-    def runs(self) -> Path:
-        """One folder per run (DVC cache)."""
-        return self.results / "loss" / "runs"
+    def data_hashes(self) -> Path:
+        """sha-256 of every file of the data (git): what says whether other data are the same ones."""
+        return self.results / "data.json"
 
-    @property
-    def runs_table(self) -> Path:
-        """One row per run (git)."""
-        return self.results / "loss" / "runs.csv"
+    def runs(self, paper: str) -> Path:
+        """One folder per run of a paper's ladder (DVC cache)."""
+        return self.results / paper / "runs"
 
-    @property
-    def run_scores(self) -> Path:
+    def runs_table(self, paper: str) -> Path:
+        """One row per run of a paper's ladder (git)."""
+        return self.results / paper / "runs.csv"
+
+    def run_tables(self, measurement: str) -> Path:
         """One small table per run (git): what lets another machine go on without the checkpoints."""
-        return self.results / "loss" / "scores"
+        return self.results / PAPER_OF[measurement] / measurement
+
+    def table(self, measurement: str) -> Path:
+        """The tables of all runs joined (git)."""
+        return self.run_tables(measurement).with_suffix(".parquet")
+
+    def due(self, measurement: str) -> Path:
+        """Notes of runs that were trained anew after they had been measured, until they are measured again."""
+        return self.results / PAPER_OF[measurement] / f"{measurement}_due.partial"
 
     @property
     def scores(self) -> Path:
-        """Aggregate scores of all runs, the concatenation of run_scores (git)."""
-        return self.results / "loss" / "scores.parquet"
+        """Scores of every checkpoint of paper L's ladder."""
+        return self.table("scores")
+
+    @property
+    def pass_rates(self) -> Path:
+        """Pass rates of the last checkpoints of paper P's ladder."""
+        return self.table("pass_rates")
+
+    @property
+    def threshold_pass_rates(self) -> Path:
+        """Pass rates along training of the long runs of paper L."""
+        return self.table("threshold_pass_rates")
+
+    @property
+    def losses(self) -> Path:
+        """Validation loss of every checkpoint of paper P's ladder (git)."""
+        return self.results / "passuntil" / "losses.csv"
 
     @property
     def items(self) -> Path:
         """Per-item scores (DVC cache), a folder with one parquet per run; pandas.read_parquet reads it as one table."""
         return self.results / "loss" / "items.parquet"
-
-    @property
-    def series(self) -> Path:
-        """One folder per run of paper P's series (DVC cache)."""
-        return self.results / "passuntil" / "runs"
-
-    @property
-    def series_table(self) -> Path:
-        """One row per run of the series (git)."""
-        return self.results / "passuntil" / "runs.csv"
-
-    @property
-    def run_pass_rates(self) -> Path:
-        """Of each run of the series, its pass rates and the losses of its checkpoints (git), as run_scores."""
-        return self.results / "passuntil" / "pass_rates"
-
-    @property
-    def pass_rates(self) -> Path:
-        """Pass rates of all runs of the series (git)."""
-        return self.results / "passuntil" / "pass_rates.parquet"
-
-    @property
-    def series_losses(self) -> Path:
-        """Validation loss of every checkpoint of the series (git)."""
-        return self.results / "passuntil" / "losses.csv"
-
-    @property
-    def run_threshold_pass_rates(self) -> Path:
-        """Of each long run of paper L, its pass rates along training (git)."""
-        return self.results / "loss" / "threshold_pass_rates"
-
-    @property
-    def threshold_pass_rates(self) -> Path:
-        """Pass rates of the long runs of paper L (git)."""
-        return self.results / "loss" / "threshold_pass_rates.parquet"
 
     def results_csv(self, stem: str) -> Path:
         """The tidy table of one experiment."""

@@ -99,36 +99,33 @@ def _first_complaint(error: ValidationError) -> str:
 
 
 def data_plan(name: str | None = None) -> dict:
-    """What `python -m corpus` builds for a profile (default: that of params.yaml): keyword arguments of its `build`."""
+    """What the data of a profile hold (default: that of params.yaml): keyword arguments of tasks.build.build.
+
+    Streams are frozen for every seed that trains, those of paper P where those of paper L are."""
     profile = load_profile(name or default_profile())
+    section, shared = profile.passuntil, {"world_seed": profile.corpus.world_seed}
     seeds = sorted({*profile.long_runs.seeds, *profile.small_runs.seeds})
-    frozen = {seed: profile.corpus.train_tokens for seed in seeds if profile.corpus.train_tokens}
+    is_frozen = bool(profile.corpus.train_tokens)
+    passuntil_tokens = dict.fromkeys(sorted(section.seeds), section.tokens + FROZEN_MARGIN_TOKENS) if is_frozen else {}
     return {
         "out": Paths(profile.name).data,
-        "world_seed": profile.corpus.world_seed,
-        "mixture_name": profile.corpus.mixture,
-        "train_tokens": frozen,
-        "validation_sequences": profile.corpus.validation_sequences,
-        "sequence_length": profile.training.sequence_length,
-        # The files hold more than a profile may score: the first items are the same in every file, whatever the
-        # profile.
+        "corpus": shared
+        | {
+            "mixture_name": profile.corpus.mixture,
+            "train_tokens": {seed: profile.corpus.train_tokens for seed in seeds} if is_frozen else {},
+            "validation_sequences": profile.corpus.validation_sequences,
+            "sequence_length": profile.training.sequence_length,
+        },
+        # The files hold more than a profile may score: the first items are the same in every file, whatever the profile.
         "num_items": max(profile.evaluation.num_items, ITEMS_PER_TASK),
-        "passuntil": _series_plan(profile),
-    }
-
-
-def _series_plan(profile: Profile) -> dict:
-    """Keyword arguments of corpus.__main__.build_passuntil: streams are frozen where those of paper L are."""
-    asked = profile.passuntil
-    frozen = (
-        dict.fromkeys(sorted(asked.seeds), asked.tokens + FROZEN_MARGIN_TOKENS) if profile.corpus.train_tokens else {}
-    )
-    return {
-        "series": dict(asked.series),
-        "train_tokens": frozen,
-        "validation_sequences": asked.validation_sequences,
-        "sequence_length": asked.sequence_length,
-        "num_items": asked.num_items,
+        "passuntil_corpus": shared
+        | {
+            "series": dict(section.series),
+            "train_tokens": passuntil_tokens,
+            "validation_sequences": section.validation_sequences,
+            "sequence_length": section.sequence_length,
+        },
+        "passuntil_items": section.num_items,
     }
 
 

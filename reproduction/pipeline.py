@@ -26,8 +26,8 @@ import yaml
 
 from experiments import experiment_stems
 from files.atomic import atomic_write
-from ladder.machine import num_cores
-from ladder.pool import end_with_parent
+from ladder.workers.machine import num_cores
+from ladder.workers.pool import end_with_parent
 from profiles.paths import PINNED_DATA, ROOT, Paths
 from profiles.profile import default_profile, load_profile, profile_names, run_command
 from reproduction.pipeline_stages import all_stages, tables_read

@@ -70,8 +70,8 @@ def train_stage(paths: Paths) -> dict:
         "params": [{f"profiles/{paths.profile}.yaml": TRAIN_SECTIONS}],
         # Kept between starts, so that finished runs survive a rerun of the stage.
         "outs": [
-            {relative(paths, paths.runs): {"persist": True}},
-            {relative(paths, paths.runs_table): {"cache": False, "persist": True}},
+            {relative(paths, paths.runs("loss")): {"persist": True}},
+            {relative(paths, paths.runs_table("loss")): {"cache": False, "persist": True}},
         ],
     }
 
@@ -80,11 +80,11 @@ def evaluate_stage(paths: Paths) -> dict:
     """Scoring of all checkpoints."""
     return {
         "cmd": f"python -m ladder.sweep evaluate --profile {paths.profile}",
-        "deps": [*code_dependencies(["ladder.scores"]), relative(paths, paths.data), relative(paths, paths.runs)],
+        "deps": [*code_dependencies(["ladder.scores"]), relative(paths, paths.data), relative(paths, paths.runs("loss"))],
         "params": [{f"profiles/{paths.profile}.yaml": EVALUATE_SECTIONS}],
         "outs": [
             {relative(paths, paths.items): {"persist": True}},
-            {relative(paths, paths.run_scores): {"cache": False, "persist": True}},
+            {relative(paths, paths.run_tables("scores")): {"cache": False, "persist": True}},
             {relative(paths, paths.scores): {"cache": False}},
         ],
     }
@@ -97,8 +97,8 @@ def series_stage(paths: Paths) -> dict:
         "deps": [*code_dependencies(["ladder.series_plan"]), relative(paths, paths.data)],
         "params": [{f"profiles/{paths.profile}.yaml": SERIES_SECTIONS}],
         "outs": [
-            {relative(paths, paths.series): {"persist": True}},
-            {relative(paths, paths.series_table): {"cache": False, "persist": True}},
+            {relative(paths, paths.runs("passuntil")): {"persist": True}},
+            {relative(paths, paths.runs_table("passuntil")): {"cache": False, "persist": True}},
         ],
     }
 
@@ -110,26 +110,26 @@ def pass_rates_stage(paths: Paths) -> dict:
         "deps": [
             *measure_dependencies(["ladder.series_plan"]),
             relative(paths, paths.data),
-            relative(paths, paths.series),
+            relative(paths, paths.runs("passuntil")),
         ],
         "params": [{f"profiles/{paths.profile}.yaml": MEASURE_SECTIONS}],
         "outs": [
-            {relative(paths, paths.run_pass_rates): {"cache": False, "persist": True}},
+            {relative(paths, paths.run_tables("pass_rates")): {"cache": False, "persist": True}},
             {relative(paths, paths.pass_rates): {"cache": False}},
-            {relative(paths, paths.series_losses): {"cache": False}},
+            {relative(paths, paths.losses): {"cache": False}},
         ],
     }
 
 
 def threshold_stage(paths: Paths) -> dict:
     """Pass rates of the long runs of paper L on its maths and exam tasks, along training."""
-    inputs = (paths.data, paths.runs, paths.run_scores)
+    inputs = (paths.data, paths.runs("loss"), paths.run_tables("scores"))
     return {
         "cmd": f"python -m ladder.series thresholds --profile {paths.profile}",
         "deps": [*measure_dependencies(["ladder.plan"]), *(relative(paths, path) for path in inputs)],
         "params": [{f"profiles/{paths.profile}.yaml": THRESHOLD_SECTIONS}],
         "outs": [
-            {relative(paths, paths.run_threshold_pass_rates): {"cache": False, "persist": True}},
+            {relative(paths, paths.run_tables("threshold_pass_rates")): {"cache": False, "persist": True}},
             {relative(paths, paths.threshold_pass_rates): {"cache": False}},
         ],
     }
@@ -168,9 +168,9 @@ def tables_read(paths: Paths, stem: str) -> list[Path]:
     text = module_file(f"experiments.{stem}.measure").read_text(encoding="utf-8")
     called = {
         "series_pass_rates": [paths.pass_rates],
-        "series_losses": [paths.series_losses],
+        "series_losses": [paths.losses],
         "threshold_pass_rates": [paths.threshold_pass_rates],
-        "ladder_scores": [paths.scores, paths.runs_table],
+        "ladder_scores": [paths.scores, paths.runs_table("loss")],
         "no_table": [],
     }
     found = [tables for word, tables in called.items() if word in text] or [called["ladder_scores"]]
@@ -183,7 +183,7 @@ def experiment_stage(paths: Paths, stem: str) -> dict:
     modules = [f"experiments.{stem}.measure", f"experiments.{stem}.plot"]
     code = code_dependencies(modules)
     read = {
-        "paths.runs_table": paths.runs_table,
+        "paths.runs_table("loss")": paths.runs_table("loss"),
         "paths.data": paths.data,
         "paths.items": paths.items,
         "experiments.tables.published": paths.root / "paper" / "published",

@@ -16,7 +16,7 @@ from pathlib import Path
 import small_pass
 from small_corpus import MIXTURE, WORLD_SEED, items, stream, tokenizer
 
-from corpus.__main__ import DATA_FORMAT_VERSION, PASSUNTIL_MIXTURES
+from corpus.build import DATA_FORMAT_VERSION, PASSUNTIL_MIXTURES
 from corpus.stream import TokenStream
 from corpus.tokenizer import fingerprint
 from tasks import PASS_TASKS, TASKS

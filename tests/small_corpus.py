@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 from tokenizers import Tokenizer
 
-from corpus.__main__ import tokenizer_texts
+from corpus.build import tokenizer_texts
 from corpus.lexicon import LANGUAGES
 from corpus.mixture import KINDS, Mixture
 from corpus.stream import LANGUAGE_CODES, TokenStream

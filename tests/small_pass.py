@@ -5,7 +5,7 @@ from functools import lru_cache
 from small_corpus import WORLD_SEED, world
 from tokenizers import Tokenizer
 
-from corpus.__main__ import PASSUNTIL_MIXTURES, tokenizer_texts
+from corpus.build import PASSUNTIL_MIXTURES, tokenizer_texts
 from corpus.films import EMOJI, make_films
 from corpus.mixture import Mixture
 from corpus.stream import TokenStream

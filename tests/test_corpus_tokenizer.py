@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from small_corpus import KIND_LANGUAGES, SPLITS, documents, pieces, stream_texts, tokenizer, world
 from tokenizers import Tokenizer, models
 
-from corpus.__main__ import PASSUNTIL_MIXTURES, tokenizer_texts
+from corpus.build import PASSUNTIL_MIXTURES, tokenizer_texts
 from corpus.lexicon import LANGUAGES, SPELLED_WORDS
 from corpus.tokenizer import (
     BOS,

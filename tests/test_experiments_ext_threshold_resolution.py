@@ -112,7 +112,7 @@ def test_folder_end_to_end(tmp_path, monkeypatch, plant):
     )
     scores = scores_table(Plant(seeds=(0,), num_checkpoints=10), tasks=THRESHOLD_TASKS, series_wanted=("long",))
     scores.to_parquet(paths.scores)
-    runs_table(scores).to_csv(paths.runs_table, index=False)
+    runs_table(scores).to_csv(paths.runs_table("loss"), index=False)
     table = measure_stage(paths, ext.STEM, ext.measure, threshold_pass_rates)
     statistics = table[table.kind == "statistic"]
     assert not statistics.status.isna().any()

@@ -30,7 +30,7 @@ def folder(path, plant: PassPlant) -> Paths:
     paths = Paths(PROFILE, path)
     paths.results.mkdir(parents=True)
     pass_table(plant).to_parquet(paths.pass_rates)
-    losses_table(plant).to_csv(paths.series_losses, index=False)
+    losses_table(plant).to_csv(paths.losses, index=False)
     return paths
 
 

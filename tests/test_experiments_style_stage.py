@@ -29,7 +29,7 @@ def planted(tmp_path_factory) -> Paths:
     paths.results.mkdir(parents=True)
     scores = scores_table(Plant(seeds=(0,), num_checkpoints=8))
     scores.to_parquet(paths.scores)
-    runs_table(scores).to_csv(paths.runs_table, index=False)
+    runs_table(scores).to_csv(paths.runs_table("loss"), index=False)
     return paths
 
 
@@ -43,7 +43,7 @@ def tiny(tmp_path_factory) -> Paths:
         f"small_{size}_{tokens}M_s0" for size in ("0.05M", "0.1M") for tokens in (1, 2)
     ]
     scores[scores.run.isin(kept)].to_parquet(paths.scores)
-    runs_table(scores).to_csv(paths.runs_table, index=False)
+    runs_table(scores).to_csv(paths.runs_table("loss"), index=False)
     return paths
 
 

@@ -24,9 +24,9 @@ def test_planted_tables_are_read_back(tmp_path, passes):
     paths = Paths("smoke", tmp_path)
     paths.results.mkdir(parents=True)
     passes.to_parquet(paths.pass_rates)
-    losses_table(PLANT).to_csv(paths.series_losses, index=False)
+    losses_table(PLANT).to_csv(paths.losses, index=False)
     assert len(pass_table.series_pass_rates(paths)) == len(passes)
-    losses = pass_table.series_losses(paths)
+    losses = pass_table.checkpoint_losses(paths)
     assert pass_table.series_names(losses) == ["prose"] and losses[losses.is_held_out][
         "size"
     ].unique().tolist() == list(HELD_OUT)
@@ -56,7 +56,7 @@ def test_damaged_tables_are_refused_in_one_line(tmp_path, passes, damage, messag
 def test_absent_and_unreadable_tables_are_refused_in_one_line(tmp_path):
     for load, name in (
         (pass_table.load_pass_rates, "pass_rates.parquet"),
-        (pass_table.load_series_losses, "series_losses.csv"),
+        (pass_table.load_losses, "losses.csv"),
     ):
         with pytest.raises(ValueError, match="not found; run `dvc repro`"):
             load(tmp_path / name)

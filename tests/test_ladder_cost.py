@@ -15,7 +15,7 @@ from ladder.cost import (
     require_disk,
     train_seconds,
 )
-from ladder.machine import num_cores
+from ladder.workers.machine import num_cores
 from ladder.training import num_workers
 from profiles.profile import load_profile
 from tests import tiny_ladder

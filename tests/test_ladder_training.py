@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import pytest
 
 from ladder import training
-from ladder.pool import Job, run_jobs
-from ladder.progress import Progress
+from ladder.workers.pool import Job, run_jobs
+from ladder.workers.progress import Progress
 from ladder.training import (
     COLUMNS,
     MACHINES,
@@ -69,7 +69,7 @@ def test_another_recipe_is_trained_again_and_its_scores_go(ladder):
     run = ladder.runs[LONG]
     changed = replace(ladder, recipes=ladder.recipes | {LONG: ladder.recipes[LONG] | {"stream": "other"}})
     assert run.name in runs_to_train(changed, set())
-    score = ladder.paths.run_scores / f"{LONG}.parquet"
+    score = ladder.paths.run_tables("scores") / f"{LONG}.parquet"
     score.parent.mkdir(exist_ok=True)
     score.write_bytes(b"old")
     assert "removed" in prepare_folder(changed, LONG)
@@ -153,15 +153,15 @@ def test_the_state_of_a_run_that_was_killed_in_the_moment_of_its_end_goes(ladder
 
 
 def test_the_table_of_runs_keeps_rows_of_another_machine(ladder):
-    table = read_runs_table(ladder.paths.runs_table)
+    table = read_runs_table(ladder.paths.runs_table("loss"))
     assert list(table) == list(ladder.runs) and tuple(table[LONG]) == (*COLUMNS, MACHINES)
     assert table[BRANCH]["parent"] == TRUNK and table[LONG]["weight_hash"] == weights(ladder, LONG)
     shutil.rmtree(ladder.folder(LONG))
     write_runs_table(ladder)
-    assert read_runs_table(ladder.paths.runs_table) == table
+    assert read_runs_table(ladder.paths.runs_table("loss")) == table
     changed = replace(ladder, recipes=ladder.recipes | {LONG: ladder.recipes[LONG] | {"stream": "other"}})
     write_runs_table(changed)
-    assert LONG not in read_runs_table(ladder.paths.runs_table)
+    assert LONG not in read_runs_table(ladder.paths.runs_table("loss"))
 
 
 def edit_record(ladder, name, **changes):
@@ -172,12 +172,12 @@ def edit_record(ladder, name, **changes):
 
 def test_rows_say_on_what_machines_a_run_was_trained(ladder):
     isa = json.loads((ladder.folder(LONG) / "run.json").read_text())["machines"][0]["isa"]
-    assert read_runs_table(ladder.paths.runs_table)[LONG][MACHINES].startswith(f"{isa} bf16 ")
+    assert read_runs_table(ladder.paths.runs_table("loss"))[LONG][MACHINES].startswith(f"{isa} bf16 ")
     kind = {"from_step": 0, "processor": "one", "isa": "AVX512", "bf16": "native"}
     edit_record(ladder, LONG, machines=[kind, kind | {"from_step": 40, "isa": "AVX2", "bf16": "emulated"}])
     write_runs_table(ladder)
     assert (
-        read_runs_table(ladder.paths.runs_table)[LONG][MACHINES]
+        read_runs_table(ladder.paths.runs_table("loss"))[LONG][MACHINES]
         == "AVX512 bf16 native, from step 40 AVX2 bf16 emulated"
     )
 
@@ -187,12 +187,12 @@ def test_a_table_of_before_stays_as_it_is(ladder):
     for name in ladder.runs:
         edit_record(ladder, name, machines=[])
     write_runs_table(ladder)
-    before = ladder.paths.runs_table.read_bytes()
+    before = ladder.paths.runs_table("loss").read_bytes()
     assert before.decode().splitlines()[0] == ",".join(COLUMNS)
     for name in ladder.runs:
         shutil.rmtree(ladder.folder(name))
     write_runs_table(ladder)
-    assert ladder.paths.runs_table.read_bytes() == before
+    assert ladder.paths.runs_table("loss").read_bytes() == before
 
 
 def test_a_run_of_a_cpu_that_took_fp32_is_not_today_s(ladder):
@@ -200,13 +200,13 @@ def test_a_run_of_a_cpu_that_took_fp32_is_not_today_s(ladder):
     assert ladder.is_trained(LONG)
     edit_record(ladder, LONG, precision="fp32")
     assert not ladder.is_trained(LONG)
-    ladder.paths.runs_table.write_text("\n".join(ladder.paths.runs_table.read_text().splitlines()[:1]) + "\n")
+    ladder.paths.runs_table("loss").write_text("\n".join(ladder.paths.runs_table("loss").read_text().splitlines()[:1]) + "\n")
     assert runs_to_train(ladder, set()) == [LONG]
 
 
 def test_a_row_of_another_format_is_refused_in_one_line(ladder):
-    table = ladder.paths.runs_table.read_text()
-    ladder.paths.runs_table.write_text(table.replace(",bf16,", ",fp32,", 1))
+    table = ladder.paths.runs_table("loss").read_text()
+    ladder.paths.runs_table("loss").write_text(table.replace(",bf16,", ",fp32,", 1))
     with pytest.raises(
         ValueError, match=f"runs.csv: run {LONG}, field precision is 'fp32', profile tiny says 'bf16'; remove the row"
     ) as caught:
@@ -214,13 +214,13 @@ def test_a_row_of_another_format_is_refused_in_one_line(ladder):
     assert "\n" not in str(caught.value)
     shutil.rmtree(ladder.folder(LONG))
     write_runs_table(ladder)
-    assert LONG not in read_runs_table(ladder.paths.runs_table)
+    assert LONG not in read_runs_table(ladder.paths.runs_table("loss"))
 
 
 def test_a_foreign_table_of_runs_is_refused(ladder):
-    ladder.paths.runs_table.write_text("a,b\n1,2\n")
+    ladder.paths.runs_table("loss").write_text("a,b\n1,2\n")
     with pytest.raises(ValueError, match="columns are not those of a table of runs"):
-        read_runs_table(ladder.paths.runs_table)
+        read_runs_table(ladder.paths.runs_table("loss"))
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def write(
     paths.verdicts.parent.mkdir(parents=True, exist_ok=True)
     if verdicts is not None:
         paths.verdicts.write_text(verdicts if isinstance(verdicts, str) else json.dumps(verdicts, indent=1))
-    for path, rows in ((paths.runs_table, runs), (paths.series_table, series)):
+    for path, rows in ((paths.runs_table("loss"), runs), (paths.runs_table("passuntil"), series)):
         if rows is not None:
             path.write_text(rows if isinstance(rows, str) else "\n".join([HEADER, *rows]) + "\n")
 
@@ -234,10 +234,10 @@ def test_damaged_files_are_one_line(paths, damage, message):
 
 
 def test_missing_fresh_files_and_bytes_that_are_no_text(paths):
-    paths.runs_table.write_bytes(b"\xff\xfe")
+    paths.runs_table("loss").write_bytes(b"\xff\xfe")
     with pytest.raises(ValueError, match=r"runs\.csv: damaged"):
         main("--profile", paths.profile)
-    paths.runs_table.unlink()
+    paths.runs_table("loss").unlink()
     assert main("--profile", paths.profile) == 0
     paths.verdicts.unlink()
     with pytest.raises(ValueError, match="verdicts.json: no verdicts yet; run `make reproduce PROFILE="):

@@ -88,7 +88,7 @@ def test_figures_need_scores(monkeypatch, tmp_path):
 def test_what_is_not_measured_yet_is_left_out_and_said(monkeypatch, tmp_path, capsys):
     paths, called = Paths("smoke", tmp_path), []
     paths.results.mkdir(parents=True)
-    for path in (paths.scores, paths.runs_table):
+    for path in (paths.scores, paths.runs_table("loss")):
         path.touch()
     monkeypatch.setattr(pipeline, "Paths", lambda profile: paths)
     monkeypatch.setattr(pipeline, "ROOT", tmp_path)
@@ -106,7 +106,7 @@ def test_what_is_not_measured_yet_is_left_out_and_said(monkeypatch, tmp_path, ca
         "paper.verdicts",
         "paper.report",
     ], "claims of figures that are not there: not measured"
-    for path in (paths.pass_rates, paths.series_losses, paths.threshold_pass_rates):
+    for path in (paths.pass_rates, paths.losses, paths.threshold_pass_rates):
         path.touch()
     called.clear()
     make_figures(["smoke"])

@@ -30,7 +30,7 @@ def trained(tmp_path_factory):
         for tokens, loss in checkpoint_losses(tiny, name).items()
     ]
     write_table(tiny.paths.scores, pd.DataFrame(rows), {})
-    shutil.rmtree(tiny.paths.runs)
+    shutil.rmtree(tiny.paths.runs("loss"))
     return root, tiny.paths
 
 
@@ -38,9 +38,9 @@ def trained(tmp_path_factory):
 def again(trained, monkeypatch):
     """check_retrained on it: what was said, and the findings."""
     root, paths = trained
-    rows = read_runs_table(paths.runs_table)
+    rows = read_runs_table(paths.runs_table("loss"))
     runs = [
-        Committed("tiny", name, paths.runs_table, row, rows.get(row["parent"]), False) for name, row in rows.items()
+        Committed("tiny", name, paths.runs_table("loss"), row, rows.get(row["parent"]), False) for name, row in rows.items()
     ]
     monkeypatch.setattr(module, "load_profile", lambda _: profile())
 

@@ -8,7 +8,7 @@ from golden_hashes import pass_items_entry, passuntil_entry, stored
 from small_corpus import world
 from small_pass import NUM_ITEMS, films, items, stream_text, tokenizer
 
-from corpus.__main__ import PASSUNTIL_MIXTURES
+from corpus.build import PASSUNTIL_MIXTURES
 from corpus.programs import written
 from corpus.world import TRAIN, VALIDATION
 from tasks import PASS_TASKS, TASKS

@@ -4,7 +4,7 @@ import tempfile
 from functools import lru_cache
 from pathlib import Path
 
-from corpus.__main__ import build
+from tasks.build import build
 from ladder.data import Data
 from ladder.plan import plan_runs
 from ladder.training import Ladder, make_ladder

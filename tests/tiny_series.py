@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import tasks
-from corpus.__main__ import build
+from tasks.build import build
 from ladder import campaign as series_campaign
 from ladder.campaign import Campaign
 from ladder.series_plan import SeriesPaths
@@ -84,7 +84,7 @@ def data_folder() -> Path:
 def use_root(root: Path, monkeypatch) -> SeriesPaths:
     """Let campaigns lie under `root`, with the data linked in and two tasks asked; returns their paths."""
     paths = SeriesPaths("tiny", root)
-    paths.runs.mkdir(parents=True)
+    paths.runs("loss").mkdir(parents=True)
     (paths.results / "data").symlink_to(data_folder())
     monkeypatch.setattr(series_campaign, "SeriesPaths", lambda name: SeriesPaths("tiny", root))
     monkeypatch.setattr(series_campaign, "Paths", lambda name: Paths("tiny", root))

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.intervals import bootstrap_items
-from corpus.__main__ import tokenizer_texts
+from corpus.build import tokenizer_texts
 from corpus.mixture import KINDS, Mixture, token_shares
 from corpus.stream import CHUNK_TOKENS, LANGUAGE_CODES, TokenStream
 from corpus.tokenizer import PieceEncoder, train

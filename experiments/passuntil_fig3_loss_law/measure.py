@@ -13,7 +13,7 @@ from experiments.tables.passes import (
     has_passed,
     pooled_rates,
     select_passes,
-    series_losses,
+    checkpoint_losses,
     series_names,
     series_pass_rates,
 )
@@ -32,7 +32,7 @@ BEYOND = 1.3  # curves end a little beyond the largest size
 def measure(passes: pd.DataFrame, paths: Paths) -> list:
     """Loss of every checkpoint, the law of the final losses, its prediction of the held-out sizes, and the answers'
     loss per task (paper P, Figure 3)."""
-    losses = series_losses(paths)
+    losses = checkpoint_losses(paths)
     finals = final_checkpoints(losses)
     parts: list = [size_rows(losses), loss_points(losses)]
     unexplained, held_out = {}, {}

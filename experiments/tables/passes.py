@@ -1,4 +1,4 @@
-"""Reading results/<profile>/passuntil/pass_rates.parquet and series_losses.csv: the columns, the checks, and the row builders of
+"""Reading results/<profile>/passuntil/pass_rates.parquet and losses.csv: the columns, the checks, and the row builders of
 the passuntil_* folders.
 
 One row of pass_rates is one item of one run under one method: passes in attempts, stopped at `target` passes or at
@@ -16,6 +16,7 @@ from analysis.passes.stopping import pooled_pass_rate, unbiased_estimate, unbias
 from analysis.task_law.fit import effective_counts
 from experiments.tables.scores import RESTORE
 from files.tables import read_csv, read_parquet
+from ladder.measurements.items import PASS_COLUMNS, RUN_COLUMNS
 from profiles.paths import Paths
 
 LAW_TASKS = (
@@ -36,40 +37,6 @@ UICL_TASKS = (
 MATHS_TASKS = ("maths", "maths_zh")
 ALL_TASKS = (*LAW_TASKS, *UICL_TASKS, *MATHS_TASKS)
 
-RUN_COLUMNS = (
-    "run",
-    "series",
-    "size",
-    "seed",
-    "is_held_out",
-    "tokens_seen",
-    "num_parameters",
-    "num_nonembedding_parameters",
-    "compute_flops",
-    "loss_nats",
-    "weight_hash",
-)
-PASS_COLUMNS = (
-    *RUN_COLUMNS,
-    "recipe_hash",
-    "task",
-    "item_id",
-    "method",
-    "temperature",
-    "top_p",
-    "target",
-    "cap",
-    "passes",
-    "attempts",
-    "is_reached",
-    "pass_positions",
-    "log_pass_low",
-    "log_pass_high",
-    "answer_tokens",
-    "answer_log_likelihood",
-    "num_evaluated",
-    "seconds",
-)
 ROW_KEY = ["run", "tokens_seen", "task", "item_id", "method", "temperature", "top_p"]
 COUNTING_METHODS = ("shared", "sampled")
 
@@ -102,7 +69,7 @@ def load_pass_rates(path: Path) -> pd.DataFrame:
     return passes
 
 
-def load_series_losses(path: Path) -> pd.DataFrame:
+def load_losses(path: Path) -> pd.DataFrame:
     """The loss of every checkpoint of every series run, checked. ValueError in one line as above."""
     if not path.exists():
         raise ValueError(f"{path}: not found; run `dvc repro` (or `make reproduce`) for this profile first")
@@ -116,9 +83,9 @@ def series_pass_rates(paths: Paths) -> pd.DataFrame:
     return load_pass_rates(paths.pass_rates)
 
 
-def series_losses(paths: Paths) -> pd.DataFrame:
+def checkpoint_losses(paths: Paths) -> pd.DataFrame:
     """The losses of a profile's series runs."""
-    return load_series_losses(paths.series_losses)
+    return load_losses(paths.losses)
 
 
 def _check_columns(path: Path, table: pd.DataFrame, columns: tuple[str, ...], finite: tuple[str, ...]) -> None:

@@ -15,7 +15,7 @@ Load = Callable[[Paths], pd.DataFrame]
 
 def ladder_scores(paths: Paths) -> pd.DataFrame:
     """The scores of the ladder with the lineage of each run: what the folders of paper L measure."""
-    return add_lineage(load_scores(paths.scores), paths.runs_table)
+    return add_lineage(load_scores(paths.scores), paths.runs_table("loss"))
 
 
 def no_table(paths: Paths) -> pd.DataFrame:

@@ -45,7 +45,7 @@ class Pipeline:
 def not_in_git(paths: Paths) -> frozenset[str]:
     """Paths that .gitignore leaves out: they may be absent from a clone."""
     return frozenset(
-        path.relative_to(paths.root).as_posix() for path in (paths.data, paths.runs, paths.items, paths.series)
+        path.relative_to(paths.root).as_posix() for path in (paths.data, paths.runs("loss"), paths.items, paths.runs("passuntil"))
     )
 
 

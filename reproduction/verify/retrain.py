@@ -20,7 +20,7 @@ import pandas as pd
 from ladder.data import Data
 from ladder.pass_rates import validation_loss
 from ladder.plan import plan_runs
-from ladder.progress import duration
+from ladder.workers.progress import duration
 from ladder.series_plan import SeriesPaths, open_series
 from ladder.training import Ladder, make_ladder, prepare_folder, read_runs_table, train_run, write_runs_table
 from profiles.paths import PINNED_DATA, Paths
@@ -63,7 +63,7 @@ def committed_runs(disk: Disk) -> list[Committed]:
     found = []
     for profile in sorted(locked_profiles(disk), key=lambda name: (name != default_profile(), name)):
         paths = Paths(profile, disk.root)
-        for table, is_series in ((paths.runs_table, False), (paths.series_table, True)):
+        for table, is_series in ((paths.runs_table("loss"), False), (paths.runs_table("passuntil"), True)):
             rows = read_runs_table(table)
             found += [
                 Committed(profile, name, table, row, rows.get(row["parent"]), is_series) for name, row in rows.items()
@@ -98,7 +98,7 @@ def open_ladder_in(profile: str, folder: Path, source: Paths, is_series: bool) -
     data = Paths(profile, folder).data
     data.parent.mkdir(parents=True, exist_ok=True)
     data.symlink_to(source.data, target_is_directory=True)
-    paths.runs.mkdir(parents=True)
+    paths.runs("loss").mkdir(parents=True)
     if is_series:
         return open_series(plan, paths)
     opened = Data(plan, paths.data)
@@ -142,7 +142,7 @@ def check_retrained(disk: Disk, findings: Findings, asked: str, say: Callable[[s
             findings,
             disk,
             run,
-            read_runs_table(ladder.paths.runs_table)[run.name],
+            read_runs_table(ladder.paths.runs_table("loss"))[run.name],
             lambda: checkpoint_losses(ladder, run.name),
         )
 
@@ -161,7 +161,7 @@ def committed_losses(disk: Disk, run: Committed) -> dict[int, float]:
     paths = Paths(run.profile, disk.root)
     columns = ["run", "tokens_seen", "loss_nats"]
     table = (
-        pd.read_csv(paths.series_losses, usecols=columns)
+        pd.read_csv(paths.losses, usecols=columns)
         if run.is_series
         else pd.read_parquet(paths.scores, columns=columns)
     )

@@ -46,13 +46,13 @@ def check_tables(disk: Disk, findings: Findings, profiles: Iterable[str] | None 
     """Check every profile, or those named alone."""
     for profile in profiles_here(disk) if profiles is None else profiles:
         paths = Paths(profile, disk.root)
-        if not any(path.exists() for path in (paths.runs_table, paths.series_table, paths.scores, paths.pass_rates)):
+        if not any(path.exists() for path in (paths.runs_table("loss"), paths.runs_table("passuntil"), paths.scores, paths.pass_rates)):
             continue
         with findings.guard(f"profiles/{profile}.yaml", restore(f"profiles/{profile}.yaml")):
             plan = load_profile(profile)
             rows = {
-                paths.runs_table: check_runs(disk, findings, paths.runs_table, partial(plan_runs, plan)),
-                paths.series_table: check_runs(disk, findings, paths.series_table, partial(plan_series, plan)),
+                paths.runs_table("loss"): check_runs(disk, findings, paths.runs_table("loss"), partial(plan_runs, plan)),
+                paths.runs_table("passuntil"): check_runs(disk, findings, paths.runs_table("passuntil"), partial(plan_series, plan)),
             }
             for joined in _joined_tables(paths, rows):
                 check_joined(disk, findings, joined, rows[joined.runs_table][1])
@@ -60,12 +60,12 @@ def check_tables(disk: Disk, findings: Findings, profiles: Iterable[str] | None 
 
 
 def _joined_tables(paths: Paths, rows: dict[Path, tuple[dict[str, Run], dict]]) -> list[Joined]:
-    ladder, series = rows[paths.runs_table][0], rows[paths.series_table][0]
+    ladder, series = rows[paths.runs_table("loss")][0], rows[paths.runs_table("passuntil")][0]
     long = {name: run for name, run in ladder.items() if run.series == "long"}
     return [
-        Joined(paths.scores, paths.run_scores, paths.runs_table, ladder, "all"),
-        Joined(paths.pass_rates, paths.run_pass_rates, paths.series_table, series, "last"),
-        Joined(paths.threshold_pass_rates, paths.run_threshold_pass_rates, paths.runs_table, long, "all"),
+        Joined(paths.scores, paths.run_tables("scores"), paths.runs_table("loss"), ladder, "all"),
+        Joined(paths.pass_rates, paths.run_tables("pass_rates"), paths.runs_table("passuntil"), series, "last"),
+        Joined(paths.threshold_pass_rates, paths.run_tables("threshold_pass_rates"), paths.runs_table("loss"), long, "all"),
     ]
 
 
@@ -211,12 +211,12 @@ def _check_stamps(
 def _check_losses(disk: Disk, findings: Findings, paths: Paths) -> None:
     """series_losses.csv is what the parts of the series hold; the thresholds were measured on the checkpoints that were
     scored, at the same losses."""
-    if paths.series_losses.exists() and paths.run_pass_rates.exists():
-        file = disk.name(paths.series_losses)
+    if paths.losses.exists() and paths.run_tables("pass_rates").exists():
+        file = disk.name(paths.losses)
         with findings.guard(file, restore(file)):
-            order = list(read_runs_table(paths.series_table))
+            order = list(read_runs_table(paths.runs_table("passuntil")))
             stored = [
-                json.loads(pq.read_schema(paths.run_pass_rates / f"{name}.parquet").metadata[b"losses"])
+                json.loads(pq.read_schema(paths.run_tables("pass_rates") / f"{name}.parquet").metadata[b"losses"])
                 for name in order
             ]
             expected = (
@@ -224,12 +224,12 @@ def _check_losses(disk: Disk, findings: Findings, paths: Paths) -> None:
                 .to_csv(index=False, lineterminator="\n")
                 .splitlines()
             )
-            found = paths.series_losses.read_bytes().decode("utf-8").splitlines()
+            found = paths.losses.read_bytes().decode("utf-8").splitlines()
             findings.compare(
-                f"{file}: number of lines", len(expected), len(found), restore(file), disk.name(paths.run_pass_rates)
+                f"{file}: number of lines", len(expected), len(found), restore(file), disk.name(paths.run_tables("pass_rates"))
             )
             for number, (line, other) in enumerate(zip(expected, found), start=1):
-                findings.compare(f"{file}: line {number}", line, other, restore(file), disk.name(paths.run_pass_rates))
+                findings.compare(f"{file}: line {number}", line, other, restore(file), disk.name(paths.run_tables("pass_rates")))
     if paths.threshold_pass_rates.exists() and paths.scores.exists():
         file = disk.name(paths.threshold_pass_rates)
         with findings.guard(file, restore(file)):

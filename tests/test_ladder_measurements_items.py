@@ -12,8 +12,8 @@ from ladder import journal as series_journal
 from ladder.campaign import series_campaign
 from ladder.journal import Journal
 from ladder.pass_rates import answer_log_likelihood, checkpoint_rows, measure_task, validation_loss
-from ladder.pool import Job, run_jobs
-from ladder.progress import Progress
+from ladder.workers.pool import Job, run_jobs
+from ladder.workers.progress import Progress
 from models import checkpoint
 from tests import pool_jobs, tiny_series
 from tests.tiny_series import LARGE, NUM_ITEMS

@@ -9,7 +9,7 @@ import pytest
 
 from ladder import sweep
 from ladder.cost import Machine
-from ladder.pool import EXIT_STOPPED, Outcome
+from ladder.workers.pool import EXIT_STOPPED, Outcome
 from ladder.training import read_runs_table
 from tests import tiny_ladder
 from tests.tiny_ladder import BRANCH, LONG, TRUNK
@@ -33,30 +33,30 @@ def test_from_nothing_to_scores_and_a_second_start_does_nothing(paths, capsys, m
     assert start("run") == 0
     printed = capsys.readouterr().out
     assert "training 3 runs of 3" in printed
-    assert list(read_runs_table(paths.runs_table)) == [LONG, TRUNK, BRANCH]
+    assert list(read_runs_table(paths.runs_table("loss"))) == [LONG, TRUNK, BRANCH]
     assert list(pd.read_parquet(paths.scores)["run"].unique()) == [LONG, TRUNK, BRANCH]
-    assert not (paths.runs / TRUNK / "states").exists()
-    before = paths.scores.read_bytes(), paths.runs_table.read_bytes()
+    assert not (paths.runs("loss") / TRUNK / "states").exists()
+    before = paths.scores.read_bytes(), paths.runs_table("loss").read_bytes()
     assert start("train") == 0 and start("evaluate") == 0
     printed = capsys.readouterr().out
     assert "all 3 runs are finished" in printed and "evaluating 0 runs of 3" in printed
-    assert (paths.scores.read_bytes(), paths.runs_table.read_bytes()) == before
-    scores = {path.name: path.read_bytes() for path in paths.run_scores.iterdir()}
-    shutil.rmtree(paths.runs)
+    assert (paths.scores.read_bytes(), paths.runs_table("loss").read_bytes()) == before
+    scores = {path.name: path.read_bytes() for path in paths.run_tables("scores").iterdir()}
+    shutil.rmtree(paths.runs("loss"))
     shutil.rmtree(paths.items)
     start("train", minutes=0.0)
     assert "training 3 runs of 3" in capsys.readouterr().out, "a fresh clone trains, although the scores are in git"
-    shutil.rmtree(paths.runs)
-    paths.runs_table.write_bytes(before[1])
+    shutil.rmtree(paths.runs("loss"))
+    paths.runs_table("loss").write_bytes(before[1])
     for name, content in scores.items():
-        (paths.run_scores / name).write_bytes(content)
+        (paths.run_tables("scores") / name).write_bytes(content)
     shared = tiny_ladder.profile().model_copy(
         update={"sweep": tiny_ladder.profile().sweep.model_copy(update={"reuse_scores": True})}
     )
     monkeypatch.setattr(sweep, "load_profile", lambda name: shared)
     assert start("train") == 0 and start("evaluate") == 0, "another machine goes on with a shared ladder"
     assert "3 runs were trained elsewhere" in capsys.readouterr().out
-    assert (paths.scores.read_bytes(), paths.runs_table.read_bytes()) == before
+    assert (paths.scores.read_bytes(), paths.runs_table("loss").read_bytes()) == before
 
 
 def test_evaluation_names_the_runs_that_are_not_trained(paths, capsys):

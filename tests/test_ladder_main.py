@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import tasks
-from experiments.tables.passes import load_pass_rates, load_series_losses
+from experiments.tables.passes import load_pass_rates, load_losses
 from ladder import plan, series
 from ladder.cost import Machine
 from ladder.data import Data
@@ -40,19 +40,19 @@ def test_from_nothing_to_tables_and_a_second_start_does_nothing(paths, capsys, m
     monkeypatch.setattr(tasks, "PASS_TASKS", {"emoji_movie": tasks.PASS_TASKS["emoji_movie"]})
     assert start("run") == 0
     assert "training 3 runs of 3" in capsys.readouterr().out
-    rows, losses = load_pass_rates(paths.pass_rates), load_series_losses(paths.series_losses)
-    assert list(rows.run.unique()) == list(losses.run.unique()) == list(read_runs_table(paths.series_table)) == RUNS
+    rows, losses = load_pass_rates(paths.pass_rates), load_losses(paths.losses)
+    assert list(rows.run.unique()) == list(losses.run.unique()) == list(read_runs_table(paths.runs_table("passuntil"))) == RUNS
     assert (
         len(losses) == 3 * tiny_series.NUM_CHECKPOINTS
         and losses.groupby("run").loss_nats.last().lt(losses.groupby("run").loss_nats.first()).all()
     )
     assert losses[losses.is_held_out]["size"].unique().tolist() == ["c"]
-    before = paths.pass_rates.read_bytes(), paths.series_losses.read_bytes(), paths.series_table.read_bytes()
+    before = paths.pass_rates.read_bytes(), paths.losses.read_bytes(), paths.runs_table("passuntil").read_bytes()
     assert start("train") == 0 and start("measure") == 0
     printed = capsys.readouterr().out
     assert "all 3 runs of the series are finished" in printed and "measuring pass rates of 0 runs of 3" in printed
-    assert (paths.pass_rates.read_bytes(), paths.series_losses.read_bytes(), paths.series_table.read_bytes()) == before
-    shutil.rmtree(paths.series)
+    assert (paths.pass_rates.read_bytes(), paths.losses.read_bytes(), paths.runs_table("passuntil").read_bytes()) == before
+    shutil.rmtree(paths.runs("passuntil"))
     paths.pass_rates.unlink()
     assert start("measure") == 0, "another machine joins what is in git"
     assert paths.pass_rates.read_bytes() == before[0]
@@ -61,7 +61,7 @@ def test_from_nothing_to_tables_and_a_second_start_does_nothing(paths, capsys, m
     )
     monkeypatch.setattr(series, "load_profile", lambda name: shared)
     assert start("train") == 0 and "all 3 runs of the series are finished" in capsys.readouterr().out
-    assert paths.series_table.read_bytes() == before[2]
+    assert paths.runs_table("passuntil").read_bytes() == before[2]
 
 
 def test_measuring_names_the_runs_that_are_not_trained(paths, capsys):

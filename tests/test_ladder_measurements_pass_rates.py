@@ -52,7 +52,7 @@ def campaign(measured, tmp_path):
     paths = replace(measured.ladder.paths, root=tmp_path)
     shutil.copytree(measured.ladder.paths.results, paths.results, symlinks=True)
     return replace(
-        measured, ladder=replace(measured.ladder, paths=paths), folder=paths.run_pass_rates, table=paths.pass_rates
+        measured, ladder=replace(measured.ladder, paths=paths), folder=paths.run_tables("pass_rates"), table=paths.pass_rates
     )
 
 

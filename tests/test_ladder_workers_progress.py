@@ -4,8 +4,8 @@ import io
 
 import pytest
 
-from ladder import progress as sweep_progress
-from ladder.progress import Progress, duration
+from ladder.workers import progress as sweep_progress
+from ladder.workers.progress import Progress, duration
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from evaluation.readers.next_token import GPTReader, NextToken, token_pieces
 from evaluation.scoring.log_likelihoods import validation_losses
 from evaluation.scoring.runner import summarize_losses
 from ladder.data import Data
-from ladder.journal import Journal
+from ladder.measurements.journal import Journal
 from ladder.plan import Run
 from models import checkpoint
 from models.gpt import GPT
@@ -27,10 +27,46 @@ from profiles.schema import Sampling
 from tasks.base import Item, load_items
 from tasks.checkers import attempt_limits, checker
 
+# What every row says about its checkpoint, and all columns of a table of pass rates.
+RUN_COLUMNS = (
+    "run",
+    "series",
+    "size",
+    "seed",
+    "is_held_out",
+    "tokens_seen",
+    "num_parameters",
+    "num_nonembedding_parameters",
+    "compute_flops",
+    "loss_nats",
+    "weight_hash",
+)
+PASS_COLUMNS = (
+    *RUN_COLUMNS,
+    "recipe_hash",
+    "task",
+    "item_id",
+    "method",
+    "temperature",
+    "top_p",
+    "target",
+    "cap",
+    "passes",
+    "attempts",
+    "is_reached",
+    "pass_positions",
+    "log_pass_low",
+    "log_pass_high",
+    "answer_tokens",
+    "answer_log_likelihood",
+    "num_evaluated",
+    "seconds",
+)
+
 
 @dataclass(frozen=True)
-class Asked:
-    """What is asked of one run on one task: which checkpoints, how many items, by which methods.
+class ItemRequest:
+    """What is measured of one run on one task: which checkpoints, how many items, by which methods.
 
     methods: (name, temperature) pairs. stamp: names items, settings and code; a journal with another one is thrown
     away.
@@ -44,57 +80,57 @@ class Asked:
 
 
 def measure_task(
-    data: Data, run: Run, asked: Asked, journal_path: Path, report: Callable[[float], None], device: str = "cpu"
+    data: Data, run: Run, request: ItemRequest, journal_path: Path, report: Callable[[float], None], device: str = "cpu"
 ) -> int:
     """Measure what the journal does not hold yet; the number of rows in all. ValueError in one line naming checkpoint
     or items where they do not fit."""
-    items = load_items(data.folder / "items" / f"{asked.task}.jsonl")[: asked.sampling.num_items]
-    if len(items) < asked.sampling.num_items:
+    items = load_items(data.folder / "items" / f"{request.task}.jsonl")[: request.sampling.num_items]
+    if len(items) < request.sampling.num_items:
         raise ValueError(
-            f"items/{asked.task}.jsonl: holds {len(items)} items, {asked.sampling.num_items} are to be measured;"
+            f"items/{request.task}.jsonl: holds {len(items)} items, {request.sampling.num_items} are to be measured;"
             " rebuild it with `python -m corpus`"
         )
-    journal = Journal(journal_path, asked.stamp)
-    wanted = len(asked.checkpoints) * len(items) * len(asked.methods)
-    for path in asked.checkpoints:
+    journal = Journal(journal_path, request.stamp)
+    wanted = len(request.checkpoints) * len(items) * len(request.methods)
+    for path in request.checkpoints:
         model, header = checkpoint.load(path, data.fingerprint)
-        measurer = _Measurer(model.to(device), data, run.name, asked, journal, header["tokens_seen"])
+        measurer = _Measurer(model.to(device), data, run.name, request, journal, header["tokens_seen"])
         for item in items:
             try:
                 for row in measurer.rows(item):
                     journal.add(row)
                     report(len(journal.rows) / wanted)
             except ValueError as error:
-                raise ValueError(f"{path}, task {asked.task}, item {item.item_id}: {error}") from error
+                raise ValueError(f"{path}, task {request.task}, item {item.item_id}: {error}") from error
     return len(journal.rows)
 
 
 class _Measurer:
     """Measures the items of one task on one checkpoint."""
 
-    def __init__(self, model: GPT, data: Data, run: str, asked: Asked, journal: Journal, tokens_seen: int):
+    def __init__(self, model: GPT, data: Data, run: str, request: ItemRequest, journal: Journal, tokens_seen: int):
         self._model, self._reader, self._tokenizer, self._pieces = (
             model,
             GPTReader(model),
             data.tokenizer,
             token_pieces(data.tokenizer),
         )
-        self._run, self._asked, self._journal, self._tokens_seen = run, asked, journal, tokens_seen
-        self._stop, self._max_new_tokens = attempt_limits(asked.task)
+        self._run, self._request, self._journal, self._tokens_seen = run, request, journal, tokens_seen
+        self._stop, self._max_new_tokens = attempt_limits(request.task)
 
     def rows(self, item: Item) -> Iterator[dict]:
         """The rows of an item that are not in the journal yet, one after another."""
-        keys = {(self._tokens_seen, item.item_id, *method): method for method in self._asked.methods}
+        keys = {(self._tokens_seen, item.item_id, *method): method for method in self._request.methods}
         missing = {key: method for key, method in keys.items() if key not in self._journal.rows}
         if not missing:
             return
         context, reference = item.requests[item.answer if isinstance(item.answer, int) else 0]
         prompt_ids, answer_ids = [BOS_ID, *self._encode(context)], self._encode(reference + self._stop)
-        sampling = self._asked.sampling
+        sampling = self._request.sampling
         shared = {
             "item_id": item.item_id,
             "tokens_seen": self._tokens_seen,
-            "task": self._asked.task,
+            "task": self._request.task,
             "top_p": sampling.top_p,
         }
         shared |= {
@@ -106,7 +142,7 @@ class _Measurer:
             "pass_positions": [],
         }
         shared |= {"log_pass_low": math.nan, "log_pass_high": math.nan, "answer_tokens": len(answer_ids)}
-        shared["answer_log_likelihood"] = answer_log_likelihood(self._reader, prompt_ids, answer_ids)
+        shared["answer_log_likelihood"] = reference_log_likelihood(self._reader, prompt_ids, answer_ids)
         for key, (method, temperature) in missing.items():
             before, start = self._reader.num_evaluated, time.perf_counter()
             decoding = Decoding(self._max_new_tokens, self._stop, temperature, sampling.top_p)
@@ -119,7 +155,7 @@ class _Measurer:
         return self._tokenizer.encode(text, add_special_tokens=False).ids
 
     def _measure(self, method: str, prompt_ids: list[int], item: Item, decoding: Decoding, key: tuple) -> dict:
-        sampling, judge = self._asked.sampling, checker(self._asked.task, item)
+        sampling, judge = self._request.sampling, checker(self._request.task, item)
         if method == "exact":
             bounds = pass_probability(
                 self._reader,
@@ -135,7 +171,7 @@ class _Measurer:
             passes = int(judge.passes(self._beam_text(prompt_ids)))
             return {"passes": passes, "attempts": 1, "is_reached": passes >= sampling.target}
         # Attempts of another temperature or checkpoint are drawn anew.
-        name = (f"{self._run}/{self._tokens_seen}/{decoding.temperature:g}", self._asked.task, item.item_id)
+        name = (f"{self._run}/{self._tokens_seen}/{decoding.temperature:g}", self._request.task, item.item_id)
         state = self._journal.state(key)
         count = count_until(
             self._reader,
@@ -162,11 +198,11 @@ class _Measurer:
         """What beam search answers, up to its stop; every beam may end at every token, so the search always ends with
         one."""
         stop_ids = [index for index, piece in enumerate(self._pieces) if piece.startswith(self._stop.encode())]
-        ids, _ = beam_search(self._model, prompt_ids, self._asked.sampling.beam_width, self._max_new_tokens, stop_ids)
+        ids, _ = beam_search(self._model, prompt_ids, self._request.sampling.beam_width, self._max_new_tokens, stop_ids)
         return b"".join(self._pieces[index] for index in ids).decode(errors="replace")
 
 
-def answer_log_likelihood(reader: NextToken, prompt_ids: list[int], answer_ids: list[int]) -> float:
+def reference_log_likelihood(reader: NextToken, prompt_ids: list[int], answer_ids: list[int]) -> float:
     """Sum over the answer's tokens of their log-probability after the prompt, in nats (teacher-forced)."""
     log_probabilities, frontier = reader.start(prompt_ids)
     total = float(log_probabilities[0, answer_ids[0]])

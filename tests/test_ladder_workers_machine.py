@@ -5,7 +5,7 @@ import resource
 import sys
 from types import SimpleNamespace
 
-from ladder.machine import num_cores, peak_megabytes
+from ladder.workers.machine import num_cores, peak_megabytes
 
 
 def test_cores_are_those_this_process_is_bound_to():

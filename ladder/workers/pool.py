@@ -20,7 +20,7 @@ from typing import Any
 
 from files.atomic import explain
 from files.lock import Lock
-from ladder.progress import Progress
+from ladder.workers.progress import Progress
 
 JOIN_SECONDS = (
     60.0  # a worker that has reported its end, or is to save its state and stop, leaves within this time or is killed

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from ladder import pool as sweep_pool
-from ladder.pool import Job, longest_first, run_jobs
-from ladder.progress import Progress
+from ladder.workers import pool as sweep_pool
+from ladder.workers.pool import Job, longest_first, run_jobs
+from ladder.workers.progress import Progress
 from tests import pool_jobs
 from tests.tiny_command import ROOT, wait_for
 
@@ -136,8 +136,8 @@ POOLS = {
     "ours": (
         """
 from experiments import sweep_pool
-from ladder.pool import Job, run_jobs
-from ladder.progress import Progress
+from ladder.workers.pool import Job, run_jobs
+from ladder.workers.progress import Progress
 from tests import pool_jobs
 jobs = [Job(str(place), 1.0, function, f"{sys.argv[1]}/{place}") for place, function in enumerate((pool_jobs.sleep, pool_jobs.count_without_end))]
 run_jobs(jobs, 2, Progress("t", {job.name: 1.0 for job in jobs}, is_quiet=True))

@@ -1,0 +1,47 @@
+"""The data folder of a profile: built where it is absent, and compared with data.json, which git keeps of it."""
+
+import hashlib
+import json
+from pathlib import Path
+
+from files.atomic import atomic_write
+from files.tables import read_json
+from profiles.paths import Paths
+from profiles.profile import data_plan
+from tasks.build import build
+
+SHOWN_FILES = 3
+
+
+def require_data(paths: Paths) -> str:
+    """Build the data where they are not there or not finished, then compare every file with results/<profile>/data.json,
+    or write that where there is none. One line about it; ValueError in one line where a file is another than git's."""
+    said = "already there"
+    if not (paths.data / "manifest.json").exists():
+        print(f"building {paths.data.relative_to(paths.root)}", flush=True)
+        build(**data_plan(paths.profile) | {"out": paths.data})
+        said = "built"
+    here, shown = file_hashes(paths.data), paths.data_hashes.relative_to(paths.root)
+    if not paths.data_hashes.exists():
+        atomic_write(paths.data_hashes, (json.dumps(here, indent=0) + "\n").encode())
+        return f"{paths.data.relative_to(paths.root)}: {said}, {len(here)} files; their hashes stand in {shown}"
+    kept = read_json(paths.data_hashes, str(shown), "restore it from git")
+    if others := sorted(name for name in here.keys() | kept.keys() if here.get(name) != kept.get(name)):
+        names = ", ".join(others[:SHOWN_FILES]) + (" ..." if others[SHOWN_FILES:] else "")
+        raise ValueError(
+            f"{paths.data.relative_to(paths.root)}: {len(others)} files are not those of {shown} ({names}): corpus/,"
+            f" tasks/ or the profile changed, or they are damaged; delete the folder to build it anew, and {shown} too"
+            " where the change is meant"
+        )
+    return f"{paths.data.relative_to(paths.root)}: {said}, {len(here)} files as in {shown}"
+
+
+def file_hashes(folder: Path) -> dict[str, str]:
+    """sha-256 of every file, by its path from the folder, in alphabetical order."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    return {path.relative_to(folder).as_posix(): _sha256(path) for path in files}
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

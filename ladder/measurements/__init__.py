@@ -1,0 +1,1 @@
+"""What is measured of runs: scores and pass rates, one file per run and their join."""

@@ -1,0 +1,118 @@
+"""Scores of paper L's ladder: losses and task scores of every checkpoint of a run, and beside them its items."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
+
+import pandas as pd
+
+from evaluation.scoring.runner import evaluate_checkpoint
+from ladder.code import measuring_code
+from ladder.ladder import Ladder
+from ladder.measurements.measurement import Measurement, RunFile, write_table
+from ladder.plan import Run
+from ladder.workers.machine import use_one_device
+from ladder.workers.pool import Job
+from profiles.profile import Profile
+from tasks import TASKS
+from tasks.base import load_items
+
+ALL = "scores"  # one part: the tasks of a checkpoint are scored together, on one loaded model
+
+
+def scoring_code() -> str:
+    """Hash of the code between a checkpoint and its scores."""
+    return measuring_code(("evaluation.scoring.runner", "tasks"), ("ladder.measurements.scores",))
+
+
+@dataclass(frozen=True)
+class Scores(Measurement):
+    """Validation loss and scores of all tasks, of every checkpoint of every run of paper L."""
+
+    stem: ClassVar[str] = "scores"
+    what: ClassVar[str] = "scores"
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """One part."""
+        return (ALL,)
+
+    def request(self, name: str, part: str) -> dict:
+        """Validation set, items, number of items and version of each task."""
+        return self._request
+
+    @cached_property
+    def _request(self) -> dict:
+        manifest = self.ladder.data(self.names[0]).manifest
+        hashed = {
+            file: digest
+            for file, digest in manifest["sha256"].items()
+            if file == "validation.bin" or file.startswith("items/")
+        }
+        versions = {name: task.version for name, task in TASKS.items()}
+        return {"asked": hashed, "versions": versions, "num_items": self.ladder.profile.evaluation.num_items}
+
+    @cached_property
+    def about_table(self) -> dict[str, str]:
+        """The request that the rows answer."""
+        return {"evaluation_hash": self.request_hash(self.names[0], ALL)}
+
+    def parts_left(self, name: str, any_code: bool = False) -> list[str]:
+        """As in Measurement; and a run whose checkpoints lie here without their table of items is scored again."""
+        items = self.ladder.paths.items / f"{name}.parquet"
+        if self.ladder.is_trained(name) and not any_code and not items.exists():
+            return [ALL]
+        return super().parts_left(name, any_code)
+
+    def jobs(self, left: dict[str, list[str]], factor: float, after_training: Collection[str] = ()) -> list[Job]:
+        """One job per run."""
+        self.ladder.paths.items.mkdir(parents=True, exist_ok=True)
+        return [
+            Job(
+                f"scores of {name}",
+                factor * score_seconds(self.ladder.profile, self.ladder.runs[name]),
+                score_run,
+                (self, name),
+                (name,) if name in after_training else (),
+            )
+            for name in left
+        ]
+
+    def merge(self, name: str) -> None:
+        """The worker has written the file whole."""
+
+
+def score_seconds(profile: Profile, run: Run) -> float:
+    """Core-seconds of scoring all checkpoints of a run by the profile's table."""
+    return run.num_checkpoints * profile.cost.evaluation_core_seconds[run.size]
+
+
+def scores_of(ladder: Ladder) -> Scores:
+    """The scores of paper L's ladder, as the code measures them now."""
+    return Scores(ladder.of("loss"), scoring_code())
+
+
+def score_run(payload: tuple[Scores, str], report: Callable[[float], None], slot: int) -> str:
+    """Worker: score all checkpoints of one run, write its two tables. Returns one line about it."""
+    scores, name = payload
+    ladder, request = scores.ladder, scores.ladder.profile.evaluation
+    use_one_device(slot, ladder.profile.sweep.workers_per_gpu)
+    data, run = ladder.data(name), ladder.runs[name]
+    items = {task: load_items(data.folder / "items" / f"{task}.jsonl") for task in TASKS}
+    validation = data.validation()
+    labels = {"series": run.series, "size": run.size, "seed": run.seed}
+    checkpoints, tables = ladder.checkpoints(name), []
+    for done, path in enumerate(checkpoints, start=1):
+        tables.append(
+            evaluate_checkpoint(
+                path, TASKS, items, validation, data.tokenizer, labels, request.num_items, request.batch_tokens
+            )
+        )
+        report(done / len(checkpoints))
+    rows, per_item = (pd.concat(parts, ignore_index=True) for parts in zip(*tables, strict=True))
+    rows["recipe_hash"] = ladder.recipe_hash(name)
+    write_table(ladder.paths.items / f"{name}.parquet", per_item, {})
+    scores.write(name, rows, RunFile({ALL: scores.stamp(name, ALL)}))
+    scores.measured(name, (ALL,))
+    return f"{len(checkpoints)} checkpoints, best loss {rows['loss_nats'].min():.3f} nats"
