@@ -33,8 +33,10 @@ from tokenizers import Tokenizer
 
 from corpus.build import tokenizer_texts
 from corpus.mixture import Mixture
-from corpus.stream import TokenStream, batches
-from corpus.tokenizer import PieceEncoder, fingerprint, train
+from corpus.stream import TokenStream
+from corpus.token_file import batches
+from corpus.tokenizer import PieceEncoder, fingerprint
+from corpus.tokenizer_training import train_tokenizer
 from corpus.world import make_world
 from evaluation.readers.contexts import read_questions
 from evaluation.scoring.log_likelihoods import prepare, score_items
@@ -62,7 +64,7 @@ class Bench:
     def __init__(self):
         self.profile = load_profile(PROFILE)
         self.world = make_world(self.profile.corpus.world_seed)
-        self.tokenizer = train(tokenizer_texts(self.world))
+        self.tokenizer = train_tokenizer(tokenizer_texts(self.world))
         self.items = {name: make_items(TASKS[name], self.world, NUM_ITEMS) for name in TASK_NAMES}
 
     def trained(self, size: str, folder: Path) -> Path:

@@ -94,7 +94,7 @@ def timed(work: Callable[[], object]) -> float:
 def largest_checkpoint(folder: Path, data: Path) -> Path:
     """The checkpoint of the most parameters, then the most tokens, under `folder` that was trained with the tokenizer
     of `data`. ValueError without one."""
-    fingerprint, found = own_tokenizer.fingerprint(own_tokenizer.load(data / "tokenizer.json")), []
+    fingerprint, found = own_tokenizer.fingerprint(own_tokenizer.load_tokenizer(data / "tokenizer.json")), []
     for path in sorted(folder.rglob("checkpoints/*.safetensors")):
         try:
             with safe_open(str(path), framework="pt") as file:

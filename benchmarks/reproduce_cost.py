@@ -8,9 +8,10 @@ and pass rates run in fp32 on both.
 
 import math
 
+from ladder.series_plan import plan_series, series_view
+
 from ladder.cost import evaluate_seconds, train_seconds
 from ladder.plan import Run, plan_runs
-from ladder.series_plan import plan_series, series_view
 from models.config import GPTConfig
 from profiles.profile import load_profile
 

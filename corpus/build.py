@@ -9,11 +9,13 @@ import json
 import random
 from pathlib import Path
 
-from corpus.films import EMOJI, make_films
 from corpus.lexicon import LANGUAGES
 from corpus.mixture import KINDS, Mixture, kinds_of
-from corpus.stream import TokenStream, make_validation, save_validation, write_file
-from corpus.tokenizer import PieceEncoder, fingerprint, load, token_bytes, train, train_whole_words
+from corpus.pages.films import EMOJI, make_films
+from corpus.stream import TokenStream, make_validation
+from corpus.token_file import save_validation, write_tokens
+from corpus.tokenizer import PieceEncoder, fingerprint, load_tokenizer, token_bytes
+from corpus.tokenizer_training import train_tokenizer, train_whole_words
 from corpus.world import World, make_world
 from files.atomic import atomic_write
 
@@ -73,7 +75,7 @@ def _write_streams(
     save_validation(out / "validation.bin", validation, header)
     for seed, num_tokens in train_tokens.items():
         print(f"data: {mixture.name}, train_{seed}.bin, {num_tokens:,} tokens", flush=True)
-        write_file(
+        write_tokens(
             out / f"train_{seed}.bin", TokenStream(world, mixture, encoder, seed), num_tokens, header | {"seed": seed}
         )
 
@@ -98,7 +100,7 @@ def build_corpus(
     out.mkdir(parents=True, exist_ok=True)
     (out / MANIFEST).unlink(missing_ok=True)
     world = make_world(world_seed)
-    tokenizer = train(tokenizer_texts(world))
+    tokenizer = train_tokenizer(tokenizer_texts(world))
     tokenizer.save(str(out / "tokenizer.json"))
     encoder = PieceEncoder(tokenizer)
     _write_json(out / "world.json", _facts(world))
@@ -149,5 +151,5 @@ def build_passuntil_corpus(
 
 def header(out: Path, world_seed: int) -> dict:
     """What every file of a part says of its making."""
-    tokenizer = fingerprint(load(out / "tokenizer.json"))
+    tokenizer = fingerprint(load_tokenizer(out / "tokenizer.json"))
     return {"tokenizer": tokenizer, "world_seed": world_seed, "version": DATA_FORMAT_VERSION}

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import accumulate
 
-from corpus import dates, documents, exercises, films, patterns, programs_text, quizzes
+from corpus import documents
 from corpus.lexicon import LANGUAGES, Language
+from corpus.pages import dates, exercises, films, patterns, programs_text, quizzes
 from corpus.tokenizer import PieceEncoder
 from corpus.world import World
 

@@ -9,14 +9,13 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer
 
-from corpus import stream, tokenizer
-from corpus.mixture import Mixture
-from corpus.tokenizer import PieceEncoder
-from corpus.world import make_world
+from corpus import token_file, tokenizer
 from files.tables import read_json
 from profiles.profile import Profile
 
-HASHED_TOKENS = stream.CHUNK_TOKENS  # the first chunk: any change of world, mixture, documents or tokenizer shows there
+HASHED_TOKENS = (
+    token_file.CHUNK_TOKENS
+)  # the first chunk: any change of world, mixture, documents or tokenizer shows there
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ class Data:
     @cached_property
     def tokenizer(self) -> Tokenizer:
         """The frozen tokenizer, checked against the manifest."""
-        loaded = tokenizer.load(self.folder / "tokenizer.json")
+        loaded = tokenizer.load_tokenizer(self.folder / "tokenizer.json")
         if tokenizer.fingerprint(loaded) != self.manifest["tokenizer"]:
             raise ValueError(
                 f"{self.folder / 'tokenizer.json'}: is not the tokenizer that manifest.json names; "
@@ -79,28 +78,30 @@ class Data:
         """Fingerprint of the tokenizer."""
         return tokenizer.fingerprint(self.tokenizer)
 
-    def source(self, seed: int, num_tokens: int) -> stream.TokenSource:
+    def source(self, seed: int, num_tokens: int) -> token_file.TokenSource:
         """The stream of a seed: the frozen file where it holds `num_tokens`, drawn on the fly otherwise; the same
         tokens."""
         path = self.streams / f"train_{seed}.bin"
         if path.exists():
-            frozen = stream.TokenFile(path, self.fingerprint)
+            frozen = token_file.TokenFile(path, self.fingerprint)
             if len(frozen) >= num_tokens:
                 return frozen
-        encoder = PieceEncoder(self.tokenizer)
-        world = make_world(self.profile.corpus.world_seed)
-        return stream.TokenStream(world, Mixture(self.mixture, world, encoder), encoder, seed)
+        # Only here: training from frozen files depends on no generator. What a live stream is, its hash says, which
+        # stands in the recipe of every run and in data.json.
+        from ladder.live_stream import open_stream
+
+        return open_stream(self.profile.corpus.world_seed, self.mixture, self.tokenizer, seed)
 
     def batches(self, seed: int, num_tokens: int) -> Callable[[int], Iterator[np.ndarray]]:
         """batches(start_step) for models.train: [B, T + 1] uint16 per step, the same for every size."""
         shared = self.profile.training
         source = self.source(seed, num_tokens + 1)
-        return lambda start_step: stream.batches(source, shared.batch_sequences, shared.sequence_length, start_step)
+        return lambda start_step: token_file.batches(source, shared.batch_sequences, shared.sequence_length, start_step)
 
     def stream_hash(self, seed: int) -> str:
         """Hash of the beginning of a seed's stream: part of the recipe of every run that reads it."""
         return hashlib.sha256(self.source(seed, HASHED_TOKENS).tokens(0, HASHED_TOKENS).tobytes()).hexdigest()[:16]
 
-    def validation(self) -> stream.ValidationSet:
+    def validation(self) -> token_file.ValidationSet:
         """The fixed validation set."""
-        return stream.load_validation(self.streams / "validation.bin", self.fingerprint)
+        return token_file.load_validation(self.streams / "validation.bin", self.fingerprint)

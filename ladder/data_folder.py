@@ -6,8 +6,9 @@ from pathlib import Path
 
 from files.atomic import atomic_write
 from files.tables import read_json
-from profiles.paths import Paths
-from profiles.profile import data_plan
+from ladder.ladder import data_of
+from profiles.paths import PAPERS, Paths
+from profiles.profile import data_plan, load_profile
 from tasks.build import build
 
 SHOWN_FILES = 3
@@ -21,7 +22,8 @@ def require_data(paths: Paths) -> str:
         print(f"building {paths.data.relative_to(paths.root)}", flush=True)
         build(**data_plan(paths.profile) | {"out": paths.data})
         said = "built"
-    here, shown = file_hashes(paths.data), paths.data_hashes.relative_to(paths.root)
+    here = file_hashes(paths.data) | live_stream_hashes(paths)
+    shown = paths.data_hashes.relative_to(paths.root)
     if not paths.data_hashes.exists():
         atomic_write(paths.data_hashes, (json.dumps(here, indent=0) + "\n").encode())
         return f"{paths.data.relative_to(paths.root)}: {said}, {len(here)} files; their hashes stand in {shown}"
@@ -40,6 +42,23 @@ def file_hashes(folder: Path) -> dict[str, str]:
     """sha-256 of every file, by its path from the folder, in alphabetical order."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
     return {path.relative_to(folder).as_posix(): _sha256(path) for path in files}
+
+
+def live_stream_hashes(paths: Paths) -> dict[str, str]:
+    """Hash of the beginning of every stream that no file holds: what says that its generator has changed."""
+    profile, hashes = load_profile(paths.profile), {}
+    for paper in PAPERS:
+        places = profile.passuntil.series if paper == "passuntil" else ["long"]
+        seeds = (
+            profile.passuntil.seeds if paper == "passuntil" else [*profile.long_runs.seeds, *profile.small_runs.seeds]
+        )
+        for series in places:
+            data = data_of(profile, paths, paper, series)
+            for seed in sorted({*seeds}):
+                if not (data.streams / f"train_{seed}.bin").exists():
+                    name = f"{paper}/{series}" if paper == "passuntil" else paper
+                    hashes[f"stream {name}, seed {seed}"] = data.stream_hash(seed)
+    return hashes
 
 
 def _sha256(path: Path) -> str:

@@ -1,7 +1,8 @@
 """Stand-ins for the BIG-bench tasks of paper L, Fig. 8: word unscramble, modified arithmetic, IPA transliterate."""
 
 from corpus.documents import NUMBERS, Draw, pick
-from corpus.exercises import (
+from corpus.lexicon import SPELLED_WORDS
+from corpus.pages.exercises import (
     MODIFIED_RULES,
     draw_invented_word,
     draw_modified,
@@ -11,7 +12,6 @@ from corpus.exercises import (
     sound_answer,
     sound_question,
 )
-from corpus.lexicon import SPELLED_WORDS
 from corpus.world import World
 from tasks.base import Question, Task
 

@@ -55,7 +55,7 @@ class ProgramChecker:
     tests: Tests
 
     def passes(self, text: str) -> bool:
-        """Runs the program; it cannot hang (corpus/programs.py)."""
+        """Runs the program; it cannot hang (corpus/pages/programs.py)."""
         return passes_tests(text, self.tests)
 
     def viable(self, text: str) -> bool:

@@ -2,7 +2,7 @@
 
 from corpus.documents import Draw
 from corpus.lexicon import LANGUAGES
-from corpus.quizzes import exam_options, exam_question, recall_question
+from corpus.pages.quizzes import exam_options, exam_question, recall_question
 from corpus.world import World
 from tasks.base import Question, Task, stop_mark
 

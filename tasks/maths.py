@@ -1,8 +1,8 @@
 """Word problems with chain of thought (GSM8K, GSM8K-Chinese)."""
 
 from corpus.documents import MAX_NUMBER, Draw
-from corpus.exercises import draw_problem, problem_question, problem_solution
 from corpus.lexicon import LANGUAGES
+from corpus.pages.exercises import draw_problem, problem_question, problem_solution
 from corpus.world import World
 from tasks.base import Question, Task, stop_mark
 

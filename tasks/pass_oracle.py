@@ -14,11 +14,11 @@ from datetime import date, timedelta
 from functools import cache
 from itertools import permutations
 
-from corpus.dates import FIRST_YEAR, NUM_YEARS
 from corpus.documents import MAX_NUMBER, Draw, pick
 from corpus.lexicon import LANGUAGES
-from corpus.patterns import LARGEST_LONG, MAX_OPERAND, MIN_OPERAND, SMALLEST_LONG, SPELLED_FIVE
-from corpus.programs import STEPS, written
+from corpus.pages.dates import FIRST_YEAR, NUM_YEARS
+from corpus.pages.patterns import LARGEST_LONG, MAX_OPERAND, MIN_OPERAND, SMALLEST_LONG, SPELLED_FIVE
+from corpus.pages.programs import STEPS, written
 from tasks import PASS_TASKS
 from tasks.base import Item
 from tasks.oracle import read_problems

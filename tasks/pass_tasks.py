@@ -8,10 +8,10 @@ Scaled to small models: unnatural content is numbers of four digits where BIG-be
 
 import json
 
-from corpus.dates import NUM_YEARS, date_pieces, date_question, draw_date_question
 from corpus.documents import Draw, sample
-from corpus.films import NUM_FILMS, draw_riddle, make_films, riddle_question
-from corpus.patterns import (
+from corpus.pages.dates import NUM_YEARS, date_pieces, date_question, draw_date_question
+from corpus.pages.films import NUM_FILMS, draw_riddle, make_films, riddle_question
+from corpus.pages.patterns import (
     LETTERS,
     MAX_OPERAND,
     MIN_OPERAND,
@@ -26,8 +26,14 @@ from corpus.patterns import (
     spelled,
     sum_pieces,
 )
-from corpus.programs import run
-from corpus.programs_text import PROGRAM_STOP, draw_specification, draw_values, program_question, specified_program
+from corpus.pages.programs import run
+from corpus.pages.programs_text import (
+    PROGRAM_STOP,
+    draw_specification,
+    draw_values,
+    program_question,
+    specified_program,
+)
 from corpus.world import TRAIN, World, belongs
 from tasks.base import Question, Task
 from tasks.programs import hidden_tests

@@ -3,7 +3,7 @@ length."""
 
 from collections.abc import Iterable
 
-from corpus.programs import MAX_STEPS, SEPARATOR, STEPS, Values, parse, run
+from corpus.pages.programs import MAX_STEPS, SEPARATOR, STEPS, Values, parse, run
 
 Tests = tuple[tuple[Values, Values], ...]  # (input, right output) pairs
 

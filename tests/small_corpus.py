@@ -11,8 +11,10 @@ from tokenizers import Tokenizer
 from corpus.build import tokenizer_texts
 from corpus.lexicon import LANGUAGES
 from corpus.mixture import KINDS, Mixture
-from corpus.stream import LANGUAGE_CODES, TokenStream
-from corpus.tokenizer import BOS, PieceEncoder, train
+from corpus.stream import TokenStream
+from corpus.token_file import LANGUAGE_CODES
+from corpus.tokenizer import BOS, PieceEncoder
+from corpus.tokenizer_training import train_tokenizer
 from corpus.world import EVALUATION, TRAIN, VALIDATION, World, make_world
 from tasks import TASKS
 from tasks.base import Item, make_items
@@ -32,7 +34,7 @@ def world() -> World:
 
 @lru_cache
 def tokenizer() -> Tokenizer:
-    return train(tokenizer_texts(world()))
+    return train_tokenizer(tokenizer_texts(world()))
 
 
 @lru_cache

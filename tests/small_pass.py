@@ -6,10 +6,11 @@ from small_corpus import WORLD_SEED, world
 from tokenizers import Tokenizer
 
 from corpus.build import PASSUNTIL_MIXTURES, tokenizer_texts
-from corpus.films import EMOJI, make_films
 from corpus.mixture import Mixture
+from corpus.pages.films import EMOJI, make_films
 from corpus.stream import TokenStream
-from corpus.tokenizer import PieceEncoder, train_whole_words
+from corpus.tokenizer import PieceEncoder
+from corpus.tokenizer_training import train_whole_words
 from corpus.world import TRAIN
 from tasks import PASS_TASKS
 from tasks.base import Item, make_items

@@ -4,12 +4,12 @@ instructions."""
 import json
 
 import pytest
+from ladder.series_plan import plan_series, series_view
 
 from benchmarks import readme_tables
 from benchmarks.reproduce_cost import reproduce_minutes, slowdown_of, slowdowns
 from ladder.cost import train_seconds
 from ladder.plan import plan_runs
-from ladder.series_plan import plan_series, series_view
 from models.config import GPTConfig
 from profiles.profile import load_profile
 

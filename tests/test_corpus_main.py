@@ -1,189 +1,87 @@
-"""`python -m corpus`: data/ is built byte for byte, its manifest is right, and user errors are one line."""
+"""`python -m corpus` and `python -m tasks`: together the data of a profile, whole or without a manifest; one line for errors."""
 
-import hashlib
-import json
+import runpy
+import sys
 
 import pytest
-from small_corpus import MIXTURE, facts, stream
 
-from corpus import __main__ as entry
-from corpus.stream import TokenFile, load_validation
-from corpus.tokenizer import fingerprint, load
+from corpus import __main__ as corpus_command
+from corpus import build as corpus_build
 from files.lock import exclusive
-from tasks import PASS_TASKS, TASKS
-from tasks.base import load_items
-from tasks.checkers import checker
-from tasks.oracle import read_facts, solve
-from tasks.pass_oracle import solve_attempt
-
-PLAN = {
-    "world_seed": 0,
-    "mixture_name": MIXTURE,
-    "train_tokens": {1: 3000},
-    "validation_sequences": 8,
-    "sequence_length": 64,
-    "num_items": 20,
-}
+from profiles.paths import Paths
+from tasks import __main__ as tasks_command
+from tests.test_tasks_build import CORPUS, PLAN, SMALL
+from tests.test_tasks_build import build as build_data
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    path = tmp_path_factory.mktemp("data")
-    return path, entry.build(path, **PLAN)
-
-
-def test_every_file_is_in_the_manifest_with_its_hash(data):
-    path, manifest = data
-    assert json.loads((path / "manifest.json").read_text(encoding="utf-8")) == manifest
-    files = {
-        str(p.relative_to(path)): hashlib.sha256(p.read_bytes()).hexdigest()
-        for p in path.rglob("*")
-        if p.is_file() and p.name != "manifest.json"
-    }
-    assert manifest["sha256"] == files
-    assert set(files) == {
-        "tokenizer.json",
-        "world.json",
-        "validation.bin",
-        "train_1.bin",
-        *(f"items/{name}.jsonl" for name in TASKS),
-    }
-
-
-def test_a_second_build_gives_the_same_bytes(data, tmp_path):
-    path, manifest = data
-    assert entry.build(tmp_path, **PLAN) == manifest
-    assert (tmp_path / "manifest.json").read_bytes() == (path / "manifest.json").read_bytes()
-
-
-def test_another_world_gives_other_bytes(data, tmp_path):
-    other = entry.build(tmp_path, **(PLAN | {"world_seed": 1}))["sha256"]
-    assert not [
-        name
-        for name, digest in data[1]["sha256"].items()
-        if other[name] == digest
-        and name != "tokenizer.json"
-        and not name.startswith(("items/endings", "items/ipa", "items/unscramble", "items/modified"))
-    ]
-
-
-def test_files_belong_together(data):
-    path, manifest = data
-    tokenizer = fingerprint(load(path / "tokenizer.json"))
-    assert manifest["tokenizer"] == tokenizer and manifest["mixture"] == MIXTURE
-    file = TokenFile(path / "train_1.bin", tokenizer, check_payload=True)
-    assert len(file) == 3000 and (file.tokens(0, 3000) == stream(1).tokens(0, 3000)).all()
-    assert load_validation(path / "validation.bin", tokenizer).tokens.shape == (8, 65)
-
-
-SMALL = {
-    "series": {"prose": "prose", "code": "code"},
-    "train_tokens": {0: 3000},
-    "validation_sequences": 4,
-    "sequence_length": 192,
-    "num_items": 10,
-}
-
-
-@pytest.fixture(scope="module")
-def passuntil(data):
-    """Paper P's part, built into the folder of paper L's."""
-    path, manifest = data
-    assert entry.build(path, **PLAN, passuntil=SMALL) == manifest, "paper L's part changed"
-    assert entry.build(path, **PLAN) == manifest, "paper P's files were counted as paper L's"
-    return path / entry.PASSUNTIL_FOLDER
-
-
-def test_the_second_part_is_whole_and_leaves_the_first_alone(passuntil):
-    manifest = json.loads((passuntil / "manifest.json").read_text(encoding="utf-8"))
-    paths = [path for path in passuntil.rglob("*") if path.is_file() and path.name != "manifest.json"]
-    files = {str(path.relative_to(passuntil)): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
-    assert manifest["sha256"] == files and manifest["mixtures"] == {"prose": "prose", "code": "code"}
-    streams = {f"{series}/{name}.bin" for series in SMALL["series"] for name in ("train_0", "validation")}
-    assert set(files) == {"tokenizer.json", "world.json", *streams, *(f"items/{name}.jsonl" for name in PASS_TASKS)}
-    first = json.loads((passuntil.parent / "manifest.json").read_text(encoding="utf-8"))
-    assert not [name for name in first["sha256"] if name.startswith(entry.PASSUNTIL_FOLDER)]
-
-
-def test_the_second_part_is_built_byte_for_byte_and_its_tokenizer_does_not_hang_on_the_series(passuntil, tmp_path):
-    manifest = json.loads((passuntil / "manifest.json").read_text(encoding="utf-8"))
-    again = entry.build_passuntil(tmp_path, PLAN["world_seed"], **SMALL | {"series": {"prose": "prose"}})
-    assert again["tokenizer"] == manifest["tokenizer"] == fingerprint(load(passuntil / "tokenizer.json"))
-    assert again["sha256"] == {
-        name: digest for name, digest in manifest["sha256"].items() if not name.startswith("code/")
-    }
-    assert (
-        TokenFile(passuntil / "code" / "train_0.bin", manifest["tokenizer"], check_payload=True).header["mixture"]
-        == "code"
-    )
-    assert load_validation(passuntil / "prose" / "validation.bin", manifest["tokenizer"]).tokens.shape == (4, 193)
-
-
-def test_the_solver_passes_with_the_films_beside_the_items(passuntil):
-    stored = json.loads((passuntil / "world.json").read_text(encoding="utf-8"))
-    assert stored["facts"] == json.loads((passuntil.parent / "world.json").read_text(encoding="utf-8"))
-    for name in PASS_TASKS:
-        made = load_items(passuntil / "items" / f"{name}.jsonl")
-        assert len(made) == 10 and all(
-            checker(name, item).passes(solve_attempt(item, stored["films"])) for item in made
-        )
-
-
-def test_items_are_answered_by_the_facts_beside_them(data):
-    path, _ = data
-    known = read_facts(path / "world.json")
-    assert known == facts()
-    for name in TASKS:
-        made = load_items(path / "items" / f"{name}.jsonl")
-        assert len(made) == 20 and all(solve(item, known) == item.answer for item in made)
-
-
-@pytest.mark.parametrize("arguments", [["--profile", "nosuch"]])
-def test_user_errors_are_one_line(arguments, monkeypatch, capsys):
-    monkeypatch.setattr("sys.argv", ["corpus", *arguments])
-    assert entry.main() == 2
+@pytest.mark.parametrize("module", ["corpus", "tasks"])
+def test_user_errors_are_one_line(module, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", [module, "--profile", "nosuch"])
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_module(module, run_name="__main__")
     error = capsys.readouterr().err
-    assert error.startswith("corpus: ") and error.count("\n") == 1 and "nosuch" in error
+    assert caught.value.code == 2
+    assert error.startswith("error: ") and error.count("\n") == 1 and "nosuch" in error
 
 
 @pytest.fixture
 def command(tmp_path, monkeypatch):
-    """`python -m corpus` of a small plan into a folder of its own; returns the folder of the results."""
-    from profile import profile
-
-    paths = profile.Paths("small", tmp_path)
-    monkeypatch.setattr(profile, "Paths", lambda name: paths)
-    monkeypatch.setattr(profile, "data_plan", lambda name: {"out": paths.results / "data", **PLAN})
-    monkeypatch.setattr("sys.argv", ["corpus", "--profile", "small"])
+    """Both commands with a small plan and a folder of their own; returns the folder of the results."""
+    paths = Paths("small", tmp_path)
+    plan = {"out": paths.results / "data", "corpus": CORPUS, "num_items": 20}
+    plan |= {"passuntil_corpus": SMALL, "passuntil_items": 10}
+    for module in (corpus_command, tasks_command):
+        monkeypatch.setattr(module, "Paths", lambda name: paths)
+        monkeypatch.setattr(module, "data_plan", lambda name: plan)
     return paths.results
 
 
-def test_two_builds_of_one_profile_are_refused_and_nothing_is_touched(command, capsys):
+class Arguments:
+    profile = "small"
+
+
+def run_both():
+    corpus_command.main(Arguments())
+    tasks_command.main(Arguments())
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory):
+    """Manifest of the data that are built at once."""
+    folder = tmp_path_factory.mktemp("expected")
+    build_data(folder, **PLAN, passuntil_corpus=SMALL, passuntil_items=10)
+    return (folder / "manifest.json").read_bytes()
+
+
+@pytest.mark.parametrize("main", [corpus_command.main, tasks_command.main])
+def test_two_builds_of_one_profile_are_refused_and_nothing_is_touched(main, command):
     with exclusive(command / ".lock", "profile small"):
-        assert entry.main() == 2
+        with pytest.raises(ValueError, match="profile small is in use by process"):
+            main(Arguments())
         assert sorted(path.name for path in command.iterdir()) == [".lock"]
-    error = capsys.readouterr().err
-    assert error.startswith("corpus: profile small is in use by process ") and error.count("\n") == 1
 
 
-@pytest.mark.parametrize(
-    ("error", "code", "line"),
-    [(KeyboardInterrupt(), 130, "stopped"), (OSError(28, "No space left on device"), 2, "free some space")],
-)
+def test_items_need_their_corpus(command):
+    with pytest.raises(ValueError, match=r"tokenizer.json: not a tokenizer file .*; rebuild it"):
+        tasks_command.main(Arguments())
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(28, "No space left on device")])
 def test_a_build_that_was_stopped_has_no_manifest_and_the_next_one_has_the_same_bytes(
-    command, capsys, monkeypatch, data, error, code, line
+    command, monkeypatch, expected, error
 ):
-    assert entry.main() == 0
+    run_both()
+    assert (command / "data" / "manifest.json").read_bytes() == expected
 
     def fail(*_):
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr(entry, "write_file", fail)
-        assert entry.main() == code
-    said = capsys.readouterr().err
-    assert line in said and said.count("\n") == 1 and not (command / "data" / "manifest.json").exists()
+        patch.setattr(corpus_build, "write_tokens", fail)
+        with pytest.raises(type(error)):
+            corpus_command.main(Arguments())
+    assert not (command / "data" / "manifest.json").exists()
     for left in (".train_1.bin.payload.7.partial", ".train_1.bin.7.partial", "items/.recall.jsonl.7.partial"):
         (command / "data" / left).write_text("")
-    assert entry.main() == 0
-    assert (command / "data" / "manifest.json").read_bytes() == (data[0] / "manifest.json").read_bytes()
+    run_both()
+    assert (command / "data" / "manifest.json").read_bytes() == expected

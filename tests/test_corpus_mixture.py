@@ -9,7 +9,8 @@ from small_corpus import KIND_LANGUAGES, MIXTURE, encoder, stream, world
 from corpus import mixture as room
 from corpus.lexicon import LANGUAGES
 from corpus.mixture import CHINESE_SHARE, KINDS, MIXTURES, NUM_LENGTH_SAMPLES, Mixture, token_shares
-from corpus.stream import CHUNK_TOKENS, LANGUAGE_CODES, TokenStream
+from corpus.stream import TokenStream
+from corpus.token_file import CHUNK_TOKENS, LANGUAGE_CODES
 
 NUM_CHUNKS = 16
 

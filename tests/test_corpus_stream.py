@@ -14,17 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_corpus import encoder, mixture, stream, tokenizer, world
 
-from corpus.stream import (
-    CHUNK_TOKENS,
-    MAGIC,
-    TokenFile,
-    TokenStream,
-    batches,
-    load_validation,
-    make_validation,
-    save_validation,
-    write_file,
-)
+from corpus.stream import TokenStream, make_validation
+from corpus.token_file import CHUNK_TOKENS, MAGIC, TokenFile, batches, load_validation, save_validation, write_tokens
 from corpus.tokenizer import BOS_ID, PieceEncoder, fingerprint, token_bytes
 from corpus.world import VALIDATION, make_world
 
@@ -34,7 +25,7 @@ NUM_TOKENS = CHUNK_TOKENS + 5000  # more than a chunk, so that a border is cross
 @pytest.fixture(scope="module")
 def token_file(tmp_path_factory):
     path = tmp_path_factory.mktemp("stream") / "train_1.bin"
-    write_file(path, stream(1), NUM_TOKENS, {"tokenizer": fingerprint(tokenizer()), "seed": 1})
+    write_tokens(path, stream(1), NUM_TOKENS, {"tokenizer": fingerprint(tokenizer()), "seed": 1})
     return path
 
 
@@ -178,7 +169,7 @@ def test_an_interrupted_write_leaves_no_file(tmp_path):
             return np.zeros(count, np.uint16)
 
     with pytest.raises(OSError):
-        write_file(tmp_path / "train_0.bin", Broken(), 3 * CHUNK_TOKENS, {})
+        write_tokens(tmp_path / "train_0.bin", Broken(), 3 * CHUNK_TOKENS, {})
     assert not (tmp_path / "train_0.bin").exists()
 
 

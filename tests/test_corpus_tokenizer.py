@@ -13,17 +13,8 @@ from tokenizers import Tokenizer, models
 
 from corpus.build import PASSUNTIL_MIXTURES, tokenizer_texts
 from corpus.lexicon import LANGUAGES, SPELLED_WORDS
-from corpus.tokenizer import (
-    BOS,
-    BOS_ID,
-    MAX_VOCABULARY,
-    PieceEncoder,
-    fingerprint,
-    load,
-    token_bytes,
-    train,
-    train_whole_words,
-)
+from corpus.tokenizer import BOS, BOS_ID, PieceEncoder, fingerprint, load_tokenizer, token_bytes
+from corpus.tokenizer_training import MAX_VOCABULARY, train_tokenizer, train_whole_words
 
 WORDS = [
     "问题：",
@@ -148,7 +139,7 @@ def test_pieces_encode_as_their_concatenation(kind, code):
 def test_file_round_trip_keeps_the_fingerprint(tmp_path):
     path = tmp_path / "tokenizer.json"
     tokenizer().save(str(path))
-    read = load(path)
+    read = load_tokenizer(path)
     assert fingerprint(read) == fingerprint(tokenizer())
     assert read.encode(" Anna 小明 17 ɹ €").ids == tokenizer().encode(" Anna 小明 17 ɹ €").ids
 
@@ -159,7 +150,7 @@ def test_tokenizer_is_the_accepted_one():
 
 
 def test_other_texts_make_another_fingerprint():
-    other = train(["".join(pieces("biography", "en", seed)) for seed in range(50)], 600)
+    other = train_tokenizer(["".join(pieces("biography", "en", seed)) for seed in range(50)], 600)
     assert fingerprint(other) != fingerprint(tokenizer())
     assert other.get_vocab_size() <= 600
 
@@ -173,7 +164,7 @@ def test_a_file_that_is_no_tokenizer_is_named(tmp_path, content):
     with pytest.raises(
         ValueError, match=r"tokenizer\.json: not a tokenizer file .*rebuild it with `python -m corpus`"
     ) as caught:
-        load(path)
+        load_tokenizer(path)
     assert "\n" not in str(caught.value)
 
 
@@ -181,16 +172,16 @@ def test_a_foreign_tokenizer_is_refused(tmp_path):
     path = tmp_path / "tokenizer.json"
     Tokenizer(models.BPE(vocab={"a": 0, BOS: 1}, merges=[])).save(str(path))
     with pytest.raises(ValueError, match=r"tokenizer\.json: token .* does not have id 0: a foreign tokenizer"):
-        load(path)
+        load_tokenizer(path)
 
 
 @pytest.mark.parametrize("size", [511, 1025])
 def test_vocabulary_size_is_bounded(size):
     with pytest.raises(ValueError, match=f"vocabulary_size is {size}; choose 512 to 1024"):
-        train(["text"], size)
+        train_tokenizer(["text"], size)
 
 
 def test_fingerprint_ignores_how_the_file_is_written(tmp_path):
     path = tmp_path / "tokenizer.json"
     path.write_text(json.dumps(json.loads(tokenizer().to_str()), indent=3), encoding="utf-8")
-    assert fingerprint(load(path)) == fingerprint(tokenizer())
+    assert fingerprint(load_tokenizer(path)) == fingerprint(tokenizer())

@@ -10,8 +10,9 @@ import pytest
 import small_corpus
 import torch
 
-from corpus.stream import ValidationSet
-from corpus.tokenizer import fingerprint, train
+from corpus.token_file import ValidationSet
+from corpus.tokenizer import fingerprint
+from corpus.tokenizer_training import train_tokenizer
 from evaluation.scoring.log_likelihoods import score_items
 from evaluation.scoring.runner import evaluate_checkpoint, summarize_losses
 from models import checkpoint
@@ -173,7 +174,7 @@ def one_line(error: pytest.ExceptionInfo) -> str:
 
 
 def test_checkpoint_of_another_tokenizer(path, items, validation, tokenizer):
-    other = train(["other text, 其他"], vocabulary_size=512)
+    other = train_tokenizer(["other text, 其他"], vocabulary_size=512)
     with pytest.raises(ValueError) as error:
         evaluate_checkpoint(path, tasks(), items, validation, other)
     assert str(path) in one_line(error) and "tokenizer" in one_line(error)

@@ -15,8 +15,8 @@ from ladder.cost import (
     require_disk,
     train_seconds,
 )
-from ladder.workers.machine import num_cores
 from ladder.training import num_workers
+from ladder.workers.machine import num_cores
 from profiles.profile import load_profile
 from tests import tiny_ladder
 from tests.tiny_ladder import BRANCH, LONG, TRUNK

@@ -6,7 +6,8 @@ import shutil
 import numpy as np
 import pytest
 
-from corpus.stream import TokenFile, TokenStream
+from corpus.stream import TokenStream
+from corpus.token_file import TokenFile
 from ladder.data import Data
 from tests import tiny_ladder
 

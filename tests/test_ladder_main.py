@@ -6,14 +6,14 @@ import shutil
 
 import pandas as pd
 import pytest
+from ladder.scores import evaluate_run, evaluation_hash
+from ladder.sweep import EXIT_FAILED, EXIT_STOPPED
 
 import tasks
-from experiments.tables.passes import load_pass_rates, load_losses
+from experiments.tables.passes import load_losses, load_pass_rates
 from ladder import plan, series
 from ladder.cost import Machine
 from ladder.data import Data
-from ladder.scores import evaluate_run, evaluation_hash
-from ladder.sweep import EXIT_FAILED, EXIT_STOPPED
 from ladder.training import make_ladder, prepare_folder, read_runs_table, train_run
 from profiles.paths import Paths
 from tests import tiny_series
@@ -41,7 +41,12 @@ def test_from_nothing_to_tables_and_a_second_start_does_nothing(paths, capsys, m
     assert start("run") == 0
     assert "training 3 runs of 3" in capsys.readouterr().out
     rows, losses = load_pass_rates(paths.pass_rates), load_losses(paths.losses)
-    assert list(rows.run.unique()) == list(losses.run.unique()) == list(read_runs_table(paths.runs_table("passuntil"))) == RUNS
+    assert (
+        list(rows.run.unique())
+        == list(losses.run.unique())
+        == list(read_runs_table(paths.runs_table("passuntil")))
+        == RUNS
+    )
     assert (
         len(losses) == 3 * tiny_series.NUM_CHECKPOINTS
         and losses.groupby("run").loss_nats.last().lt(losses.groupby("run").loss_nats.first()).all()
@@ -51,7 +56,11 @@ def test_from_nothing_to_tables_and_a_second_start_does_nothing(paths, capsys, m
     assert start("train") == 0 and start("measure") == 0
     printed = capsys.readouterr().out
     assert "all 3 runs of the series are finished" in printed and "measuring pass rates of 0 runs of 3" in printed
-    assert (paths.pass_rates.read_bytes(), paths.losses.read_bytes(), paths.runs_table("passuntil").read_bytes()) == before
+    assert (
+        paths.pass_rates.read_bytes(),
+        paths.losses.read_bytes(),
+        paths.runs_table("passuntil").read_bytes(),
+    ) == before
     shutil.rmtree(paths.runs("passuntil"))
     paths.pass_rates.unlink()
     assert start("measure") == 0, "another machine joins what is in git"

@@ -6,12 +6,12 @@ import json
 
 import numpy as np
 import pytest
-
-from evaluation.readers.next_token import GPTReader
-from ladder import journal as series_journal
 from ladder.campaign import series_campaign
 from ladder.journal import Journal
 from ladder.pass_rates import answer_log_likelihood, checkpoint_rows, measure_task, validation_loss
+
+from evaluation.readers.next_token import GPTReader
+from ladder import journal as series_journal
 from ladder.workers.pool import Job, run_jobs
 from ladder.workers.progress import Progress
 from models import checkpoint

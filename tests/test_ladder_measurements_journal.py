@@ -4,9 +4,9 @@ import json
 import math
 
 import pytest
+from ladder.journal import Journal, read_journal, row_key, tidy_journal
 
 from ladder import journal as series_journal
-from ladder.journal import Journal, read_journal, row_key, tidy_journal
 
 STAMP = json.dumps({"code": "c"})
 

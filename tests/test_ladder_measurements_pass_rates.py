@@ -8,8 +8,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-
-from experiments.tables.passes import PASS_COLUMNS, load_pass_rates
 from ladder.campaign import (
     accept_code,
     engine_files,
@@ -23,6 +21,8 @@ from ladder.campaign import (
     tidy_journals,
 )
 from ladder.series import losses_job, measure_job
+
+from experiments.tables.passes import PASS_COLUMNS, load_pass_rates
 from profiles.paths import ROOT
 from tests import tiny_series
 from tests.tiny_series import LARGE, NUM_ITEMS, SMALL, TASKS
@@ -52,7 +52,10 @@ def campaign(measured, tmp_path):
     paths = replace(measured.ladder.paths, root=tmp_path)
     shutil.copytree(measured.ladder.paths.results, paths.results, symlinks=True)
     return replace(
-        measured, ladder=replace(measured.ladder, paths=paths), folder=paths.run_tables("pass_rates"), table=paths.pass_rates
+        measured,
+        ladder=replace(measured.ladder, paths=paths),
+        folder=paths.run_tables("pass_rates"),
+        table=paths.pass_rates,
     )
 
 

@@ -6,9 +6,6 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
-
-from ladder import scores as sweep_evaluate
-from ladder.data import Data
 from ladder.scores import (
     code_hash,
     evaluate_run,
@@ -20,6 +17,9 @@ from ladder.scores import (
     stamp_of,
     write_table,
 )
+
+from ladder import scores as sweep_evaluate
+from ladder.data import Data
 from ladder.training import prepare_folder, train_run
 from tasks import TASKS
 from tests import tiny_ladder

@@ -5,9 +5,9 @@ import json
 from dataclasses import replace
 
 import pytest
+from ladder.series_plan import plan_series
 
 from ladder.plan import FORMAT_IN_RECIPE, checkpoint_schedule, plan_runs, recipe, recipe_hash, token_label
-from ladder.series_plan import plan_series
 from models.config import PRECISIONS
 from models.optimizer import decay_start_step
 from profiles.paths import ROOT

@@ -3,8 +3,8 @@ L stays what it was."""
 
 import numpy as np
 import pytest
-
 from ladder.series_plan import SeriesPaths, open_series, plan_series, series_view
+
 from profiles.profile import load_profile
 from tests import tiny_series
 

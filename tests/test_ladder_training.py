@@ -10,8 +10,6 @@ from types import SimpleNamespace
 import pytest
 
 from ladder import training
-from ladder.workers.pool import Job, run_jobs
-from ladder.workers.progress import Progress
 from ladder.training import (
     COLUMNS,
     MACHINES,
@@ -22,6 +20,8 @@ from ladder.training import (
     train_run,
     write_runs_table,
 )
+from ladder.workers.pool import Job, run_jobs
+from ladder.workers.progress import Progress
 from tests import pool_jobs, tiny_ladder
 from tests.tiny_ladder import BRANCH, LONG, TRUNK
 
@@ -200,7 +200,9 @@ def test_a_run_of_a_cpu_that_took_fp32_is_not_today_s(ladder):
     assert ladder.is_trained(LONG)
     edit_record(ladder, LONG, precision="fp32")
     assert not ladder.is_trained(LONG)
-    ladder.paths.runs_table("loss").write_text("\n".join(ladder.paths.runs_table("loss").read_text().splitlines()[:1]) + "\n")
+    ladder.paths.runs_table("loss").write_text(
+        "\n".join(ladder.paths.runs_table("loss").read_text().splitlines()[:1]) + "\n"
+    )
     assert runs_to_train(ladder, set()) == [LONG]
 
 

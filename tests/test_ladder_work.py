@@ -9,8 +9,8 @@ import pytest
 
 from ladder import sweep
 from ladder.cost import Machine
-from ladder.workers.pool import EXIT_STOPPED, Outcome
 from ladder.training import read_runs_table
+from ladder.workers.pool import EXIT_STOPPED, Outcome
 from tests import tiny_ladder
 from tests.tiny_ladder import BRANCH, LONG, TRUNK
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_layout import BELOW, LIBRARY_ROOMS, ROOT, relative, tracked
+from tests.test_layout import BELOW, LIBRARY_ROOMS, relative, tracked
 
 MAX_ROOM_SHARE = 0.2  # of the lines of all rooms
 MAX_MODULES = 15  # of one folder, which a newcomer still overlooks
@@ -155,7 +155,12 @@ def test_libraries_do_not_draw():
 
 @pytest.mark.parametrize("pattern", DIALECT)
 def test_words_are_those_of_the_field(pattern):
-    written = (".py", ".md", ".toml", ".yml")  # claims.yaml keeps the words it was registered with, and so do its tables
+    written = (
+        ".py",
+        ".md",
+        ".toml",
+        ".yml",
+    )  # claims.yaml keeps the words it was registered with, and so do its tables
     made = ("figures/",)
     texts = [
         path

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
-
 from ladder.scores import write_table
+
 from ladder.training import prepare_folder, read_runs_table, train_run, write_runs_table
 from reproduction.verify import retrain as module
 from reproduction.verify.disk import Disk, Findings
@@ -40,7 +40,8 @@ def again(trained, monkeypatch):
     root, paths = trained
     rows = read_runs_table(paths.runs_table("loss"))
     runs = [
-        Committed("tiny", name, paths.runs_table("loss"), row, rows.get(row["parent"]), False) for name, row in rows.items()
+        Committed("tiny", name, paths.runs_table("loss"), row, rows.get(row["parent"]), False)
+        for name, row in rows.items()
     ]
     monkeypatch.setattr(module, "load_profile", lambda _: profile())
 

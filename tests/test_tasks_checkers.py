@@ -72,7 +72,7 @@ class TestEveryChecker:
 
 def _agree_on_tests(judge, text: str) -> bool:
     """By the letter of the tests: a program of another item may be right for this one too."""
-    from corpus.programs import parse, run
+    from corpus.pages.programs import parse, run
 
     return all(run(parse(text), given) == wanted for given, wanted in judge.tests)
 

@@ -9,7 +9,7 @@ from small_corpus import world
 from small_pass import NUM_ITEMS, films, items, stream_text, tokenizer
 
 from corpus.build import PASSUNTIL_MIXTURES
-from corpus.programs import written
+from corpus.pages.programs import written
 from corpus.world import TRAIN, VALIDATION
 from tasks import PASS_TASKS, TASKS
 from tasks.base import load_items, make_items, save_items

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.programs import MAX_STEPS, STEPS, parse, run, written
+from corpus.pages.programs import MAX_STEPS, STEPS, parse, run, written
 from tasks.programs import count_right_programs, hidden_tests, is_viable, passes_tests
 
 PROGRAMS = st.lists(st.sampled_from(sorted(STEPS)), min_size=1, max_size=MAX_STEPS).map(tuple)

@@ -74,10 +74,11 @@ def measure_job(payload, report, slot):
 
 def main(root: Path, family: str, command: str) -> int:
     """One command of the tiny profile whose results lie below `root`; the data are there already."""
+    from ladder.series_plan import SeriesPaths
+
     import tasks
     from ladder import campaign, series, sweep
     from ladder.cost import Machine
-    from ladder.series_plan import SeriesPaths
     from profiles.paths import Paths
     from tests import tiny_command, tiny_ladder, tiny_series
 

@@ -4,12 +4,12 @@ import tempfile
 from functools import lru_cache
 from pathlib import Path
 
-from tasks.build import build
 from ladder.data import Data
 from ladder.plan import plan_runs
 from ladder.training import Ladder, make_ladder
 from profiles.paths import Paths
 from profiles.profile import Profile, load_profile
+from tasks.build import build
 
 NUM_STEPS = 60
 NUM_ITEMS = 3

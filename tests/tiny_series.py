@@ -5,14 +5,15 @@ import tempfile
 from functools import lru_cache
 from pathlib import Path
 
-import tasks
-from tasks.build import build
-from ladder import campaign as series_campaign
 from ladder.campaign import Campaign
 from ladder.series_plan import SeriesPaths
+
+import tasks
+from ladder import campaign as series_campaign
 from ladder.training import prepare_folder, train_run
 from profiles.paths import Paths
 from profiles.schema import Profile, Size
+from tasks.build import build
 from tests import tiny_ladder
 
 NUM_ITEMS = 2

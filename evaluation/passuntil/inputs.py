@@ -136,7 +136,7 @@ def _load_own(path: Path, data_folders: Sequence[Path], device: torch.device) ->
 def _tokenizer_of(path: Path, fingerprint: str, folders: Sequence[Path]) -> tuple[Path, Tokenizer]:
     files = [folder / "tokenizer.json" for folder in folders if (folder / "tokenizer.json").exists()]
     for file in files:
-        tokenizer = own_tokenizer.load(file)
+        tokenizer = own_tokenizer.load_tokenizer(file)
         if own_tokenizer.fingerprint(tokenizer) == fingerprint:
             return file.parent, tokenizer
     looked = ", ".join(map(str, files)) or f"no tokenizer.json in {', '.join(map(str, folders))}"

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from tokenizers import Tokenizer
 
-from corpus.stream import LANGUAGE_CODES, ValidationSet
+from corpus.token_file import LANGUAGE_CODES, ValidationSet
 from corpus.tokenizer import fingerprint
 from evaluation.scoring import metrics
 from evaluation.scoring.log_likelihoods import BATCH_TOKENS, prepare, score_items, validation_losses

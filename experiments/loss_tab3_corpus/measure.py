@@ -10,8 +10,10 @@ import pandas as pd
 from analysis.intervals import bootstrap_items
 from corpus.build import tokenizer_texts
 from corpus.mixture import KINDS, Mixture, token_shares
-from corpus.stream import CHUNK_TOKENS, LANGUAGE_CODES, TokenStream
-from corpus.tokenizer import PieceEncoder, train
+from corpus.stream import TokenStream
+from corpus.token_file import CHUNK_TOKENS, LANGUAGE_CODES
+from corpus.tokenizer import PieceEncoder
+from corpus.tokenizer_training import train_tokenizer
 from corpus.world import make_world
 from experiments.tables.published import load_published
 from experiments.tables.stage import measure_main
@@ -60,7 +62,7 @@ def measure(scores: pd.DataFrame, paths: Paths) -> list:
 def language_shares(world_seed: int, mixture: str) -> list[dict]:
     """Share of each language's tokens in NUM_CHUNKS chunks of the stream of seed 0, with an interval over chunks."""
     world = make_world(world_seed)
-    encoder = PieceEncoder(train(tokenizer_texts(world)))
+    encoder = PieceEncoder(train_tokenizer(tokenizer_texts(world)))
     stream = TokenStream(world, Mixture(mixture, world, encoder), encoder, seed=0)
     languages = np.stack([stream.languages(chunk * CHUNK_TOKENS, CHUNK_TOKENS) for chunk in range(NUM_CHUNKS)])
     rows = []

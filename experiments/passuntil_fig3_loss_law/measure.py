@@ -10,10 +10,10 @@ from analysis.task_law.loss_law import LossLawFit, fit_loss_law, loss_at_size
 from experiments.tables.pass_statistics import held_out_sizes, joined_statistic, parameters_of, too_far, too_high
 from experiments.tables.passes import (
     ALL_TASKS,
+    checkpoint_losses,
     has_passed,
     pooled_rates,
     select_passes,
-    checkpoint_losses,
     series_names,
     series_pass_rates,
 )

@@ -39,7 +39,7 @@ from tasks.checkers import checker
 BEAM_TASKS = ("emoji_movie", "date_understanding")  # decoded by beam search too (paper P, Fig. 2)
 THRESHOLD_TASKS = ("maths", "maths_zh", "exam", "exam_zh")  # those of paper L whose abilities set in at a loss
 ENGINE = ("evaluation.passuntil.estimates", "models.sampling")  # with all that they import
-ALONE = ("ladder.measurements.items", "corpus.programs")  # without what they import
+ALONE = ("ladder.measurements.items", "corpus.pages.programs")  # without what they import
 LOSSES = "losses"
 METHOD_ORDER = ("shared", "sampled", "exact", "beam", "importance")
 Methods = tuple[tuple[str, float], ...]  # (name, temperature) pairs

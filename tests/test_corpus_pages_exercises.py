@@ -6,8 +6,8 @@ import pytest
 from small_corpus import KIND_LANGUAGES, SPLITS, bounded, texts
 
 from corpus.documents import MAX_NUMBER
-from corpus.exercises import MODIFIED_RULES, draw_invented_word, draw_modified, draw_problem, scrambled
 from corpus.lexicon import CONSONANTS, LANGUAGES, SOUNDS, SPELLED_WORDS, VOWELS
+from corpus.pages.exercises import MODIFIED_RULES, draw_invented_word, draw_modified, draw_problem, scrambled
 from tasks.base import Item
 from tasks.oracle import read_problems, solve
 

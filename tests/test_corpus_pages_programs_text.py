@@ -7,8 +7,15 @@ import pytest
 from small_corpus import SPLITS, bounded, texts
 
 from corpus.documents import fill
-from corpus.programs import MAX_STEPS, STEPS, parse, run
-from corpus.programs_text import WISHES, draw_specification, draw_values, specified_program, values_pieces, wish_program
+from corpus.pages.programs import MAX_STEPS, STEPS, parse, run
+from corpus.pages.programs_text import (
+    WISHES,
+    draw_specification,
+    draw_values,
+    specified_program,
+    values_pieces,
+    wish_program,
+)
 from tasks.pass_oracle import read_specifications, read_wish
 
 ALL_WISHES = [(index, digit) for index, wish in enumerate(WISHES) for digit in wish.digits or (0,)]

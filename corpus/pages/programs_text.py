@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from corpus.documents import Draw, fill, pick
 from corpus.lexicon import Language
-from corpus.programs import STEPS, Values, parse, run
+from corpus.pages.programs import STEPS, Values, parse, run
 from corpus.world import TRAIN, World, belongs
 
 LONGER_WAY = 0.25  # share of wishes that a page writes in another way than the first

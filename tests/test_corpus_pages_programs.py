@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.programs import MAX_STEPS, MAX_VALUE, STEPS, parse, run, written
+from corpus.pages.programs import MAX_STEPS, MAX_VALUE, STEPS, parse, run, written
 
 PROGRAMS = st.lists(st.sampled_from(sorted(STEPS)), min_size=1, max_size=MAX_STEPS).map(tuple)
 LISTS = st.lists(st.integers(-20, 20), max_size=8).map(tuple)

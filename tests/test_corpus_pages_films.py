@@ -9,7 +9,7 @@ import pytest
 from small_corpus import SPLITS, bounded, texts, world
 from small_pass import films, tokenizer
 
-from corpus.films import EMOJI, FILM_SHIFT, NUM_FILMS, NUM_SHOWN, draw_film, draw_riddle, make_films
+from corpus.pages.films import EMOJI, FILM_SHIFT, NUM_FILMS, NUM_SHOWN, draw_film, draw_riddle, make_films
 
 
 def test_every_emoji_is_one_symbol_and_one_token():

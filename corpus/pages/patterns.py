@@ -11,9 +11,9 @@ Dates and numbers in a row carry no space, letters and words do, so that a part 
 from collections.abc import Callable
 from datetime import date
 
-from corpus.dates import FIRST_YEAR, NUM_YEARS, draw_date
 from corpus.documents import Draw, pick, sample
 from corpus.lexicon import ENGLISH, Language
+from corpus.pages.dates import FIRST_YEAR, NUM_YEARS, draw_date
 from corpus.world import TRAIN, World, belongs
 
 PAIR_STOP = "\n"

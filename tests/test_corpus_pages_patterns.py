@@ -8,7 +8,7 @@ import pytest
 from small_corpus import SPLITS, bounded, pieces, world
 
 from corpus.lexicon import LANGUAGES
-from corpus.patterns import (
+from corpus.pages.patterns import (
     MAX_OPERAND,
     MAX_SHOTS,
     MIN_OPERAND,

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 from small_corpus import SPLITS, bounded, texts
 
-from corpus.dates import (
+from corpus.pages.dates import (
     FIRST_YEAR,
     NUM_WORDED,
     NUM_YEARS,

@@ -6,7 +6,7 @@ import pytest
 from small_corpus import SPLITS, bounded, facts, texts, world
 
 from corpus.lexicon import LANGUAGES
-from corpus.quizzes import exam_options
+from corpus.pages.quizzes import exam_options
 from tasks.base import Item
 from tasks.oracle import read_exam, read_facts_asked, solve
 

@@ -1,0 +1,1 @@
+"""Writers of pages: what the documents of the corpus are about, kind by kind."""
