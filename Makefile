@@ -19,7 +19,7 @@ setup: .venv/installed
 	touch $@
 
 reproduce: setup
-	python -m reproduction.pipeline data --profile $(PROFILE)
+	python -m ladder data --profile $(PROFILE)
 	dvc repro $(PIPELINE)
 	python -m paper.verdict_report --profile $(PROFILE)
 	python -m reproduction.compare --profile $(PROFILE)
@@ -29,7 +29,7 @@ compare: setup
 	python -m reproduction.compare --profile $(PROFILE)
 
 figures: setup
-	python -m reproduction.pipeline figures $(if $(filter file,$(origin PROFILE)),,--profile $(PROFILE))
+	python -m reproduction.figures $(if $(filter file,$(origin PROFILE)),,--profile $(PROFILE))
 	python -m paper.readme
 
 # RETRAIN=1 trains one committed run again too, RETRAIN=<run> that one; QUICK=1 makes nothing anew.

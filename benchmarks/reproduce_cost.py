@@ -8,11 +8,12 @@ and pass rates run in fp32 on both.
 
 import math
 
-from ladder.series_plan import plan_series, series_view
-
-from ladder.cost import evaluate_seconds, train_seconds
-from ladder.plan import Run, plan_runs
+from ladder.cost import train_seconds
+from ladder.measurements.scores import score_seconds
+from ladder.plan import Run
+from ladder.runs import plan_runs
 from models.config import GPTConfig
+from profiles.paths import PAPERS
 from profiles.profile import load_profile
 
 VOCAB_SIZE, NUM_WORKERS = 1024, 2
@@ -35,17 +36,16 @@ def reproduce_minutes(profile_name: str, measured: dict[int, float] | None = Non
     """Minutes of training, scoring and pass rates on two cores; measured: `slowdowns` of a CPU without bf16
     instructions."""
     profile = load_profile(profile_name)
-    view, long = series_view(profile), profile.long_runs
-    ladder, series = plan_runs(profile, VOCAB_SIZE), plan_series(profile, VOCAB_SIZE)
+    loss_runs, passuntil_runs = (plan_runs(profile, paper, VOCAB_SIZE) for paper in PAPERS)
 
     def slower(run: Run) -> float:
         return slowdown_of(run.model, measured) if measured else 1.0
 
-    seconds = sum(slower(run) * train_seconds(profile, run) + evaluate_seconds(profile, run) for run in ladder)
-    seconds += sum(slower(run) * train_seconds(view, run) + profile.cost.pass_core_seconds[run.size] for run in series)
+    cost, runs = profile.cost, [*loss_runs, *passuntil_runs]
+    seconds = sum(slower(run) * train_seconds(profile, run) for run in runs)
+    seconds += sum(score_seconds(profile, run) for run in loss_runs)
+    seconds += sum(cost.pass_core_seconds[run.size] for run in passuntil_runs)
     seconds += sum(
-        run.num_checkpoints * profile.cost.threshold_core_seconds[run.size]
-        for run in ladder
-        if run.size in long.sizes and run.series == "long"
+        run.num_checkpoints * cost.threshold_core_seconds[run.size] for run in loss_runs if run.series == "long"
     )
     return seconds / NUM_WORKERS / 60

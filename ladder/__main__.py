@@ -50,7 +50,7 @@ def main(arguments: argparse.Namespace) -> int:
     again = " ".join(["python -m ladder", arguments.command, *_words(arguments), "--profile", profile.name])
     if arguments.command == "data":
         with hold(paths):
-            print(require_data(paths))
+            print(require_data(paths, anew=arguments.build))
         return 0
     papers = _papers(arguments)
     if not (paths.data / "manifest.json").exists():
@@ -117,8 +117,9 @@ def parser() -> argparse.ArgumentParser:
         if command != "plan":
             one.add_argument("--here", action="store_true", help="train also what another machine trained")
     commands.add_parser("measure", parents=[shared]).add_argument("what", choices=tuple(PAPER_OF))
-    for command in ("accept", "data"):
-        commands.add_parser(command, parents=[shared])
+    commands.add_parser("accept", parents=[shared])
+    data = commands.add_parser("data", parents=[shared])
+    data.add_argument("--build", action="store_true", help="build the data anew and write data.json, whatever is there")
     return out
 
 

@@ -14,17 +14,17 @@ from tasks.build import build
 SHOWN_FILES = 3
 
 
-def require_data(paths: Paths) -> str:
+def require_data(paths: Paths, anew: bool = False) -> str:
     """Build the data where they are not there or not finished, then compare every file with results/<profile>/data.json,
-    or write that where there is none. One line about it; ValueError in one line where a file is another than git's."""
+    or write that where there is none. anew: build and write in any case. One line about it; ValueError in one line where a file is another than git's."""
     said = "already there"
-    if not (paths.data / "manifest.json").exists():
+    if anew or not (paths.data / "manifest.json").exists():
         print(f"building {paths.data.relative_to(paths.root)}", flush=True)
         build(**data_plan(paths.profile) | {"out": paths.data})
         said = "built"
     here = file_hashes(paths.data) | live_stream_hashes(paths)
     shown = paths.data_hashes.relative_to(paths.root)
-    if not paths.data_hashes.exists():
+    if anew or not paths.data_hashes.exists():
         atomic_write(paths.data_hashes, (json.dumps(here, indent=0) + "\n").encode())
         return f"{paths.data.relative_to(paths.root)}: {said}, {len(here)} files; their hashes stand in {shown}"
     kept = read_json(paths.data_hashes, str(shown), "restore it from git")

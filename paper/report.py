@@ -16,7 +16,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.style.plotting import markdown_table, number
+from experiments.style.markdown import markdown_table, number
 from files.atomic import atomic_write
 from files.tables import read_json
 from files.text import read_text
@@ -24,7 +24,7 @@ from paper.claims import PAPERS, load_claims
 from paper.verdict_table import counts, short, verdict_table
 from paper.verdicts import NOT_MEASURED, Statistics
 from profiles.paths import Paths
-from profiles.profile import add_profile_option, load_profile, run_command
+from profiles.profile import add_profile_option, headline_papers, load_profile, run_command
 
 SOURCE = Path(__file__).with_name("report_source.md")
 VERDICT_FIELDS = ("id", "folder", "verdict", "value", "low", "high", "criterion")
@@ -164,19 +164,14 @@ def write_readme(paths: Paths, papers: Sequence[str] = PAPERS) -> Path:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Write the report of a profile."""
+    """Write the report of a profile, and into README the tables of verdicts that params.yaml takes from it."""
     paths = Paths(load_profile(arguments.profile).name)
-    for path in [*write_report(paths), *([write_readme(paths, arguments.readme)] if arguments.readme else [])]:
+    shown = headline_papers(paths.profile)
+    for path in [*write_report(paths), *([write_readme(paths, shown)] if shown else [])]:
         print(path.relative_to(paths.root))
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_profile_option(parser)
-    parser.add_argument(
-        "--readme",
-        action="append",
-        choices=PAPERS,
-        help="put this paper's verdict table into README.md too; may be given again",
-    )
     run_command(main, parser)

@@ -1,7 +1,7 @@
 """The verdicts as one table for people: one line per claim, tasks counted. `python -m paper.report` writes it, README
 shows it."""
 
-from experiments.style.plotting import markdown_table
+from experiments.style.markdown import markdown_table
 from paper.claims import Claim
 from paper.verdicts import VERDICTS
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from experiments.tables.scores import read_results
+from experiments.tables.results import read_results
 from files.atomic import atomic_write
 from paper.claims import Claim, Criterion, load_claims
 from profiles.paths import Paths
@@ -182,10 +182,20 @@ def unmeasured(claim: Claim, task: str, profile: str) -> dict:
 
 
 def write_verdicts(paths: Paths) -> list[dict]:
-    """Compute all verdicts and write verdicts.json; returns them."""
+    """Compute all verdicts, write verdicts.json, and their numbers for `dvc metrics`; returns them."""
     verdicts = all_verdicts(paths)
     atomic_write(paths.verdicts, (json.dumps(verdicts, indent=1, ensure_ascii=False) + "\n").encode())
+    atomic_write(paths.verdict_counts, (json.dumps(verdict_counts(verdicts), indent=1) + "\n").encode())
     return verdicts
+
+
+def verdict_counts(verdicts: list[dict]) -> dict[str, dict[str, int]]:
+    """How many rows of each paper got which verdict."""
+    counts: dict[str, dict[str, int]] = {}
+    for row in verdicts:
+        of_paper = counts.setdefault(row["paper"], dict.fromkeys(VERDICTS, 0))
+        of_paper[row["verdict"]] = of_paper.get(row["verdict"], 0) + 1
+    return counts
 
 
 def main(arguments: argparse.Namespace) -> None:

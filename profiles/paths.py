@@ -107,6 +107,11 @@ class Paths:
         return self.results / "verdicts.json"
 
     @property
+    def verdict_counts(self) -> Path:
+        """How many rows got which verdict: what `dvc metrics show` prints."""
+        return self.results / "verdict_counts.json"
+
+    @property
     def report(self) -> Path:
         """The report on all claims."""
         return self.figures / "report.md"

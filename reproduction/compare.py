@@ -183,7 +183,10 @@ def compare(fresh: Paths, baseline: Paths, revision: str) -> Result:
     before = read_verdicts(held, held_name, "choose another revision by --against")
     after = read_verdicts(fresh.verdicts.read_bytes(), shown, remedy)
     is_untouched, weights = held == fresh.verdicts.read_bytes(), {"before": {}, "after": {}}
-    for old, new in ((baseline.runs_table("loss"), fresh.runs_table("loss")), (baseline.runs_table("passuntil"), fresh.runs_table("passuntil"))):
+    for old, new in (
+        (baseline.runs_table("loss"), fresh.runs_table("loss")),
+        (baseline.runs_table("passuntil"), fresh.runs_table("passuntil")),
+    ):
         table = committed(root, revision, old)
         lies_here = new.read_bytes() if new.exists() else None
         is_untouched = is_untouched and table == lies_here

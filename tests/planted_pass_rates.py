@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from experiments.tables.passes import ALL_TASKS, LAW_TASKS, PASS_COLUMNS, UICL_TASKS
+from experiments.tables.names import ALL_TASKS, LAW_TASKS, UICL_TASKS
+from experiments.tables.passes import PASS_COLUMNS
 
 SIZES = {
     "0.02M": 24_576,

@@ -11,7 +11,7 @@ from analysis.intervals import Estimate
 from experiments.ext_threshold_resolution import measure as ext
 from experiments.ext_threshold_resolution import plot
 from experiments.style.stage import plot_stage
-from experiments.tables.scores import write_results
+from experiments.tables.results import write_results
 from experiments.tables.stage import measure_stage
 from experiments.tables.task_statistics import hinge
 from experiments.tables.thresholds import checkpoint_rates, threshold_pass_rates

@@ -8,8 +8,8 @@ from scipy import stats
 from experiments.passuntil_fig5_instances import measure as instances
 from experiments.passuntil_fig5_instances import plot
 from experiments.style.stage import plot_stage
-from experiments.tables.item_counts import ITEM_TASKS
-from experiments.tables.scores import write_results
+from experiments.tables.names import ITEM_TASKS
+from experiments.tables.results import write_results
 from paper.claims import load_claims
 from paper.verdicts import Statistics, verdict_of
 from profiles.paths import Paths

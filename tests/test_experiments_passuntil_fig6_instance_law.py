@@ -7,8 +7,8 @@ import pandas as pd
 from experiments.passuntil_fig6_instance_law import measure as instance_law
 from experiments.passuntil_fig6_instance_law import plot
 from experiments.style.stage import plot_stage
-from experiments.tables.item_counts import ITEM_TASKS
-from experiments.tables.scores import write_results
+from experiments.tables.names import ITEM_TASKS
+from experiments.tables.results import write_results
 from paper.claims import load_claims
 from paper.verdicts import Statistics, verdict_of
 from profiles.paths import Paths

@@ -7,8 +7,9 @@ import pytest
 from experiments.passuntil_fig7_growth import measure as growth
 from experiments.passuntil_fig7_growth import plot
 from experiments.style.stage import plot_stage
-from experiments.tables.passes import UICL_TASKS, pooled_rates, select_passes
-from experiments.tables.scores import write_results
+from experiments.tables.names import UICL_TASKS
+from experiments.tables.passes import pooled_rates, select_passes
+from experiments.tables.results import write_results
 from paper.claims import load_claims
 from paper.verdicts import Statistics, verdict_of
 from profiles.paths import Paths

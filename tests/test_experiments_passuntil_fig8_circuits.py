@@ -9,8 +9,8 @@ from analysis.task_law.circuits import CURVES
 from experiments.passuntil_fig8_circuits import measure as circuits
 from experiments.passuntil_fig8_circuits import plot
 from experiments.style.stage import plot_stage
-from experiments.tables.passes import UICL_TASKS
-from experiments.tables.scores import write_results
+from experiments.tables.names import UICL_TASKS
+from experiments.tables.results import write_results
 from paper.claims import load_claims
 from paper.verdicts import Statistics, verdict_of
 from profiles.paths import Paths

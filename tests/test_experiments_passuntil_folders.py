@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from experiments.style.stage import plot_stage
-from experiments.tables.passes import LAW_TASKS, series_pass_rates
-from experiments.tables.scores import RESULT_COLUMNS
+from experiments.tables.names import LAW_TASKS
+from experiments.tables.passes import series_pass_rates
+from experiments.tables.results import RESULT_COLUMNS
 from experiments.tables.stage import measure_stage
 from profiles.paths import ROOT, Paths
 from tests.planted_pass_rates import HELD_OUT, SIZES, PassPlant, losses_table, pass_table, rates_of, runs_of

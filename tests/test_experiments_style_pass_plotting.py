@@ -7,7 +7,7 @@ import pytest
 
 from analysis.task_law.fit import pass_rate
 from experiments.style import pass_plotting, plotting
-from experiments.tables.passes import ALL_TASKS
+from experiments.tables.names import ALL_TASKS
 from tasks import PASS_TASKS
 from tests.planted_pass_rates import SIZES
 

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from experiments.style import plotting
+from experiments.style.markdown import markdown_table
 
 
 def results(sizes=("small", "middle", "large")) -> pd.DataFrame:
@@ -103,4 +104,4 @@ def test_threshold_note_says_when_a_smooth_curve_does_better():
 
 
 def test_markdown_table():
-    assert plotting.markdown_table(["a", "b"], [["x", 1]]) == "| a | b |\n| --- | ---: |\n| x | 1 |\n"
+    assert markdown_table(["a", "b"], [["x", 1]]) == "| a | b |\n| --- | ---: |\n| x | 1 |\n"

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from experiments.style.stage import plot_main, plot_stage
-from experiments.tables.scores import RESULT_COLUMNS
+from experiments.tables.results import RESULT_COLUMNS
 from experiments.tables.stage import measure_stage
 from profiles.paths import ROOT, Paths
 from tests.planted_scores import Plant, runs_table, scores_table

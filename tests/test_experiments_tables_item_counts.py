@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from experiments.tables.item_counts import ITEM_TASKS, item_counts
+from experiments.tables.item_counts import item_counts
+from experiments.tables.names import ITEM_TASKS
 from experiments.tables.passes import select_passes
 from paper.claims import load_claims
 from tests.planted_pass_rates import PassPlant, pass_table

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from experiments.tables import passes as pass_table
-from experiments.tables.scores import RESULT_COLUMNS, write_results
+from experiments.tables.results import RESULT_COLUMNS, write_results
 from profiles.paths import Paths
 from tests.planted_pass_rates import EXACT_TASKS, HELD_OUT, SIZES, PassPlant, losses_table, rates_of, runs_of
 from tests.planted_pass_rates import pass_table as planted_table

@@ -3,8 +3,8 @@
 import pytest
 
 from experiments.tables import published
+from experiments.tables.names import TWELVE
 from experiments.tables.published import load_published
-from experiments.tables.scores import TWELVE
 
 
 def test_tables_hold_what_the_paper_prints():

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from analysis.intervals import Estimate, failed
+from experiments.tables import results as results_table
 from experiments.tables import scores as score_table
 from profiles.paths import ROOT
 from tasks import TASKS
@@ -106,10 +107,10 @@ def test_results_round_trip_with_equal_bytes(tmp_path, scores):
         statistics,
     ]
     for name in ("a", "b"):
-        score_table.write_results(tmp_path / name / "results.csv", parts)
+        results_table.write_results(tmp_path / name / "results.csv", parts)
     assert (tmp_path / "a/results.csv").read_bytes() == (tmp_path / "b/results.csv").read_bytes()
-    back = score_table.read_results(tmp_path / "a/results.csv")
-    assert list(back.columns[: len(score_table.RESULT_COLUMNS)]) == list(score_table.RESULT_COLUMNS)
+    back = results_table.read_results(tmp_path / "a/results.csv")
+    assert list(back.columns[: len(results_table.RESULT_COLUMNS)]) == list(results_table.RESULT_COLUMNS)
     number = back[back.metric == "number"].iloc[0]
     assert (number.value, number.low, number.high, number.seed) == (0.5, 0.25, 0.75, "0")
     assert back[back.metric == "none"].iloc[0].status == "failed: no data" and np.isnan(
@@ -134,7 +135,7 @@ def test_numbers_are_written_with_the_digits_that_hold(tmp_path):
         },
         {"kind": "prediction", "value": np.nan, "predicted_f": 2.0, "flag": False},
     ]
-    table = score_table.write_results(tmp_path / "results.csv", [rows])
+    table = results_table.write_results(tmp_path / "results.csv", [rows])
     back = pd.read_csv(tmp_path / "results.csv", dtype=str, keep_default_na=False)
     assert back.value.tolist() == ["0.123457", "0.12346", ""]
     assert (back.low[1], back.high[1], back.predicted_f.tolist()) == ("0", "inf", ["", "-1.9877", "2"])
@@ -149,13 +150,13 @@ def test_a_last_bit_changes_no_byte(tmp_path):
     )
     other = rows.assign(value=rows.value * (1 + 2e-16), other=np.nextafter(rows.other, 100))
     for name, table in (("a", rows), ("b", other)):
-        score_table.write_results(tmp_path / f"{name}.csv", [table])
+        results_table.write_results(tmp_path / f"{name}.csv", [table])
     assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
 
 
 def test_absent_results_name_the_folder(tmp_path):
     with pytest.raises(ValueError, match="run the measure step of loss_x"):
-        score_table.read_results(tmp_path / "loss_x" / "results.csv")
+        results_table.read_results(tmp_path / "loss_x" / "results.csv")
 
 
 COMMITTED = sorted(path.parent.name for path in (ROOT / "experiments").glob("*/results.csv"))
@@ -164,26 +165,26 @@ COMMITTED = sorted(path.parent.name for path in (ROOT / "experiments").glob("*/r
 @pytest.mark.parametrize("stem", COMMITTED)
 def test_committed_tables_are_read_and_refused_without_their_numbers(tmp_path, stem):
     source = ROOT / "experiments" / stem / "results.csv"
-    assert len(score_table.read_results(source)) > 0
+    assert len(results_table.read_results(source)) > 0
     path = tmp_path / stem / "results.csv"
     path.parent.mkdir()
     table = pd.read_csv(source, dtype={"seed": str})
     table.assign(value=np.nan, loss_nats=np.nan).to_csv(path, index=False, lineterminator="\n")
     with pytest.raises(ValueError, match=f"rows hold no finite value or loss .line .* run the measure step of {stem}"):
-        score_table.read_results(path)
+        results_table.read_results(path)
     text = source.read_text()
     for length in (1, len(text) // 3, len(text) - 1):
         path.write_text(text[:length])
         with pytest.raises(ValueError, match=f"results.csv: .*; run the measure step of {stem} again") as caught:
-            score_table.read_results(path)
+            results_table.read_results(path)
         assert "\n" not in str(caught.value)
 
 
 def test_a_word_in_a_column_of_numbers_is_named_with_its_line(tmp_path, scores):
     path = tmp_path / "results.csv"
-    score_table.write_results(path, [score_table.size_rows(scores)])
+    results_table.write_results(path, [score_table.size_rows(scores)])
     pd.read_csv(path).assign(num_items="many").to_csv(path, index=False)
     with pytest.raises(
         ValueError, match=r"results.csv, line 2: column num_items is 'many', no number; run the measure step"
     ):
-        score_table.read_results(path)
+        results_table.read_results(path)

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from experiments.tables.scores import write_results
+from experiments.tables.results import write_results
 from paper.readme import Numbers, check_tables, load_passages, loose_numbers, put_numbers, renew, renewed
 from profiles.paths import ROOT, Paths
 from profiles.profile import read_yaml

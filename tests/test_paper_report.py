@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from experiments.tables.scores import write_results
+from experiments.tables.results import write_results
 from paper.claims import load_claims
 from paper.report import MACRO, SOURCE, Report, write_readme, write_report
 from profiles.paths import Paths

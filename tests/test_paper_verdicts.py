@@ -12,7 +12,9 @@ from experiments.loss_fig1_model_sizes.measure import common_threshold
 from experiments.loss_fig5_intermediate.measure import onset_spread
 from experiments.loss_tab2_correlations.measure import spearman
 from experiments.tables import curve_spread, task_statistics
-from experiments.tables.scores import THRESHOLD, final_checkpoints, select, statistic_row, write_results
+from experiments.tables.names import THRESHOLD
+from experiments.tables.results import write_results
+from experiments.tables.scores import final_checkpoints, select, statistic_row
 from paper.claims import Claim, Criterion, load_claims
 from paper.verdicts import Statistics, all_verdicts, judge, verdict_of, write_verdicts
 from profiles.paths import Paths

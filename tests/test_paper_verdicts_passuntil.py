@@ -14,7 +14,8 @@ from experiments.passuntil_fig4_task_law import measure as task_law
 from experiments.passuntil_tab1_prediction import measure as prediction
 from experiments.tables.pass_statistics import DatasetLaw, LengthLaw, joined_statistic, too_far, too_high
 from experiments.tables.passes import has_passed, pooled_rates, select_passes
-from experiments.tables.scores import final_checkpoints, statistic_row, write_results
+from experiments.tables.results import write_results
+from experiments.tables.scores import final_checkpoints, statistic_row
 from paper.claims import load_claims
 from paper.verdicts import Statistics, verdict_of
 from tests.planted_pass_rates import PassPlant, losses_table, pass_table

@@ -15,7 +15,8 @@ from scipy import stats
 from analysis.forecast import LossCurveComparison, compare_loss_curves, forecast_crossing, forecast_lead
 from analysis.intervals import Estimate, failed
 from analysis.onset.fit import onset_loss
-from experiments.tables.scores import THRESHOLD, fit_rows, select, size_rows, statistic_row
+from experiments.tables.names import THRESHOLD
+from experiments.tables.scores import fit_rows, select, size_rows, statistic_row
 from experiments.tables.stage import ladder_scores, measure_main
 from experiments.tables.task_statistics import NUM_CURVE_POINTS, UNDECIDED_AICC, hinge, loss_range
 from experiments.tables.thresholds import checkpoint_rates, threshold_pass_rates

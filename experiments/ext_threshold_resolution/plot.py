@@ -9,8 +9,9 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
 
 from experiments.style import plotting
+from experiments.style.markdown import number
 from experiments.style.stage import plot_main
-from experiments.tables.scores import THRESHOLD
+from experiments.tables.names import THRESHOLD
 from tasks import TASKS
 
 STEM = "ext_threshold_resolution"
@@ -35,12 +36,12 @@ def draw(results: pd.DataFrame) -> Figure:
         statistics = one[one.kind == "statistic"].set_index("metric")
         plotting.note(
             upper,
-            f"decades per nat above:\n{plotting.number(statistics.loc['slope_above'])}\n"
-            f"hinge by {plotting.number(statistics.loc['log_hinge_advantage'], 1, 1)} (AICc)",
+            f"decades per nat above:\n{number(statistics.loc['slope_above'])}\n"
+            f"hinge by {number(statistics.loc['log_hinge_advantage'], 1, 1)} (AICc)",
             y=0.17,
             x=0.02,
         )
-        plotting.note(lower, f"lead {plotting.number(statistics.loc['forecast_lead_share'], 100, 0)} % of the range")
+        plotting.note(lower, f"lead {number(statistics.loc['forecast_lead_share'], 100, 0)} % of the range")
         lower.set_xlabel("distance above the crossing")
     seen = points.value[points.value > 0]
     low = max(float(seen.min()), SMALLEST_SHOWN) if len(seen) else 0.01

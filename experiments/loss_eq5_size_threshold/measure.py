@@ -15,7 +15,8 @@ import pandas as pd
 from analysis.intervals import Estimate, failed
 from analysis.onset.threshold import HingeFit
 from analysis.task_law.loss_law import JointLawFit, LossLawFit, fit_joint_law, observed_size_threshold, size_threshold
-from experiments.tables.scores import THRESHOLD, checkpoint_rows, final_checkpoints, select, size_rows, statistic_row
+from experiments.tables.names import THRESHOLD
+from experiments.tables.scores import checkpoint_rows, final_checkpoints, select, size_rows, statistic_row
 from experiments.tables.stage import measure_main
 from experiments.tables.task_statistics import hinge, left_chance
 from profiles.paths import Paths

@@ -6,8 +6,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from experiments.style import plotting
+from experiments.style.markdown import number
 from experiments.style.stage import plot_main
-from experiments.tables.scores import THRESHOLD
+from experiments.tables.names import THRESHOLD
 
 STEM = "loss_eq5_size_threshold"
 OBSERVED_COLOR = "#8e5aa8"
@@ -28,7 +29,7 @@ def draw(results: pd.DataFrame) -> Figure:
         _draw_task(axes[task], thresholds[thresholds.task == task], limits)
         plotting.task_title(axes[task], task)
         error = results[(results.task == task) & (results.metric == "size_log2_error")].iloc[0]
-        plotting.note(axes[task], f"off by {plotting.number(error, 1, 1)} doublings")
+        plotting.note(axes[task], f"off by {number(error, 1, 1)} doublings")
     for task in THRESHOLD[2:]:
         axes[task].set_xlabel("training tokens")
     for task in (THRESHOLD[0], THRESHOLD[2]):

@@ -6,7 +6,8 @@ import pandas as pd
 
 from analysis.intervals import Estimate, failed, from_replicates
 from analysis.onset.threshold import HingeFit
-from experiments.tables.scores import THRESHOLD, TWELVE, checkpoint_rows, select, size_rows, statistic_row
+from experiments.tables.names import THRESHOLD, TWELVE
+from experiments.tables.scores import checkpoint_rows, select, size_rows, statistic_row
 from experiments.tables.stage import measure_main
 from experiments.tables.task_statistics import (
     flat_part,

@@ -4,8 +4,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from experiments.style import plotting
+from experiments.style.markdown import number
 from experiments.style.stage import plot_main
-from experiments.tables.scores import THRESHOLD
+from experiments.tables.names import THRESHOLD
 
 STEM = "loss_fig1_model_sizes"
 
@@ -46,7 +47,7 @@ def _summary(one: pd.DataFrame, task: str) -> str:
         return plotting.threshold_note(one)
     jump = statistics.loc["largest_jump_share"]
     return (
-        f"largest jump {plotting.number(jump, 100, 0)} % of the gain"
+        f"largest jump {number(jump, 100, 0)} % of the gain"
         if jump.status.startswith("ok")
         else "no gain beyond item noise"
     )

@@ -4,7 +4,8 @@ runs' curve, and what size adds to loss."""
 import pandas as pd
 
 from experiments.tables.curve_spread import curve_distance, size_statistics
-from experiments.tables.scores import TWELVE, checkpoint_rows, final_checkpoints, select, size_rows
+from experiments.tables.names import TWELVE
+from experiments.tables.scores import checkpoint_rows, final_checkpoints, select, size_rows
 from experiments.tables.stage import measure_main
 from experiments.tables.task_statistics import left_chance_at_the_end
 from profiles.paths import Paths

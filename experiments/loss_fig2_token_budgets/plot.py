@@ -5,6 +5,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from experiments.style import plotting
+from experiments.style.markdown import number
 from experiments.style.stage import plot_main
 
 STEM = "loss_fig2_token_budgets"
@@ -24,8 +25,8 @@ def draw(results: pd.DataFrame) -> Figure:
         statistics = one[one.kind == "statistic"].set_index("metric")
         plotting.note(
             ax,
-            f"size effect {plotting.number(statistics.loc['size_effect_points'], 1, 0)} points\n"
-            f"distance {plotting.number(statistics.loc['curve_distance_share'], 100, 0)} % of the gain",
+            f"size effect {number(statistics.loc['size_effect_points'], 1, 0)} points\n"
+            f"distance {number(statistics.loc['curve_distance_share'], 100, 0)} % of the gain",
         )
     plotting.loss_axis(panels["recall"], points.loss_nats)
     plotting.label_bottom(panels, plotting.LOSS_LABEL)

@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from experiments.style import plotting
 from experiments.style.stage import plot_main
-from experiments.tables.scores import chance_of
+from experiments.tables.names import chance_of
 
 STEM = "loss_fig4_metrics"
 EXAMS = ("exam", "exam_zh", "exam_cloze", "exam_cloze_zh")

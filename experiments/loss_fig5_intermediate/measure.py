@@ -6,7 +6,8 @@ import pandas as pd
 from analysis.intervals import failed
 from analysis.onset.fit import onset_by_run, shared_threshold
 from experiments.tables.curve_spread import intermediate_ratio, mixed_loss_ratio, size_statistics
-from experiments.tables.scores import THRESHOLD, TWELVE, checkpoint_rows, select, size_rows, statistic_row
+from experiments.tables.names import THRESHOLD, TWELVE
+from experiments.tables.scores import checkpoint_rows, select, size_rows, statistic_row
 from experiments.tables.stage import measure_main
 from experiments.tables.task_statistics import left_chance, loss_range
 from profiles.paths import Paths

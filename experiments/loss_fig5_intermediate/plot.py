@@ -4,8 +4,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from experiments.style import plotting
+from experiments.style.markdown import number
 from experiments.style.stage import plot_main
-from experiments.tables.scores import THRESHOLD
+from experiments.tables.names import THRESHOLD
 
 STEM = "loss_fig5_intermediate"
 
@@ -20,10 +21,10 @@ def draw(results: pd.DataFrame) -> Figure:
         one = results[results.task == task]
         plotting.draw_points(ax, points[points.task == task], style, size=3.0, alpha=0.75)
         statistics = one[one.kind == "statistic"].set_index("metric")
-        text = f"size effect {plotting.number(statistics.loc['size_effect_points'], 1, 0)} points"
+        text = f"size effect {number(statistics.loc['size_effect_points'], 1, 0)} points"
         if task in THRESHOLD:
             plotting.draw_onset(ax, one[one.metric == "onset_mean"])
-            text += f"\nSD of onset {plotting.number(statistics.loc['onset_sd_share'], 100, 1)} % of range"
+            text += f"\nSD of onset {number(statistics.loc['onset_sd_share'], 100, 1)} % of range"
         plotting.note(ax, text)
     plotting.loss_axis(panels["recall"], points.loss_nats)
     plotting.label_bottom(panels, plotting.LOSS_LABEL)

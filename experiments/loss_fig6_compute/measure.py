@@ -4,7 +4,8 @@ loss."""
 import pandas as pd
 
 from experiments.tables.curve_spread import compute_ratio
-from experiments.tables.scores import TWELVE, checkpoint_rows, select, size_rows
+from experiments.tables.names import TWELVE
+from experiments.tables.scores import checkpoint_rows, select, size_rows
 from experiments.tables.stage import measure_main
 from experiments.tables.task_statistics import left_chance
 from profiles.paths import Paths

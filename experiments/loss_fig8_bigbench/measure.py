@@ -3,7 +3,8 @@ gain."""
 
 import pandas as pd
 
-from experiments.tables.scores import BIGBENCH, checkpoint_rows, select, size_rows
+from experiments.tables.names import BIGBENCH
+from experiments.tables.scores import checkpoint_rows, select, size_rows
 from experiments.tables.stage import measure_main
 from experiments.tables.task_statistics import flat_part, gain_points, hinge, hinge_curve, left_chance
 from profiles.paths import Paths

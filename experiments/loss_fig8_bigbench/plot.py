@@ -4,8 +4,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from experiments.style import plotting
+from experiments.style.markdown import number
 from experiments.style.stage import plot_main
-from experiments.tables.scores import BIGBENCH
+from experiments.tables.names import BIGBENCH
 from tasks import TASKS
 
 STEM = "loss_fig8_bigbench"
@@ -24,9 +25,7 @@ def draw(results: pd.DataFrame) -> Figure:
         plotting.draw_fit(ax, one[one.kind == "fit"])
         plotting.draw_onset(ax, one[one.metric == "onset_loss"])
         flat = one[one.metric == "chance_share"].iloc[0]
-        plotting.note(
-            ax, f"at chance over {plotting.number(flat, 100, 0)} % of the range\n{plotting.threshold_note(one)}"
-        )
+        plotting.note(ax, f"at chance over {number(flat, 100, 0)} % of the range\n{plotting.threshold_note(one)}")
         plotting.task_title(ax, task)
         ax.set_xlabel(plotting.LOSS_LABEL)
     axes[0].set_ylabel("exact match")

@@ -6,6 +6,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 
 from experiments.style import plotting
+from experiments.style.markdown import NO_VALUE, markdown_table
 from experiments.style.stage import plot_main
 
 STEM = "loss_tab1_tasks"
@@ -47,7 +48,7 @@ def table(results: pd.DataFrame) -> str:
     rows = []
     for task in results[results.kind == "task"].itertuples():
         shots = f"{task.prompting} ({int(task.num_shots)})" if task.num_shots else task.prompting
-        paper_items = f"{int(task.paper_num_items):,}" if pd.notna(task.paper_num_items) else plotting.NO_VALUE
+        paper_items = f"{int(task.paper_num_items):,}" if pd.notna(task.paper_num_items) else NO_VALUE
         rows.append(
             [
                 task.task,
@@ -61,7 +62,7 @@ def table(results: pd.DataFrame) -> str:
                 paper_items,
             ]
         )
-    return plotting.markdown_table(
+    return markdown_table(
         [
             "task",
             "stands for",

@@ -4,8 +4,9 @@ runs, with intervals over runs."""
 import pandas as pd
 
 from analysis.correlation import pearson, spearman
+from experiments.tables.names import TWELVE
 from experiments.tables.published import load_published
-from experiments.tables.scores import TWELVE, checkpoint_rows, published_rows, select, statistic_row
+from experiments.tables.scores import checkpoint_rows, published_rows, select, statistic_row
 from experiments.tables.stage import measure_main
 from experiments.tables.task_statistics import left_chance
 from profiles.paths import Paths

@@ -5,8 +5,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from experiments.style import plotting
+from experiments.style.markdown import markdown_table, number
 from experiments.style.stage import plot_main
-from experiments.tables.scores import SMOOTH, THRESHOLD
+from experiments.tables.names import SMOOTH, THRESHOLD
 from tasks import TASKS
 
 STEM = "loss_tab2_correlations"
@@ -67,11 +68,11 @@ def table(results: pd.DataFrame) -> str:
         cells = [f"{task} ({TASKS[task].paper_task})"]
         for statistic in NAMES:
             cells += [
-                plotting.number(_row(results, "statistic", task, statistic), 1, 3),
+                number(_row(results, "statistic", task, statistic), 1, 3),
                 f"{_row(results, 'published', task, statistic).value:.3f}",
             ]
         rows.append(cells)
-    return plotting.markdown_table(["task (stands for)", "Spearman, ours", "paper", "Pearson, ours", "paper"], rows)
+    return markdown_table(["task (stands for)", "Spearman, ours", "paper", "Pearson, ours", "paper"], rows)
 
 
 def _row(results: pd.DataFrame, kind: str, task: str, statistic: str) -> pd.Series:

@@ -6,6 +6,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
 
 from experiments.style import plotting
+from experiments.style.markdown import NO_VALUE, markdown_table
 from experiments.style.stage import plot_main
 
 STEM = "loss_tab3_corpus"
@@ -60,9 +61,9 @@ def table(results: pd.DataFrame) -> str:
     rows = []
     for kind in dict.fromkeys(kinds.metric.str.split("/").str[1]):
         cells = [kinds[kinds.metric == f"{code}/{kind}"] for code in ("en", "zh")]
-        shown = [f"{100 * cell.value.iloc[0]:.1f} %" if len(cell) else plotting.NO_VALUE for cell in cells]
+        shown = [f"{100 * cell.value.iloc[0]:.1f} %" if len(cell) else NO_VALUE for cell in cells]
         rows.append([kind, kinds[kinds.metric.str.endswith(f"/{kind}")].status.iloc[0], *shown])
-    return plotting.markdown_table(
+    return markdown_table(
         ["kind of document", "stands for", "English, share of all tokens", "Chinese, share of all tokens"], rows
     )
 

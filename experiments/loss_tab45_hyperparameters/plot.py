@@ -5,6 +5,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from experiments.style import plotting
+from experiments.style.markdown import markdown_table
 from experiments.style.stage import plot_main
 
 STEM = "loss_tab45_hyperparameters"
@@ -84,7 +85,7 @@ def table(results: pd.DataFrame) -> str:
                     one.schedule,
                 ]
             )
-    return plotting.markdown_table(
+    return markdown_table(
         [
             "",
             "series",

@@ -6,15 +6,14 @@ import pandas as pd
 
 from analysis.intervals import Estimate, failed, mid_p
 from analysis.passes.stopping import unbiased_variance
+from experiments.tables.names import ALL_TASKS, series_names
 from experiments.tables.pass_statistics import difference, joined_statistic, mean_of, rate_at, scaled, to_log, too_low
 from experiments.tables.passes import (
-    ALL_TASKS,
     has_passed,
     item_rates,
     point_rows,
     pooled_rates,
     select_passes,
-    series_names,
     series_pass_rates,
     target_of,
 )

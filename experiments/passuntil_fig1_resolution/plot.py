@@ -6,7 +6,7 @@ from matplotlib.lines import Line2D
 
 from experiments.style import pass_plotting, plotting
 from experiments.style.stage import plot_main
-from experiments.tables.passes import LAW_TASKS, MATHS_TASKS, UICL_TASKS, series_names
+from experiments.tables.names import LAW_TASKS, MATHS_TASKS, UICL_TASKS, series_names
 
 STEM = "passuntil_fig1_resolution"
 PANELS = ((*LAW_TASKS, *MATHS_TASKS), (*UICL_TASKS[:4], "cost"), (*UICL_TASKS[4:], "cost"))

@@ -5,16 +5,9 @@ import numpy as np
 import pandas as pd
 
 from analysis.intervals import Estimate, bootstrap_items, mid_p
+from experiments.tables.names import LAW_TASKS, series_names
 from experiments.tables.pass_statistics import joined_statistic, mean_of, too_low
-from experiments.tables.passes import (
-    LAW_TASKS,
-    has_passed,
-    point_rows,
-    pooled_rates,
-    select_passes,
-    series_names,
-    series_pass_rates,
-)
+from experiments.tables.passes import has_passed, point_rows, pooled_rates, select_passes, series_pass_rates
 from experiments.tables.scores import size_rows, statistic_row
 from experiments.tables.stage import measure_main
 from profiles.paths import Paths

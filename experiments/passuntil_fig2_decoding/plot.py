@@ -6,8 +6,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 
 from experiments.style import pass_plotting, plotting
+from experiments.style.markdown import number
 from experiments.style.stage import plot_main
-from experiments.tables.passes import LAW_TASKS, series_names
+from experiments.tables.names import LAW_TASKS, series_names
 
 STEM = "passuntil_fig2_decoding"
 TASKS_SHOWN = LAW_TASKS[1:]
@@ -91,7 +92,7 @@ def _summary(results: pd.DataFrame, task: str, series: str, points: pd.DataFrame
     rows = results[
         (results.kind == "series_statistic") & (results.task == task) & (results.series == series)
     ].set_index("metric")
-    text = f"sampling over beam search: {plotting.number(rows.loc['beam_gap'], 100, 0)} points"
+    text = f"sampling over beam search: {number(rows.loc['beam_gap'], 100, 0)} points"
     censored = pass_plotting.censored_note(points)
     return f"{text}\n{censored}" if censored else text
 

@@ -7,16 +7,9 @@ from scipy import stats
 
 from analysis.intervals import Estimate, failed, from_replicates
 from analysis.task_law.loss_law import LossLawFit, fit_loss_law, loss_at_size
+from experiments.tables.names import ALL_TASKS, series_names
 from experiments.tables.pass_statistics import held_out_sizes, joined_statistic, parameters_of, too_far, too_high
-from experiments.tables.passes import (
-    ALL_TASKS,
-    checkpoint_losses,
-    has_passed,
-    pooled_rates,
-    select_passes,
-    series_names,
-    series_pass_rates,
-)
+from experiments.tables.passes import checkpoint_losses, has_passed, pooled_rates, select_passes, series_pass_rates
 from experiments.tables.scores import final_checkpoints, size_rows, statistic_row
 from experiments.tables.stage import measure_main
 from profiles.paths import Paths

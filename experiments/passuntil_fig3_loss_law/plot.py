@@ -6,8 +6,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
 from experiments.style import pass_plotting, plotting
+from experiments.style.markdown import number
 from experiments.style.stage import plot_main
-from experiments.tables.passes import ALL_TASKS, LAW_TASKS, series_names
+from experiments.tables.names import ALL_TASKS, LAW_TASKS, series_names
 
 STEM = "passuntil_fig3_loss_law"
 CRITERION = 0.2  # paper/claims.yaml, answer_loss_no_floor
@@ -78,12 +79,12 @@ def _draw_law(ax, results: pd.DataFrame, finals: pd.DataFrame, style: plotting.S
     inside, runs = (int(predictions[column].sum()) for column in ("num_inside", "num_runs"))
     statistics = results[(results.kind == "statistic") & (results.task == "all")].set_index("metric")
     words, error = (
-        [f"unexplained: {plotting.number(statistics.loc['unexplained_share'], 100, 2)} %"],
+        [f"unexplained: {number(statistics.loc['unexplained_share'], 100, 2)} %"],
         statistics.loc["held_out_error_share"],
     )
     if error.status.startswith("ok"):
         words += [
-            f"off by {plotting.number(error, 100, 1)} % of the range",
+            f"off by {number(error, 100, 1)} % of the range",
             f"{inside} of {runs} held-out runs in the band",
         ]
     else:

@@ -7,6 +7,7 @@ from scipy import optimize, stats
 
 from analysis.intervals import Estimate, failed
 from analysis.task_law.fit import Curvature, curvature_test, growth_table
+from experiments.tables.names import ALL_TASKS, LAW_TASKS, MATHS_TASKS, series_names
 from experiments.tables.pass_statistics import (
     DatasetLaw,
     LengthLaw,
@@ -21,16 +22,12 @@ from experiments.tables.pass_statistics import (
     too_high,
 )
 from experiments.tables.passes import (
-    ALL_TASKS,
-    LAW_TASKS,
-    MATHS_TASKS,
     exact_bounds,
     has_method,
     has_passed,
     point_rows,
     pooled_rates,
     select_passes,
-    series_names,
     series_pass_rates,
 )
 from experiments.tables.scores import size_rows, statistic_row

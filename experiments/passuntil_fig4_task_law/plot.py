@@ -8,8 +8,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from experiments.style import pass_plotting, plotting
+from experiments.style.markdown import number
 from experiments.style.stage import plot_main
-from experiments.tables.passes import ALL_TASKS, LAW_TASKS, MATHS_TASKS, series_names
+from experiments.tables.names import ALL_TASKS, LAW_TASKS, MATHS_TASKS, series_names
 
 STEM = "passuntil_fig4_task_law"
 PANELS = (LAW_TASKS, (*MATHS_TASKS, "alpha"))
@@ -90,7 +91,7 @@ def _summary(here: pd.DataFrame, points: pd.DataFrame) -> str:
     growth, predicted = here[here.kind == "growth"], here[here.kind == "prediction"]
     error = statistics.loc["held_out_error_share"]
     reason = textwrap.fill("no law: " + error.status.removeprefix("failed: "), NOTE_WIDTH)
-    words = [f"off by {plotting.number(error, 100, 0)} % of F's range" if error.status.startswith("ok") else reason]
+    words = [f"off by {number(error, 100, 0)} % of F's range" if error.status.startswith("ok") else reason]
     if predicted.value.notna().any():
         words.append(f"{int(predicted.num_inside.sum())} of {int(predicted.num_runs.sum())} held-out runs in the band")
     words += ["; ".join(_growth_text(row) for row in growth.itertuples())]
@@ -119,7 +120,7 @@ def _draw_alphas(ax, results: pd.DataFrame, series: list[str]) -> None:
     ax.text(
         0,
         1.02,
-        f"spread over tasks {plotting.number(spread, 100, 0)} % of their mean",
+        f"spread over tasks {number(spread, 100, 0)} % of their mean",
         transform=ax.transAxes,
         fontsize=7,
         color="#666666",

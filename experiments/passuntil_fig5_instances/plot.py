@@ -8,9 +8,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from experiments.style import pass_plotting, plotting
+from experiments.style.markdown import number
 from experiments.style.stage import plot_main
-from experiments.tables.item_counts import ITEM_TASKS
-from experiments.tables.passes import series_names
+from experiments.tables.names import ITEM_TASKS, series_names
 
 STEM = "passuntil_fig5_instances"
 ITEM_COLOR = "#9aa5ad"
@@ -41,9 +41,9 @@ def draw(results: pd.DataFrame) -> Figure:
         draw_against_loss(over_loss, shown, style)
         over_loss.set_xlabel("loss of the reference answer (nats)", fontsize=7.5)
         statistics = one[one.kind == "statistic"].set_index("metric")
-        fit, spread = (plotting.number(statistics.loc[name]) for name in ("item_law_r2", "exponent_spread"))
+        fit, spread = (number(statistics.loc[name]) for name in ("item_law_r2", "exponent_spread"))
         plotting.note(over_size, f"R2 of one item {fit}\nspread of alpha {spread}")
-        plotting.note(over_loss, f"rank correlation\n{plotting.number(statistics.loc['loss_rank'])}")
+        plotting.note(over_loss, f"rank correlation\n{number(statistics.loc['loss_rank'])}")
     for row in axes:
         row[0].set_ylabel("pass rate of one item (scale of F)")
     pass_plotting.f_axis(axes[0, 0], *limits)

@@ -14,16 +14,10 @@ from analysis.intervals import Estimate, bootstrap_items, failed, wilson
 from analysis.passes.stopping import unbiased_estimate
 from analysis.task_law.instance_law import fit_instance_law
 from analysis.task_law.loss_assist import assisted_f, fit_loss_assist, item_f
-from experiments.tables.item_counts import ITEM_TASKS, ItemCounts, item_counts
+from experiments.tables.item_counts import ItemCounts, item_counts
+from experiments.tables.names import ITEM_TASKS, series_names
 from experiments.tables.pass_statistics import joined_statistic, too_far, too_high, too_low
-from experiments.tables.passes import (
-    has_passed,
-    point_rows,
-    pooled_rates,
-    select_passes,
-    series_names,
-    series_pass_rates,
-)
+from experiments.tables.passes import has_passed, point_rows, pooled_rates, select_passes, series_pass_rates
 from experiments.tables.scores import size_rows, statistic_row
 from experiments.tables.stage import measure_main
 from profiles.paths import Paths

@@ -7,8 +7,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullLocator
 
 from experiments.style import pass_plotting, plotting
+from experiments.style.markdown import number
 from experiments.style.stage import plot_main
-from experiments.tables.item_counts import ITEM_TASKS
+from experiments.tables.names import ITEM_TASKS
 
 STEM = "passuntil_fig6_instance_law"
 METHODS = {"item_law": ("items' own laws", ""), "assisted": ("with the test loss", "_assisted")}
@@ -102,13 +103,13 @@ def draw_items(ax: Axes, table: pd.DataFrame, sizes: list[str], floor: float) ->
 def summary(one: pd.DataFrame, suffix: str) -> str:
     """Coverage, error with the loss over error without it, deviation of the mean."""
     statistics = one[one.kind == "statistic"].set_index("metric")
-    covered = plotting.number(statistics.loc["item_coverage" + suffix], 100, 0)
+    covered = number(statistics.loc["item_coverage" + suffix], 100, 0)
     lines = [
         f"in range {covered} %" if covered[0].isdigit() else covered,
-        f"mean {plotting.number(statistics.loc['mean_deviation_percent' + suffix], 1, 0)} %",
+        f"mean {number(statistics.loc['mean_deviation_percent' + suffix], 1, 0)} %",
     ]
     if suffix:
-        lines.append(f"error ratio {plotting.number(statistics.loc['assisted_error_ratio'])}")
+        lines.append(f"error ratio {number(statistics.loc['assisted_error_ratio'])}")
     return "\n".join(lines)
 
 

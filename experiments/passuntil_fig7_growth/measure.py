@@ -12,17 +12,15 @@ import pandas as pd
 
 from analysis.intervals import Estimate, failed
 from analysis.task_law.fit import Curvature, curvature_test, effective_counts, fit_counts, growth_table
+from experiments.tables.names import ALL_TASKS, UICL_TASKS, series_names
 from experiments.tables.pass_statistics import joined_statistic, too_high, too_low
 from experiments.tables.passes import (
-    ALL_TASKS,
-    UICL_TASKS,
     exact_rates,
     has_method,
     has_passed,
     point_rows,
     pooled_rates,
     select_passes,
-    series_names,
     series_pass_rates,
 )
 from experiments.tables.scores import size_rows, statistic_row

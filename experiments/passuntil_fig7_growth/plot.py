@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from experiments.style import pass_plotting, plotting
+from experiments.style.markdown import NO_VALUE, markdown_table, number
 from experiments.style.stage import plot_main
-from experiments.tables.passes import ALL_TASKS, UICL_TASKS, series_names
+from experiments.tables.names import ALL_TASKS, UICL_TASKS, series_names
 
 STEM = "passuntil_fig7_growth"
 OTHERS = tuple(task for task in ALL_TASKS if task not in UICL_TASKS)
@@ -131,11 +132,11 @@ def table(results: pd.DataFrame) -> str:
             [
                 row.task,
                 row.series,
-                plotting.number(pd.Series(row._asdict()), 1, 3),
+                number(pd.Series(row._asdict()), 1, 3),
                 f"{row.p_value:.3g}",
                 f"{row.p_holm:.3g}",
                 WORDS.get(row.metric, row.metric),
-                plotting.number(exact.iloc[0], 1, 3) if len(exact) else plotting.NO_VALUE,
+                number(exact.iloc[0], 1, 3) if len(exact) else NO_VALUE,
                 f"{int((points.value > 0).sum())} of {len(points)}",
                 f"{int(points.num_censored.sum())} of {int(points.num_items.sum())}",
             ]
@@ -151,7 +152,7 @@ def table(results: pd.DataFrame) -> str:
         "runs with a pass",
         "items censored",
     ]
-    return plotting.markdown_table(header, rows)
+    return markdown_table(header, rows)
 
 
 if __name__ == "__main__":

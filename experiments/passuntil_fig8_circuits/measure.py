@@ -11,16 +11,9 @@ import pandas as pd
 
 from analysis.intervals import Estimate, failed
 from analysis.task_law.circuits import compare_growth
+from experiments.tables.names import UICL_TASKS, series_names
 from experiments.tables.pass_statistics import held_out_sizes, joined_statistic, too_high, too_low
-from experiments.tables.passes import (
-    UICL_TASKS,
-    has_passed,
-    point_rows,
-    pooled_rates,
-    select_passes,
-    series_names,
-    series_pass_rates,
-)
+from experiments.tables.passes import has_passed, point_rows, pooled_rates, select_passes, series_pass_rates
 from experiments.tables.scores import size_rows, statistic_row
 from experiments.tables.stage import measure_main
 from profiles.paths import Paths

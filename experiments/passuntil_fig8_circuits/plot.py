@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from experiments.style import pass_plotting, plotting
+from experiments.style.markdown import NO_VALUE, markdown_table, number
 from experiments.style.stage import plot_main
-from experiments.tables.passes import UICL_TASKS, series_names
+from experiments.tables.names import UICL_TASKS, series_names
 
 STEM = "passuntil_fig8_circuits"
 CURVES = {
@@ -78,14 +79,13 @@ def advantage_text(one: pd.DataFrame) -> str:
     best, _, series = circuits.status.removeprefix("ok: best smooth curve ").partition(", series ")
     where = f"\n({series})" if series else ""
     return (
-        f"two circuits - {CURVES[best][0]}: {circuits.value:+.1f}{where}\ntwo steps - task law:"
-        f" {plotting.number(steps, 1, 1)}"
+        f"two circuits - {CURVES[best][0]}: {circuits.value:+.1f}{where}\ntwo steps - task law: {number(steps, 1, 1)}"
     )
 
 
 def known(value: float, form: str) -> str:
     """The number in a cell; n/a where the fit gave none."""
-    return format(value, form) if np.isfinite(value) else plotting.NO_VALUE
+    return format(value, form) if np.isfinite(value) else NO_VALUE
 
 
 def table(results: pd.DataFrame) -> str:
@@ -113,7 +113,7 @@ def table(results: pd.DataFrame) -> str:
         "held-out error of F",
         "status",
     ]
-    return plotting.markdown_table(header, rows)
+    return markdown_table(header, rows)
 
 
 if __name__ == "__main__":

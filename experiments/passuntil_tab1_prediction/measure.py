@@ -10,6 +10,7 @@ from analysis.intervals import Estimate, failed, from_replicates
 from analysis.passes.stopping import unbiased_estimate, unbiased_variance
 from analysis.task_law.fit import effective_counts, fit_counts
 from analysis.task_law.instance_law import InstanceLawFit, fit_instance_law
+from experiments.tables.names import ALL_TASKS, LAW_TASKS, MATHS_TASKS, series_names
 from experiments.tables.pass_statistics import (
     DatasetLaw,
     LengthLaw,
@@ -22,18 +23,7 @@ from experiments.tables.pass_statistics import (
     too_far,
     too_low,
 )
-from experiments.tables.passes import (
-    ALL_TASKS,
-    LAW_TASKS,
-    MATHS_TASKS,
-    has_passed,
-    point_rows,
-    pooled_rates,
-    select_passes,
-    series_names,
-    series_pass_rates,
-    target_of,
-)
+from experiments.tables.passes import has_passed, point_rows, pooled_rates, select_passes, series_pass_rates, target_of
 from experiments.tables.published import load_published
 from experiments.tables.scores import size_rows, statistic_row
 from experiments.tables.stage import measure_main

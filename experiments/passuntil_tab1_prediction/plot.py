@@ -8,8 +8,9 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from experiments.style import pass_plotting, plotting
+from experiments.style.markdown import NO_VALUE, markdown_table, number
 from experiments.style.stage import plot_main
-from experiments.tables.passes import ALL_TASKS, LAW_TASKS, series_names
+from experiments.tables.names import ALL_TASKS, LAW_TASKS, series_names
 
 STEM = "passuntil_tab1_prediction"
 LEVELS = {
@@ -146,12 +147,10 @@ def table(results: pd.DataFrame) -> str:
                 row = levels[levels.metric == level].iloc[0]
                 known = np.isfinite(row.deviation_percent)
                 cells.append(
-                    f"{pass_plotting.rate_text(row)} ({row.deviation_percent:+.1f} %)"
-                    if known
-                    else plotting.number(row, 1, 3)
+                    f"{pass_plotting.rate_text(row)} ({row.deviation_percent:+.1f} %)" if known else number(row, 1, 3)
                 )
             rows.append(cells)
-    return plotting.markdown_table(
+    return markdown_table(
         ["task", "series", "size", "measured", *(name for name, _, _ in LEVELS.values())],
         [*rows, *_paper_rows(results)],
     )
@@ -184,7 +183,7 @@ def _paper_rows(results: pd.DataFrame) -> list[list[str]]:
             "",
             cells["instance"],
         ]
-        rows.append([cell or plotting.NO_VALUE for cell in names])
+        rows.append([cell or NO_VALUE for cell in names])
     return rows
 
 

@@ -7,6 +7,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, PercentFormatter
 
 from experiments.style import plotting
+from experiments.style.markdown import markdown_table
 from experiments.style.stage import plot_main
 
 STEM = "passuntil_thm1_estimators"
@@ -160,7 +161,7 @@ def table(results: pd.DataFrame) -> str:
             if len(part):
                 shown = [f"{factor * part.loc[rate] + shift:.{1 if factor == 100 else 2}f}" for rate in TABLE_RATES]
                 rows.append([f"r = {target}" if target else "fixed K, same cost as r = 10", name, *shown])
-    return plotting.markdown_table(["design", "quantity", *(f"p = {rate:g}" for rate in TABLE_RATES)], rows)
+    return markdown_table(["design", "quantity", *(f"p = {rate:g}" for rate in TABLE_RATES)], rows)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from experiments.style import plotting
-from experiments.tables.passes import LAW_TASKS, MATHS_TASKS, UICL_TASKS
+from experiments.style.markdown import NO_VALUE
+from experiments.tables.names import LAW_TASKS, MATHS_TASKS, UICL_TASKS
 from tasks import PASS_TASKS
 
 STANDS_FOR = {task: PASS_TASKS[task].paper_task for task in (*LAW_TASKS, *MATHS_TASKS)}
@@ -269,5 +270,5 @@ def censored_note(points: pd.DataFrame) -> str:
 def rate_text(row: pd.Series | object) -> str:
     """A rate with its interval in three digits, for tables."""
     if not np.isfinite(row.value):
-        return plotting.NO_VALUE
+        return NO_VALUE
     return f"{row.value:.3g} [{row.low:.3g}, {row.high:.3g}]" if np.isfinite(row.low) else f"{row.value:.3g}"

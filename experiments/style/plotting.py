@@ -21,6 +21,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator, PercentFormatter
 
+from experiments.style.markdown import number
 from files.atomic import atomic_write
 from tasks import TASKS
 
@@ -64,7 +65,6 @@ METRIC_NAMES = {
     "correct_choice_prob": "probability of the right choice",
     "brier_score": "Brier score (lower is better)",
 }
-NO_VALUE = "n/a"
 # Twelve panels: English knowledge, reading and common-sense tasks, their Chinese twins below them, then the four
 # threshold tasks.
 PANELS = (
@@ -316,24 +316,6 @@ def legend(figure: Figure, heading: str, handles: list) -> None:
     )
 
 
-def number(statistic: pd.Series, factor: float = 1.0, decimals: int = 2) -> str:
-    """A statistic row as "value [low, high]"; what kept it from being determined where there is no value."""
-    if not statistic.status.startswith("ok") or not np.isfinite(statistic.value):
-        return statistic.status.split(":")[0].replace("failed", NO_VALUE)
-    shown = [_plain(factor * part, decimals) for part in (statistic.value, statistic.low, statistic.high)]
-    return (
-        f"{shown[0]} [{shown[1]}, {shown[2]}]"
-        if np.isfinite(statistic.low) and np.isfinite(statistic.high)
-        else shown[0]
-    )
-
-
-def _plain(value: float, decimals: int) -> str:
-    """Fixed decimals without a minus sign before zero."""
-    text = f"{value:.{decimals}f}"
-    return text.lstrip("-") if not text.strip("-0.") else text
-
-
 def threshold_note(one: pd.DataFrame, suffix: str = "") -> str:
     """The fitted threshold in words, and whether a smooth curve would do better; `suffix` picks the statistics of one
     of several metrics."""
@@ -343,9 +325,3 @@ def threshold_note(one: pd.DataFrame, suffix: str = "") -> str:
     return (
         text + "\n(a smooth curve fits better)" if advantage.status.startswith("ok") and advantage.value < 0 else text
     )
-
-
-def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]], is_text: bool = False) -> str:
-    """A GitHub table; the first column is aligned left, the others right unless the table is text."""
-    lines = [list(header), ["---"] + ["---" if is_text else "---:"] * (len(header) - 1), *rows]
-    return "".join("| " + " | ".join(str(cell) for cell in line) + " |\n" for line in lines)

@@ -7,8 +7,9 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
+from experiments.style.markdown import markdown_table
 from experiments.style.plotting import house_style, save
-from experiments.tables.scores import read_results
+from experiments.tables.results import read_results
 from files.atomic import atomic_write
 from profiles.paths import Paths
 from profiles.profile import add_profile_option, load_profile, run_command
@@ -18,24 +19,42 @@ Table = Callable[[pd.DataFrame], str]
 
 
 def plot_stage(paths: Paths, stem: str, draw: Draw, table: Table | None = None) -> list[Path]:
-    """Draw one folder's results.csv, and write its table as markdown beside the figure where it has one; returns the
-    files."""
+    """Draw one folder's results, and write beside the figure its table for people, by default its statistics; returns
+    the files."""
     source, figure_path = paths.results_csv(stem), paths.figure(stem)
     results = read_results(source)
     with house_style():
         try:
-            figure, text = draw(results), table(results) if table else None
+            figure, text = draw(results), (table or statistics_table)(results)
         except (LookupError, ValueError, TypeError, ArithmeticError, AttributeError) as error:
             reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
             raise ValueError(
                 f"{source}: does not hold what its figure draws ({reason}); run the measure step of {stem} again"
             ) from error
         save(figure, figure_path)
-    if text is None:
-        return [figure_path]
     table_path = figure_path.with_suffix(".md")
     atomic_write(table_path, text.encode())
     return [figure_path, table_path]
+
+
+def statistics_table(results: pd.DataFrame) -> str:
+    """What a folder's claims are judged by, as a markdown table: the figure in numbers."""
+    rows = [
+        [
+            row.task or "all",
+            row.metric,
+            number_or_none(row.value),
+            "" if pd.isna(row.low) else f"{number_or_none(row.low)} to {number_or_none(row.high)}",
+            row.status or "ok",
+        ]
+        for row in results[results.kind == "statistic"].itertuples()
+    ]
+    return markdown_table(["task", "statistic", "value", "95 % interval", "how it went"], rows)
+
+
+def number_or_none(value: float) -> str:
+    """Three significant digits, or a word where there is no number."""
+    return "none" if pd.isna(value) else f"{value:.3g}"
 
 
 def plot_main(stem: str, draw: Draw, table: Table | None = None) -> None:

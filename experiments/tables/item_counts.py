@@ -10,14 +10,6 @@ from analysis.passes.likelihood_interval import likelihood_stopped
 from analysis.passes.stopping import unbiased_estimate
 from experiments.tables.passes import target_of
 
-ITEM_TASKS = (
-    "program_synthesis",
-    "emoji_movie",
-    "date_understanding",
-    "maths",
-    "maths_zh",
-)  # claims.yaml, group pass_items
-
 
 @dataclass(frozen=True)
 class ItemCounts:

@@ -14,28 +14,11 @@ import pandas as pd
 from analysis.intervals import Estimate
 from analysis.passes.stopping import pooled_pass_rate, unbiased_estimate, unbiased_variance
 from analysis.task_law.fit import effective_counts
-from experiments.tables.scores import RESTORE
+from experiments.tables.names import series_names
+from experiments.tables.results import RESTORE
 from files.tables import read_csv, read_parquet
-from ladder.measurements.items import PASS_COLUMNS, RUN_COLUMNS
+from ladder.measurements.columns import PASS_COLUMNS, RUN_COLUMNS
 from profiles.paths import Paths
-
-LAW_TASKS = (
-    "program_synthesis",
-    "emoji_movie",
-    "date_understanding",
-)  # the tasks of paper P, sec. 5.3: HumanEval, Emoji Movie, Date Understanding
-UICL_TASKS = (
-    "uicl_identity",
-    "uicl_reverse_natural_content",
-    "uicl_reverse_to_natural_content",
-    "uicl_dates",
-    "uicl_dates_unnatural_form",
-    "uicl_dates_unnatural_content",
-    "uicl_dates_unnatural_content_and_form",
-    "uicl_unnatural_addition_2_digit",
-)
-MATHS_TASKS = ("maths", "maths_zh")
-ALL_TASKS = (*LAW_TASKS, *UICL_TASKS, *MATHS_TASKS)
 
 ROW_KEY = ["run", "tokens_seen", "task", "item_id", "method", "temperature", "top_p"]
 COUNTING_METHODS = ("shared", "sampled")
@@ -103,11 +86,6 @@ def _check_columns(path: Path, table: pd.DataFrame, columns: tuple[str, ...], fi
 
 def _place(row: pd.Series) -> str:
     return f"run {row.run}, task {row.task}, item {row.item_id}"
-
-
-def series_names(table: pd.DataFrame) -> list[str]:
-    """The series that occur, in the order of the table."""
-    return list(dict.fromkeys(table.series))
 
 
 def select_passes(

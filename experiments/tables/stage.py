@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from experiments.tables.scores import add_lineage, load_scores, write_results
+from experiments.tables.results import write_results
+from experiments.tables.scores import add_lineage, load_scores
 from profiles.paths import Paths
 from profiles.profile import add_profile_option, load_profile, run_command
 

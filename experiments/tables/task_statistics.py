@@ -11,7 +11,8 @@ from analysis.growth import chance_span, jump_share
 from analysis.intervals import Estimate, failed
 from analysis.onset.fit import onset_by_run
 from analysis.onset.threshold import CRITERION_DECIMALS, HingeFit, ShapeComparison, compare_shapes, fit_hinge
-from experiments.tables.scores import chance_of, fit_rows, statistic_row
+from experiments.tables.names import chance_of
+from experiments.tables.scores import fit_rows, statistic_row
 from tasks import TASKS
 
 NUM_CURVE_POINTS = 120

@@ -19,9 +19,8 @@ from files.atomic import atomic_write
 from ladder.code import measuring_code
 from ladder.data import Data
 from ladder.ladder import Ladder
+from ladder.measurements.columns import PASS_COLUMNS, RUN_COLUMNS
 from ladder.measurements.items import (
-    PASS_COLUMNS,
-    RUN_COLUMNS,
     ItemRequest,
     checkpoint_rows,
     measure_task,

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from profiles.paths import ROOT
 from profiles.profile import run_command
-from reproduction.pipeline import make_figures
+from reproduction.figures import make_figures
 from reproduction.verify.accept import accept_code, accept_results, record
 from reproduction.verify.anew import check_anew
 from reproduction.verify.disk import Disk, Findings

@@ -17,16 +17,18 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments import experiment_stems
 from profiles.paths import ROOT, Paths
-from reproduction.pipeline_stages import LIBRARY_ROOMS, all_stages
+from reproduction.pipeline import all_stages, out_paths
 from reproduction.verify.disk import Disk, Findings, short
-from reproduction.verify.pipeline import locked_profiles, not_in_git, out_paths, restore
+from reproduction.verify.pipeline import locked_profiles, not_in_git, restore
 
-SOURCES = (*LIBRARY_ROOMS, "benchmarks", "experiments", "paper", "profiles", "params.yaml", "README.md")
-MAKERS = ("verdicts", "report")  # stages that make results of results, besides the figures and tables
-COMMANDS = ("reproduction.pipeline figures", "benchmarks.readme_tables", "paper.readme")
-FREETYPE_VERSION = "2.14.3"  # in Matplotlib's own wheels of the pinned version; the shapes of letters hang on it
+SOURCES = (
+    *("files", "profiles", "kernels", "models", "corpus", "tasks", "sandbox", "evaluation", "analysis", "ladder"),
+    *("experiments", "paper", "reproduction", "benchmarks", "params.yaml", "dvc.yaml", "README.md"),
+)
+MADE_BY = ("measure_", "draw@", "verdicts", "report")  # stages that make results of results
+COMMANDS = ("reproduction.figures", "benchmarks.readme_tables", "paper.readme")
+FREETYPE_VERSION = "2.14.3"  # in Matplotlib's own wheels of the pinned version; the shapes of letters depend on it
 PIXEL_MARGIN = (
     0.02  # mean difference over a picture of two versions' lettering, colours from 0 to 1; a moved curve exceeds it
 )
@@ -36,16 +38,14 @@ SHOWN_ERRORS = 5
 def made_files(profile: str) -> list[str]:
     """All files of a profile that are made from its raw tables."""
     stages = all_stages(profile)
-    return [out for name in (*experiment_stems(), *MAKERS) for out in out_paths(stages[name])]
+    return [out for name, stage in stages.items() if name.startswith(MADE_BY) for out in out_paths(stage)]
 
 
 def raw_files(profile: str) -> list[str]:
     """Tables of training and measuring, as far as they stand in git: what all the others are made from."""
-    stages, left_out = all_stages(profile), {*experiment_stems(), *MAKERS}
-    absent = not_in_git(Paths(profile))
-    return [
-        out for name, stage in stages.items() if name not in left_out for out in out_paths(stage) if out not in absent
-    ]
+    stages, absent = all_stages(profile), not_in_git(Paths(profile))
+    raw = [out for name, stage in stages.items() if not name.startswith(MADE_BY) for out in out_paths(stage)]
+    return [out for out in raw if out not in absent]
 
 
 def copy_inputs(disk: Disk, folder: Path, profiles: list[str]) -> None:

@@ -13,14 +13,13 @@ first damaged lock and names no field. So its hashes, its schema and its rules a
 from collections.abc import Iterable, Mapping
 
 from profiles.profile import default_profile
-from reproduction.pipeline import pipeline_file
+from reproduction.pipeline import out_paths, pipeline_file
 from reproduction.verify.disk import Disk, Findings
 from reproduction.verify.pipeline import (
     POINTER,
     Pipeline,
     check_names,
     open_pipeline,
-    out_paths,
     profiles_here,
     read_lock,
     read_pointer,
@@ -42,9 +41,7 @@ def check_locks(disk: Disk, findings: Findings, profiles: Iterable[str] | None =
         known = profiles_here(disk) if profiles is None else list(profiles)
     for profile in known:  # none where params.yaml cannot be read: which pipeline stands at the root is written there
         file = shown(pipeline_file(profile))
-        with findings.guard(
-            file, f"write it with `python -m reproduction.pipeline write`, then {restore(file)} where the code is right"
-        ):
+        with findings.guard(file, restore(file)):
             check_profile(disk, findings, open_pipeline(disk, findings, profile))
 
 

@@ -1,20 +1,19 @@
 """What `make verify` knows of a profile's pipeline: its stages, its lock as DVC writes one, and what to do about a
 mismatch."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from dvc.schema import COMPILED_LOCKFILE_SCHEMA
 from voluptuous import MultipleInvalid
 
-from profiles.paths import ROOT, Paths
+from profiles.paths import PAPERS, ROOT, Paths
 from profiles.profile import read_yaml
-from reproduction.pipeline import pipeline_file, pipeline_text
-from reproduction.pipeline_stages import all_stages
+from reproduction.pipeline import all_stages, out_paths, params_text, pipeline_file
 from reproduction.verify.disk import Disk, Findings
 
 POINTER = "data.dvc"
+ROOT_PIPELINE = "dvc.yaml"
 SCHEMA_VERSION = "2.0"
 
 
@@ -44,14 +43,8 @@ class Pipeline:
 
 def not_in_git(paths: Paths) -> frozenset[str]:
     """Paths that .gitignore leaves out: they may be absent from a clone."""
-    return frozenset(
-        path.relative_to(paths.root).as_posix() for path in (paths.data, paths.runs("loss"), paths.items, paths.runs("passuntil"))
-    )
-
-
-def out_paths(stage: Mapping) -> list[str]:
-    """Paths of the outputs of a stage of a dvc.yaml."""
-    return [next(iter(out)) if isinstance(out, dict) else out for out in stage.get("outs", [])]
+    absent = (paths.data, paths.items, *(paths.runs(paper) for paper in PAPERS))
+    return frozenset(path.relative_to(paths.root).as_posix() for path in absent)
 
 
 def profiles_here(disk: Disk) -> list[str]:
@@ -111,26 +104,22 @@ def check_names(disk: Disk, findings: Findings) -> None:
 
 
 def open_pipeline(disk: Disk, findings: Findings, profile: str) -> Pipeline:
-    """The stages of a profile's dvc.yaml; those of the code where the file is not what the code asks for."""
+    """The stages of a profile; its copy of dvc.yaml must be the text at the root."""
     file = shown(pipeline_file(profile))
-    path, stages = disk.path(file), all_stages(profile)
-    asked = pipeline_text(profile, stages)
-    text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else None
-    findings.num_compared += 1
-    if text is None:
-        findings.mismatch(f"{file}: there is no such file; write it with `python -m reproduction.pipeline write`")
-    elif text != asked:
-        lines = zip([*text.split("\n"), ""], [*asked.split("\n"), ""])
-        line, (found, expected) = next(
-            (number, pair) for number, pair in enumerate(lines, start=1) if pair[0] != pair[1]
-        )
-        findings.mismatch(
-            f"{file}: line {line}: {found.strip()!r} here, {expected.strip()!r} by reproduction/pipeline_stages.py; "
-            "write it with `python -m reproduction.pipeline write`"
-        )
+    is_run = disk.exists(file) or disk.exists(file.replace(".yaml", ".lock"))
+    if file != ROOT_PIPELINE and is_run:  # a profile that was never run has no copy
+        remedy = f"write it with `python -m reproduction.pipeline --profile {profile}`"
+        text = {
+            file: disk.path(ROOT_PIPELINE).read_bytes(),
+            f"profiles/{profile}/params.yaml": params_text(profile).encode(),
+        }
+        for copy, expected in text.items():
+            findings.num_compared += 1
+            if not disk.exists(copy) or disk.path(copy).read_bytes() != expected:
+                findings.mismatch(f"{copy}: not what belongs to the dvc.yaml at the root; {remedy}")
     params = read_yaml(disk.path("params.yaml"))
     must_be_whole = profile in (params["profile"], *params["headline"].values())
-    return Pipeline(profile, must_be_whole, stages, file, not_in_git(Paths(profile)))
+    return Pipeline(profile, must_be_whole, all_stages(profile), file, not_in_git(Paths(profile)))
 
 
 def read_lock(disk: Disk, findings: Findings, file: str) -> dict[str, dict]:

@@ -7,8 +7,6 @@ LOSS_TOLERANCE_NATS. Clock readings are not compared.
 
 import math
 import random
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -17,15 +15,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from ladder.data import Data
-from ladder.pass_rates import validation_loss
-from ladder.plan import plan_runs
+from ladder.data_folder import require_data
+from ladder.ladder import Ladder, open_ladder
+from ladder.measurements.items import validation_loss
+from ladder.runs_table import read_runs_table, write_runs_tables
+from ladder.training import prepare_folder, train_run
 from ladder.workers.progress import duration
-from ladder.series_plan import SeriesPaths, open_series
-from ladder.training import Ladder, make_ladder, prepare_folder, read_runs_table, train_run, write_runs_table
-from profiles.paths import PINNED_DATA, Paths
+from profiles.paths import PAPERS, Paths
 from profiles.profile import default_profile, load_profile
-from reproduction.pipeline import make_data
 from reproduction.verify.disk import Disk, Findings
 from reproduction.verify.pipeline import locked_profiles, restore
 
@@ -42,15 +39,14 @@ FORGED_HASH_NATS = 1e-7  # other weights move some checkpoint's loss by more
 
 @dataclass(frozen=True)
 class Committed:
-    """A run as it is committed: its profile, the table that lists it, its row, and whether it is of paper P's
-    series."""
+    """A run as it is committed: its profile and paper, the table that lists it, and its row."""
 
     profile: str
     name: str
     table: Path
     row: dict[str, str]
     parent: dict[str, str] | None
-    is_series: bool
+    paper: str
 
     @property
     def seconds(self) -> float:
@@ -63,10 +59,11 @@ def committed_runs(disk: Disk) -> list[Committed]:
     found = []
     for profile in sorted(locked_profiles(disk), key=lambda name: (name != default_profile(), name)):
         paths = Paths(profile, disk.root)
-        for table, is_series in ((paths.runs_table("loss"), False), (paths.runs_table("passuntil"), True)):
-            rows = read_runs_table(table)
+        for paper in PAPERS:
+            rows = read_runs_table(paths.runs_table(paper))
             found += [
-                Committed(profile, name, table, row, rows.get(row["parent"]), is_series) for name, row in rows.items()
+                Committed(profile, name, paths.runs_table(paper), row, rows.get(row["parent"]), paper)
+                for name, row in rows.items()
             ]
     return found
 
@@ -80,7 +77,7 @@ def choose_run(runs: list[Committed], asked: str, seed: int) -> Committed:
                 return run
         raise ValueError(
             f"RETRAIN={asked}: no committed run has this name; take one of the column run of "
-            "results/<profile>/loss/runs.csv or series.csv, or 1"
+            "results/<profile>/loss/runs.csv or passuntil/runs.csv, or 1"
         )
     cheap = [run for run in runs if run.profile == runs[0].profile and run.seconds <= MAX_RANDOM_SECONDS]
     if not cheap:
@@ -90,32 +87,14 @@ def choose_run(runs: list[Committed], asked: str, seed: int) -> Committed:
     return random.Random(seed).choice(cheap)
 
 
-def open_ladder_in(profile: str, folder: Path, source: Paths, is_series: bool) -> Ladder:
+def open_ladder_in(profile: str, folder: Path, source: Paths, paper: str) -> Ladder:
     """The ladder of a profile with `folder` as the repository: its data are those of `source`, everything else lies
     there."""
-    plan = load_profile(profile)
-    paths = (SeriesPaths if is_series else Paths)(profile, folder)
-    data = Paths(profile, folder).data
-    data.parent.mkdir(parents=True, exist_ok=True)
-    data.symlink_to(source.data, target_is_directory=True)
-    paths.runs("loss").mkdir(parents=True)
-    if is_series:
-        return open_series(plan, paths)
-    opened = Data(plan, paths.data)
-    runs = plan_runs(plan, opened.tokenizer.get_vocab_size())
-    return make_ladder(
-        plan, paths, runs, {seed: opened.stream_hash(seed) for seed in sorted({run.train.data_seed for run in runs})}
-    )
-
-
-def require_data(paths: Paths) -> None:
-    """Build the data of a profile where they are not here."""
-    if not (paths.data / "manifest.json").exists():
-        print(f"building {paths.data.relative_to(paths.root)}", flush=True)
-        if paths.profile == PINNED_DATA:
-            make_data(paths.profile)
-        else:
-            subprocess.run([sys.executable, "-m", "corpus", "--profile", paths.profile], cwd=paths.root, check=True)
+    paths = Paths(profile, folder)
+    paths.data.parent.mkdir(parents=True, exist_ok=True)
+    paths.data.symlink_to(source.data, target_is_directory=True)
+    paths.runs(paper).mkdir(parents=True)
+    return open_ladder(load_profile(profile), paths, (paper,))
 
 
 def check_retrained(disk: Disk, findings: Findings, asked: str, say: Callable[[str], None] = print) -> None:
@@ -130,29 +109,26 @@ def check_retrained(disk: Disk, findings: Findings, asked: str, say: Callable[[s
         "the record"
     )
     source = Paths(run.profile, disk.root)
-    require_data(source)
+    say(require_data(source))
     with tempfile.TemporaryDirectory(prefix="retrain_") as folder:
-        ladder = open_ladder_in(run.profile, Path(folder), source, run.is_series)
+        ladder = open_ladder_in(run.profile, Path(folder), source, run.paper)
         for name in (run.row["parent"], run.name):
             if name:
                 prepare_folder(ladder, name)
                 train_run((ladder, name), lambda share: None, 0)
-        write_runs_table(ladder)
+        write_runs_tables(ladder)
         compare_run(
             findings,
             disk,
             run,
-            read_runs_table(ladder.paths.runs_table("loss"))[run.name],
+            read_runs_table(ladder.paths.runs_table(run.paper))[run.name],
             lambda: checkpoint_losses(ladder, run.name),
         )
 
 
 def checkpoint_losses(ladder: Ladder, name: str) -> dict[int, float]:
     """Validation loss of every checkpoint of a run, by tokens seen."""
-    found = (
-        validation_loss(ladder.data(name), path)
-        for path in sorted((ladder.folder(name) / "checkpoints").glob("*.safetensors"))
-    )
+    found = (validation_loss(ladder.data(name), path) for path in ladder.checkpoints(name))
     return {tokens_seen: loss_nats for tokens_seen, loss_nats, _ in found}
 
 
@@ -161,9 +137,7 @@ def committed_losses(disk: Disk, run: Committed) -> dict[int, float]:
     paths = Paths(run.profile, disk.root)
     columns = ["run", "tokens_seen", "loss_nats"]
     table = (
-        pd.read_csv(paths.losses, usecols=columns)
-        if run.is_series
-        else pd.read_parquet(paths.scores, columns=columns)
+        pd.read_csv(paths.losses, usecols=columns) if run.is_series else pd.read_parquet(paths.scores, columns=columns)
     )
     rows = table[table.run == run.name].drop_duplicates()
     return dict(zip(rows.tokens_seen.astype(int), rows.loss_nats, strict=True))
@@ -196,7 +170,7 @@ def compare_run(
             "the new training on the same kind of CPU",
         )
     committed, fresh = committed_losses(disk, run), losses()
-    table = "series_losses.csv" if run.is_series else "scores.parquet"
+    table = "losses.csv" if run.paper == "passuntil" else "scores.parquet"
     findings.compare(
         f"{table}: checkpoints of {run.name}", sorted(fresh), sorted(committed), remedy, "the new training"
     )

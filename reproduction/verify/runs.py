@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ladder.plan import Run, recipe
-from ladder.training import read_runs_table
+from ladder.runs_table import read_runs_table
 from reproduction.verify.disk import Disk, Findings
 from reproduction.verify.pipeline import restore
 
@@ -74,16 +74,16 @@ def _check_row(
         findings.compare(f"{where}: column {field}", str(value), row[field], remedy, "the profile's plan")
     # A recipe without its corpus, which is not in git: shapes and settings that fix the weights, without machine and
     # pace.
-    asked = json.loads(json.dumps(recipe(run, runs, {member.train.data_seed: "" for member in runs.values()})))
-    found = json.loads(row["config"])
+    planned_recipe = json.loads(json.dumps(recipe(run, runs, dict.fromkeys(runs, ""))))
+    stored = json.loads(row["config"])
     for part in ("model", "train"):
-        for field in dict.fromkeys([*asked[part], *found[part]]):
+        for field in dict.fromkeys([*planned_recipe[part], *stored[part]]):
             if part == "train" and field in NOT_OF_THE_WEIGHTS:
                 continue
-            what, value = f"{where}: column config: {part}.{field}", found[part].get(field)
+            what, value = f"{where}: column config: {part}.{field}", stored[part].get(field)
             if field == "precision" and value == run.train.precision:
                 continue  # the recipe keeps the word of its first runs
-            findings.compare(what, asked[part].get(field), value, remedy, "the profile's plan")
+            findings.compare(what, planned_recipe[part].get(field), value, remedy, "the profile's plan")
     formats = ("bf16", "fp32") if run.train.precision == "auto" else (run.train.precision,)
     findings.compare(
         f"{where}: column precision",

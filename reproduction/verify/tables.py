@@ -16,10 +16,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ladder.plan import Run, plan_runs
-from ladder.series_plan import plan_series
-from ladder.training import read_runs_table
-from profiles.paths import Paths
+from ladder.measurements.measurement import read_run_file
+from ladder.plan import Run
+from ladder.runs import plan_runs
+from ladder.runs_table import read_runs_table
+from profiles.paths import PAPER_OF, PAPERS, Paths
 from profiles.profile import load_profile
 from reproduction.verify.disk import Disk, Findings, short
 from reproduction.verify.pipeline import profiles_here, restore
@@ -46,27 +47,24 @@ def check_tables(disk: Disk, findings: Findings, profiles: Iterable[str] | None 
     """Check every profile, or those named alone."""
     for profile in profiles_here(disk) if profiles is None else profiles:
         paths = Paths(profile, disk.root)
-        if not any(path.exists() for path in (paths.runs_table("loss"), paths.runs_table("passuntil"), paths.scores, paths.pass_rates)):
+        tables = [paths.runs_table(paper) for paper in PAPERS] + [paths.table(stem) for stem in PAPER_OF]
+        if not any(path.exists() for path in tables):
             continue
         with findings.guard(f"profiles/{profile}.yaml", restore(f"profiles/{profile}.yaml")):
-            plan = load_profile(profile)
-            rows = {
-                paths.runs_table("loss"): check_runs(disk, findings, paths.runs_table("loss"), partial(plan_runs, plan)),
-                paths.runs_table("passuntil"): check_runs(disk, findings, paths.runs_table("passuntil"), partial(plan_series, plan)),
-            }
-            for joined in _joined_tables(paths, rows):
-                check_joined(disk, findings, joined, rows[joined.runs_table][1])
+            plan, runs = load_profile(profile), {}
+            for paper in PAPERS:
+                runs[paper] = check_runs(disk, findings, paths.runs_table(paper), partial(plan_runs, plan, paper))
+            for stem, paper in PAPER_OF.items():
+                known, rows = runs[paper]
+                check_joined(disk, findings, _joined_table(paths, stem, known), rows)
             _check_losses(disk, findings, paths)
 
 
-def _joined_tables(paths: Paths, rows: dict[Path, tuple[dict[str, Run], dict]]) -> list[Joined]:
-    ladder, series = rows[paths.runs_table("loss")][0], rows[paths.runs_table("passuntil")][0]
-    long = {name: run for name, run in ladder.items() if run.series == "long"}
-    return [
-        Joined(paths.scores, paths.run_tables("scores"), paths.runs_table("loss"), ladder, "all"),
-        Joined(paths.pass_rates, paths.run_tables("pass_rates"), paths.runs_table("passuntil"), series, "last"),
-        Joined(paths.threshold_pass_rates, paths.run_tables("threshold_pass_rates"), paths.runs_table("loss"), long, "all"),
-    ]
+def _joined_table(paths: Paths, stem: str, runs: dict[str, Run]) -> Joined:
+    if stem == "threshold_pass_rates":
+        runs = {name: run for name, run in runs.items() if run.series == "long"}
+    checkpoints = "last" if stem == "pass_rates" else "all"
+    return Joined(paths.table(stem), paths.run_tables(stem), paths.runs_table(PAPER_OF[stem]), runs, checkpoints)
 
 
 def check_joined(disk: Disk, findings: Findings, joined: Joined, rows: dict[str, dict]) -> None:
@@ -98,14 +96,16 @@ def check_joined(disk: Disk, findings: Findings, joined: Joined, rows: dict[str,
         compare_rows(
             findings, file, expected, whole, folder, f"{restore(file)}, or restore {folder} where that was changed"
         )
-        stamps = {(part.schema.metadata or {}).get(b"evaluation_hash") for part in parts.values()}
-        findings.compare(
-            f"{file}: evaluation_hash",
-            sorted(map(str, stamps)),
-            [str((whole.schema.metadata or {}).get(b"evaluation_hash"))],
-            restore(file),
-            folder,
-        )
+        if b"evaluation_hash" in (whole.schema.metadata or {}):
+            stored = (read_run_file(joined.parts / f"{name}.parquet").stamps.values() for name in parts)
+            requests = {stamp["request"] for stamps in stored for stamp in stamps}
+            findings.compare(
+                f"{file}: evaluation_hash",
+                sorted(requests),
+                [whole.schema.metadata[b"evaluation_hash"].decode()],
+                restore(file),
+                folder,
+            )
 
 
 def compare_rows(findings: Findings, file: str, expected: pa.Table, found: pa.Table, record: str, remedy: str) -> None:
@@ -142,9 +142,9 @@ def check_part(findings: Findings, part: str, table: pa.Table, joined: Joined, n
         )
     checkpoints = _checkpoints(table)
     planned = sorted(run.train.checkpoint_tokens)
-    asked = planned if joined.checkpoints == "all" else planned[-1:]
+    expected = planned if joined.checkpoints == "all" else planned[-1:]
     findings.compare(
-        f"{part}: column tokens_seen", asked, checkpoints.tokens_seen.tolist(), remedy, f"the plan of {name}"
+        f"{part}: column tokens_seen", expected, checkpoints.tokens_seen.tolist(), remedy, f"the plan of {name}"
     )
     findings.compare(
         f"{part}: last row: column weight_hash",
@@ -175,24 +175,19 @@ def _check_stamps(
     remedy, runs_table = restore(part), joined.runs_table.name
     planned = sorted(joined.runs[name].train.checkpoint_tokens)
     stamps = table.schema.metadata or {}
-    if joined.table.name == "scores.parquet":
-        findings.compare(
-            f"{part}: stamp recipe_hash",
-            row["recipe_hash"],
-            stamps.get(b"recipe_hash", b"").decode(),
-            remedy,
-            runs_table,
-        )
-        return
-    by_task = json.loads(stamps[b"stamps"])
-    for task in dict.fromkeys([*table["task"].unique().to_pylist(), *by_task]):
+    stored = json.loads(stamps[b"stamps"])
+    is_scores = joined.table.name == "scores.parquet"
+    for task in dict.fromkeys([*([] if is_scores else table["task"].unique().to_pylist()), *stored]):
         findings.compare(
             f"{part}: stamp of {task}: recipe",
             row["recipe_hash"],
-            by_task.get(task, {}).get("recipe"),
+            stored.get(task, {}).get("recipe"),
             remedy,
             runs_table,
         )
+    if is_scores:
+        findings.compare(f"{part}: stamps", ["scores"], list(stored), remedy)
+        return
     losses = pd.DataFrame(json.loads(stamps[b"losses"]))
     findings.compare(
         f"{part}: stamp losses: tokens_seen", planned, losses.tokens_seen.tolist(), remedy, f"the plan of {name}"
@@ -226,10 +221,16 @@ def _check_losses(disk: Disk, findings: Findings, paths: Paths) -> None:
             )
             found = paths.losses.read_bytes().decode("utf-8").splitlines()
             findings.compare(
-                f"{file}: number of lines", len(expected), len(found), restore(file), disk.name(paths.run_tables("pass_rates"))
+                f"{file}: number of lines",
+                len(expected),
+                len(found),
+                restore(file),
+                disk.name(paths.run_tables("pass_rates")),
             )
             for number, (line, other) in enumerate(zip(expected, found), start=1):
-                findings.compare(f"{file}: line {number}", line, other, restore(file), disk.name(paths.run_tables("pass_rates")))
+                findings.compare(
+                    f"{file}: line {number}", line, other, restore(file), disk.name(paths.run_tables("pass_rates"))
+                )
     if paths.threshold_pass_rates.exists() and paths.scores.exists():
         file = disk.name(paths.threshold_pass_rates)
         with findings.guard(file, restore(file)):
