@@ -16,7 +16,7 @@ def write(payload, report, slot):
 
 def fail(payload, report, slot):
     """An error a user could have caused."""
-    raise ValueError("run.yaml: field x is wrong; mend it")
+    raise ValueError("run.yaml: field x is wrong; repair it")
 
 
 def kill_once(payload, report, slot):
@@ -104,7 +104,7 @@ def train_and_be_killed_once(payload, report, slot):
 def measure_and_be_killed_once(payload, report, slot):
     """Measures pass rates, killed behind the third row of the first start; the mark holds the number of rows that the
     second one measured."""
-    from ladder.series import measure_job
+    from ladder.measurements.pass_rates import measure_job
 
     *measured, mark = payload
     fractions = []

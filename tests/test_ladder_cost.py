@@ -1,6 +1,7 @@
 """The estimate before the start: core-seconds by the table, scaled by a real probe, and no start without disk."""
 
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,15 +10,13 @@ from ladder.cost import (
     Machine,
     checkpoint_bytes,
     describe_training,
-    evaluate_seconds,
     longest_chain,
     probe_machine,
     require_disk,
     train_seconds,
 )
-from ladder.training import num_workers
-from ladder.workers.machine import num_cores
-from profiles.profile import load_profile
+from ladder.measurements.scores import score_seconds
+from ladder.workers.machine import num_cores, num_workers
 from tests import tiny_ladder
 from tests.tiny_ladder import BRANCH, LONG, TRUNK
 
@@ -33,8 +32,10 @@ def test_seconds_follow_the_table(ladder):
     assert train_seconds(profile, long) == pytest.approx(
         long.trained_tokens / profile.cost.core_tokens_per_second["10k"]
     )
+    small = replace(long, paper="passuntil", size="a")
+    assert train_seconds(profile, small) == long.trained_tokens / profile.cost.series_core_tokens_per_second["a"]
     assert train_seconds(profile, ladder.runs[BRANCH]) < train_seconds(profile, ladder.runs[TRUNK])
-    assert evaluate_seconds(profile, long) == 2 * profile.cost.evaluation_core_seconds["10k"]
+    assert score_seconds(profile, long) == 2 * profile.cost.evaluation_core_seconds["10k"]
 
 
 def test_a_branch_cannot_end_before_its_parent(ladder):
@@ -80,5 +81,4 @@ def test_probe_measures_this_machine(ladder):
 
 
 def test_one_worker_per_core():
-    profile = load_profile("smoke")
-    assert num_workers(profile) == (torch.cuda.device_count() * profile.sweep.workers_per_gpu or num_cores())
+    assert num_workers(2) == (2 * torch.cuda.device_count() or num_cores())

@@ -33,7 +33,7 @@ def test_batches_seek(folder):
     assert not np.array_equal(skipped[0], skipped[5])
 
 
-def test_stream_hash_hangs_on_the_seed(folder):
+def test_stream_hash_depends_on_the_seed(folder):
     data = Data(tiny_ladder.profile(), folder)
     assert data.stream_hash(0) == data.stream_hash(0) != data.stream_hash(1)
 

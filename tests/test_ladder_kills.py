@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import tiny_command, tiny_series
+from tests import tiny_command, tiny_ladder
 from tests.tiny_command import Started, processes, run, snapshot, wait_for
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds the processes of a command in /proc")
@@ -21,10 +21,10 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds the proce
 # What is done before, the command, and the report of a worker at which it is disturbed: behind its second state, its
 # first table, its third row.
 CASES = {
-    "train": ((), ("sweep", "train"), 25),
-    "evaluate": ((("sweep", "train"),), ("sweep", "evaluate"), 1),
-    "train series": ((), ("series", "train"), 5),
-    "measure": ((("series", "train"),), ("series", "measure"), 3),
+    "train": ((), ("train", "loss"), 25),
+    "score": ((("train", "loss"),), ("measure", "scores"), 1),
+    "train paper P": ((), ("train", "passuntil"), 5),
+    "measure": ((("train", "passuntil"),), ("measure", "pass_rates"), 3),
 }
 KILLS = ("parent", "worker", "fork server", "group")
 
@@ -37,12 +37,11 @@ def undisturbed(tmp_path_factory):
     def results(case: str) -> tuple[Path, dict[str, str]]:
         done, command, _ = CASES[case]
         before, after = tmp_path_factory.mktemp("before"), tmp_path_factory.mktemp("after")
-        (before / "results" / "tiny" / "runs").mkdir(parents=True)
-        (before / "results" / "tiny" / "data").symlink_to(tiny_series.data_folder())
+        tiny_ladder.paths(before)
         for earlier in done:
-            assert run(before, *earlier)[0] == 0
+            assert run(before, earlier)[0] == 0
         shutil.copytree(before, after, symlinks=True, dirs_exist_ok=True)
-        code, out, err = run(after, *command)
+        code, out, err = run(after, command)
         assert (code, err) == (0, ""), (out, err)
         return before, snapshot(after)
 
@@ -52,14 +51,14 @@ def undisturbed(tmp_path_factory):
 def begin(case: str, undisturbed, tmp_path: Path) -> Started:
     """The command of a case in a folder of its own, held in the middle of its work."""
     shutil.copytree(undisturbed(case)[0], tmp_path, symlinks=True, dirs_exist_ok=True)
-    started = Started(tmp_path, *CASES[case][1], hold_at=CASES[case][2])
+    started = Started(tmp_path, CASES[case][1], hold_at=CASES[case][2])
     started.worker()
     return started
 
 
 def ends_as_if_undisturbed(case: str, undisturbed, root: Path) -> bool:
     """True where another start ends well and the results are those of a command that nobody disturbed."""
-    code, out, err = run(root, *CASES[case][1])
+    code, out, err = run(root, CASES[case][1])
     assert (code, err) == (0, ""), (out, err)
     assert not processes(root)
     return snapshot(root) == undisturbed(case)[1]
@@ -115,15 +114,17 @@ def test_a_stop_is_one_line_and_the_next_start_ends_with_the_same_bytes(case, na
     else:
         os.killpg(started.process.pid, signal.SIGINT)
     code, _, err = started.end()
-    family, command = CASES[case][1]
+    words = " ".join(CASES[case][1])
     assert (
         code == 130
         and len(err.splitlines()) == 1
-        and err.strip().endswith(f"go on with `python -m experiments.{family} {command} --profile tiny`")
+        and err.strip().endswith(f"go on with `python -m ladder {words} --profile tiny`")
     ), err
     assert not processes(tmp_path)
     if case == "train":
-        held = [path.parent.name for path in (tmp_path / "results" / "tiny" / "runs").glob("*/state.safetensors")]
+        held = [
+            path.parent.name for path in (tmp_path / "results" / "tiny" / "loss" / "runs").glob("*/state.safetensors")
+        ]
         assert held, "a stopped training keeps the state it is in"
     assert ends_as_if_undisturbed(case, undisturbed, tmp_path)
 
@@ -134,13 +135,13 @@ def test_a_stop_is_one_line_and_the_next_start_ends_with_the_same_bytes(case, na
 def test_a_second_start_says_who_is_at_work_and_changes_nothing(case, undisturbed, tmp_path):
     started = begin(case, undisturbed, tmp_path)
     lock = tmp_path / "results" / "tiny" / ".lock"
-    before, (family, command) = lock.read_bytes(), CASES[case][1]
-    for other in {command, "run"}:
-        code, out, err = run(tmp_path, family, other)
+    before, words = lock.read_bytes(), CASES[case][1]
+    for other in (words, ("run",), ("train", "loss", "--index", "0", "--of", "2")):
+        code, out, err = run(tmp_path, other)
         assert code == 2 and out == "" and len(err.splitlines()) == 1
         assert (
             f"error: profile tiny is in use by process {started.process.pid} on " in err
-            and f"{family} {command}`, since 20" in err
+            and f"{' '.join(words)}`, since 20" in err
         )
     assert lock.read_bytes() == before and started.process.poll() is None
     os.kill(started.worker(), signal.SIGKILL)
@@ -168,7 +169,7 @@ def test_a_read_only_place_is_one_line(case, undisturbed, tmp_path):
     for path in folders:
         path.chmod(0o555)
     try:
-        code, out, err = run(tmp_path, *CASES[case][1], prefix=prefix)
+        code, out, err = run(tmp_path, CASES[case][1], prefix=prefix)
     finally:
         for path in folders:
             path.chmod(0o755)
@@ -195,7 +196,7 @@ def test_a_full_disk_is_one_line_and_the_next_start_ends_with_the_same_bytes(cas
         pytest.skip("no small disk can be mounted here: that needs root")
     try:
         shutil.copytree(before, disk, symlinks=True, dirs_exist_ok=True)
-        code, out, err = run(disk, *CASES[case][1])
+        code, out, err = run(disk, CASES[case][1])
         # 2: a training that would not fit is not begun; 1: a file did not fit.
         assert code == (2 if case == "train" else 1) and "Traceback" not in out + err, (code, out, err)
         lines = err.splitlines()
@@ -204,7 +205,7 @@ def test_a_full_disk_is_one_line_and_the_next_start_ends_with_the_same_bytes(cas
         ), err
         assert any("free some space" in line for line in lines) and not processes(disk)
         subprocess.run(["mount", "-o", "remount,size=100M", str(disk)], check=True)
-        code, out, err = run(disk, *CASES[case][1])
+        code, out, err = run(disk, CASES[case][1])
         assert (code, err) == (0, "") and snapshot(disk) == after
     finally:
         subprocess.run(["umount", str(disk)], check=True)
@@ -213,5 +214,5 @@ def test_a_full_disk_is_one_line_and_the_next_start_ends_with_the_same_bytes(cas
 def test_what_the_tests_look_at_would_show_a_difference(undisturbed, tmp_path):
     shutil.copytree(undisturbed("train")[0], tmp_path, symlinks=True, dirs_exist_ok=True)
     before = tiny_command.snapshot(tmp_path)
-    (tmp_path / "results" / "tiny" / "runs" / ".x.1.partial").write_text("")
+    (tmp_path / "results" / "tiny" / "loss" / "runs" / ".x.1.partial").write_text("")
     assert tiny_command.snapshot(tmp_path) != before

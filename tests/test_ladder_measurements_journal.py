@@ -4,9 +4,9 @@ import json
 import math
 
 import pytest
-from ladder.journal import Journal, read_journal, row_key, tidy_journal
 
-from ladder import journal as series_journal
+from ladder.measurements import journal as journal_module
+from ladder.measurements.journal import Journal, read_journal, row_key, tidy_journal
 
 STAMP = json.dumps({"code": "c"})
 
@@ -94,7 +94,7 @@ def test_a_journal_of_other_questions_is_left_to_its_writer(path):
 
 
 def test_counts_under_way_are_those_of_their_item_alone(path, monkeypatch):
-    monkeypatch.setattr(series_journal, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(journal_module, "SAVE_SECONDS", 0.0)
     journal = Journal(path, STAMP)
     journal.keep_state(row_key(row(1)), {"attempts": 5})
     assert journal.state(row_key(row(1))) == {"attempts": 5} and journal.state(row_key(row(2))) is None

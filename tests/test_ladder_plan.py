@@ -5,22 +5,21 @@ import json
 from dataclasses import replace
 
 import pytest
-from ladder.series_plan import plan_series
 
-from ladder.plan import FORMAT_IN_RECIPE, checkpoint_schedule, plan_runs, recipe, recipe_hash, token_label
+from ladder.plan import FORMAT_IN_RECIPE, checkpoint_schedule, recipe, recipe_hash, token_label
+from ladder.runs import plan_runs
 from models.config import PRECISIONS
 from models.optimizer import decay_start_step
-from profiles.paths import ROOT
+from profiles.paths import Paths
 from profiles.profile import load_profile, profile_names
 
-HASHES = {seed: f"stream {seed}" for seed in range(9)}
 NUM_PAPER_RUNS = {"long": 3, "small": 28}  # paper L, Tables 4 and 5
 
 
 @pytest.mark.parametrize("name", profile_names())
 def test_every_profile_gives_a_ladder_of_uniquely_named_runs(name):
     profile = load_profile(name)
-    runs = plan_runs(profile, 512)
+    runs = plan_runs(profile, "loss", 512)
     assert len({run.name for run in runs}) == len(runs)
     for run in runs:
         assert run.train.checkpoint_tokens[-1] == run.train.num_steps * run.train.tokens_per_step
@@ -30,7 +29,7 @@ def test_every_profile_gives_a_ladder_of_uniquely_named_runs(name):
 @pytest.mark.parametrize("name", ["cpu", "full", "h200", "paper"])
 def test_ladder_has_the_paper_s_cells_per_seed(name):
     profile = load_profile(name)
-    runs = plan_runs(profile, 512)
+    runs = plan_runs(profile, "loss", 512)
     for series, seeds in (("long", profile.long_runs.seeds), ("small", profile.small_runs.seeds)):
         for seed in seeds:
             assert sum(run.series == series and run.seed == seed for run in runs) == NUM_PAPER_RUNS[series]
@@ -62,7 +61,7 @@ def test_checkpoints_of_a_run_shorter_than_their_number():
 def test_wsd_budgets_branch_where_they_begin_to_decay():
     profile = load_profile("smoke")
     assert profile.small_runs.schedule == "wsd"
-    runs = {run.name: run for run in plan_runs(profile, 512)}
+    runs = {run.name: run for run in plan_runs(profile, "loss", 512)}
     branches = [run for run in runs.values() if run.parent]
     assert branches
     for run in branches:
@@ -80,19 +79,21 @@ def test_wsd_budgets_branch_where_they_begin_to_decay():
 def test_cosine_runs_stand_alone():
     profile = load_profile("smoke")
     profile = profile.model_copy(update={"small_runs": profile.small_runs.model_copy(update={"schedule": "cosine"})})
-    assert not any(run.parent for run in plan_runs(profile, 512))
+    assert not any(run.parent for run in plan_runs(profile, "loss", 512))
 
 
-def test_data_order_hangs_on_the_seed_alone():
-    for run in plan_runs(load_profile("full"), 512):
+def test_data_order_depends_on_the_seed_alone():
+    for run in plan_runs(load_profile("full"), "loss", 512):
         assert run.train.data_seed == run.seed == run.train.seed
 
 
 def test_recipe_ignores_machine_and_pace_and_nothing_else():
-    runs = {run.name: run for run in plan_runs(load_profile("smoke"), 512)}
+    runs = {run.name: run for run in plan_runs(load_profile("smoke"), "loss", 512)}
     run = next(run for run in runs.values() if run.parent)
 
-    def digest(changed, hashes=HASHES, parent=None):
+    hashes = dict.fromkeys(runs, "a stream")
+
+    def digest(changed, hashes=hashes, parent=None):
         return recipe_hash(recipe(changed, runs | ({run.parent: parent} if parent else {}), hashes))
 
     same = [{"device": "cuda"}, {"resume_every_steps": 7}, {"state_tokens": (1,)}]
@@ -107,7 +108,7 @@ def test_recipe_ignores_machine_and_pace_and_nothing_else():
     assert all(digest(replace(run, train=replace(run.train, **change))) == digest(run) for change in same)
     assert all(digest(replace(run, train=replace(run.train, **change))) != digest(run) for change in other)
     assert digest(replace(run, model=replace(run.model, d_ff=99))) != digest(run)
-    assert digest(run, HASHES | {run.train.data_seed: "another stream"}) != digest(run)
+    assert digest(run, hashes | {run.name: "another stream"}) != digest(run)
     parent = runs[run.parent]
     assert digest(run, parent=replace(parent, train=replace(parent.train, max_lr=1.0))) != digest(run)
 
@@ -121,15 +122,14 @@ STREAMS["small"] = STREAMS["long"]
 
 
 @pytest.mark.parametrize(
-    ("name", "paper", "num_hashes"), [("cpu", "L", 31), ("full", "L", 93), ("cpu", "P", 7), ("full", "P", 21)]
+    ("name", "paper", "num_hashes"),
+    [("cpu", "loss", 31), ("full", "loss", 93), ("cpu", "passuntil", 7), ("full", "passuntil", 21)],
 )
 def test_committed_runs_are_those_of_the_profile_with_its_format_named(name, paper, num_hashes):
     """Rows of the time when profiles said "auto": bf16 all of them, and their recipe hashes are those of bf16 today."""
     profile = load_profile(name)
-    runs = {run.name: run for run in (plan_runs(profile, 1024) if paper == "L" else plan_series(profile, 1024))}
-    with open(
-        ROOT / "results" / name / ("runs.csv" if paper == "L" else "series.csv"), newline="", encoding="utf-8"
-    ) as file:
+    runs = {run.name: run for run in plan_runs(profile, paper, 1024)}
+    with open(Paths(name).runs_table(paper), newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert {row["run"] for row in rows} == set(runs)
     checked = 0
@@ -140,7 +140,8 @@ def test_committed_runs_are_those_of_the_profile_with_its_format_named(name, pap
             json.dumps(run.train.to_dict() | {"device": stored["device"]})
         )
         if run.series in STREAMS:
-            assert recipe_hash(recipe(run, runs, STREAMS[run.series])) == row["recipe_hash"], run.name
+            streams = {other.name: STREAMS[run.series][run.seed] for other in runs.values()}
+            assert recipe_hash(recipe(run, runs, streams)) == row["recipe_hash"], run.name
             checked += 1
     assert checked == num_hashes
 

@@ -1,26 +1,23 @@
-"""The rows of the series: all sizes see the same batches, recipes tell series and seeds apart, and the ladder of paper
-L stays what it was."""
+"""The rows of paper P: all sizes see the same batches, recipes distinguish series and seeds, and paper L stays as it is."""
 
 import numpy as np
 import pytest
-from ladder.series_plan import SeriesPaths, open_series, plan_series, series_view
 
+from ladder.ladder import open_ladder
+from ladder.runs import plan_runs, profile_of_paper
 from profiles.profile import load_profile
-from tests import tiny_series
+from tests import tiny_ladder
 
 
 @pytest.fixture(scope="module")
 def ladder(tmp_path_factory):
     """The tiny series, nothing trained."""
-    paths = SeriesPaths("tiny", tmp_path_factory.mktemp("plan"))
-    paths.results.mkdir(parents=True)
-    (paths.results / "data").symlink_to(tiny_series.data_folder())
-    return open_series(tiny_series.profile(), paths)
+    return tiny_ladder.ladder(tmp_path_factory.mktemp("plan"), ("passuntil",))
 
 
 def test_full_has_every_size_of_both_series_and_three_seeds():
     profile = load_profile("full")
-    runs = plan_series(profile, 1024)
+    runs = plan_runs(profile, "passuntil", 1024)
     assert len(runs) == len({run.name for run in runs}) == 2 * 3 * 7
     assert {run.series for run in runs} == {"prose", "code"} and {run.seed for run in runs} == {0, 1, 2}
     assert all(
@@ -30,14 +27,16 @@ def test_full_has_every_size_of_both_series_and_three_seeds():
 
 @pytest.mark.parametrize("name", ["cpu", "full"])
 def test_sizes_span_two_decades_and_the_largest_two_are_held_out(name):
-    asked = load_profile(name).passuntil
-    counts = {run.size: run.model.num_nonembedding_parameters for run in plan_series(load_profile(name), 1024)}
+    section = load_profile(name).passuntil
+    counts = {
+        run.size: run.model.num_nonembedding_parameters for run in plan_runs(load_profile(name), "passuntil", 1024)
+    }
     assert len(counts) == 7 and max(counts.values()) > 90 * min(counts.values())
-    assert sorted(counts, key=counts.get)[-2:] == asked.held_out
+    assert sorted(counts, key=counts.get)[-2:] == section.held_out
 
 
 def test_checkpoints_are_log_spaced_and_end_with_the_run():
-    for run in plan_series(load_profile("cpu"), 1024):
+    for run in plan_runs(load_profile("cpu"), "passuntil", 1024):
         tokens = np.array(run.train.checkpoint_tokens)
         assert len(tokens) == run.num_checkpoints == 8 and tokens[-1] == run.train.num_steps * run.train.tokens_per_step
         assert np.allclose(np.diff(np.log(tokens)), np.log(64) / 7, atol=0.02)
@@ -52,20 +51,20 @@ def test_all_sizes_read_the_same_batches(ladder):
 def test_recipes_differ_by_size_and_by_stream(ladder):
     hashes = {name: ladder.recipe_hash(name) for name in ladder.runs}
     assert len(set(hashes.values())) == 3
-    assert ladder.recipes[tiny_series.SMALL]["stream"] == ladder.data(tiny_series.SMALL).stream_hash(0)
+    assert ladder.recipes[tiny_ladder.SMALL]["stream"] == ladder.data(tiny_ladder.SMALL).stream_hash(0)
 
 
 def test_a_series_of_another_mixture_is_refused(ladder):
-    asked = tiny_series.profile().passuntil.model_copy(update={"series": {"prose": "code"}})
+    section = tiny_ladder.profile().passuntil.model_copy(update={"series": {"prose": "code"}})
     with pytest.raises(
         ValueError, match=r"manifest.json: field mixture is 'prose', profile tiny says 'code'; build it"
     ):
-        open_series(tiny_series.profile().model_copy(update={"passuntil": asked}), ladder.paths)
+        open_ladder(tiny_ladder.profile().model_copy(update={"passuntil": section}), ladder.paths, ("passuntil",))
 
 
 def test_the_view_changes_sizes_and_context_only():
     profile = load_profile("cpu")
-    view = series_view(profile)
+    view = profile_of_paper(profile, "passuntil")
     assert (view.training.sequence_length, view.training.batch_sequences) == (
         192,
         8,

@@ -86,7 +86,7 @@ def test_a_worker_killed_twice_is_reported_and_the_others_go_on(tmp_path):
 
 def test_an_error_is_one_line_and_not_tried_again(tmp_path):
     outcome, said = run([Job("run_a", 1.0, pool_jobs.fail, None), Job("run_b", 1.0, pool_jobs.fill_disk, None)])
-    assert outcome.failed["run_a"] == "run_a: run.yaml: field x is wrong; mend it"
+    assert outcome.failed["run_a"] == "run_a: run.yaml: field x is wrong; repair it"
     assert (
         outcome.failed["run_b"]
         == "run_b: x.safetensors: No space left on device; free some space and start again, finished work is kept"
@@ -135,11 +135,12 @@ def test_a_deadline_stops_as_ctrl_c_does(tmp_path):
 POOLS = {
     "ours": (
         """
-from experiments import sweep_pool
+import ladder
 from ladder.workers.pool import Job, run_jobs
 from ladder.workers.progress import Progress
 from tests import pool_jobs
-jobs = [Job(str(place), 1.0, function, f"{sys.argv[1]}/{place}") for place, function in enumerate((pool_jobs.sleep, pool_jobs.count_without_end))]
+functions = (pool_jobs.sleep, pool_jobs.count_without_end)
+jobs = [Job(str(place), 1.0, function, f"{sys.argv[1]}/{place}") for place, function in enumerate(functions)]
 run_jobs(jobs, 2, Progress("t", {job.name: 1.0 for job in jobs}, is_quiet=True))
 """
     ),
@@ -147,7 +148,7 @@ run_jobs(jobs, 2, Progress("t", {job.name: 1.0 for job in jobs}, is_quiet=True))
         """
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from reproduction.pipeline import _begin_worker
+from reproduction.figures import _begin_worker
 from tests import pool_jobs
 with ProcessPoolExecutor(2, mp_context=get_context("spawn"), initializer=_begin_worker) as pool:
     list(pool.map(pool_jobs.sleep_in_executor, [f"{sys.argv[1]}/{place}" for place in range(2)]))
@@ -175,6 +176,4 @@ def test_workers_end_with_a_parent_that_is_killed(tmp_path, pool):
 
 
 def test_figures_are_drawn_by_workers_that_end_with_their_parent():
-    assert "initializer=_begin_worker" in (Path(ROOT) / "experiments" / "reproduction/pipeline.py").read_text(
-        encoding="utf-8"
-    )
+    assert "initializer=_begin_worker" in (Path(ROOT) / "reproduction" / "figures.py").read_text(encoding="utf-8")

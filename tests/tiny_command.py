@@ -1,7 +1,7 @@
 """The commands of the tiny profile as processes of their own, for the tests that kill them, and what such a test looks
 at.
 
-    python -m tests.tiny_command ROOT sweep|series|corpus COMMAND
+    python -m tests.tiny_command ROOT COMMAND ...    as `python -m ladder COMMAND ...`
 
 With the variable TINY_HOLD set to `N MARK` the first worker that comes to its N-th report leaves its pid in the file
 MARK and waits there to be killed or stopped. MARK is written once, so a later start runs through."""
@@ -57,56 +57,49 @@ def train_run(payload, report, slot):
     return training.train_run(payload, hold(report), slot)
 
 
-def evaluate_run(payload, report, slot):
+def score_run(payload, report, slot):
     """Score a run."""
-    from ladder import scores
+    from ladder.measurements import scores
 
-    return scores.evaluate_run(payload, hold(report), slot)
+    return scores.score_run(payload, hold(report), slot)
 
 
 def measure_job(payload, report, slot):
     """Measure a run on a task, and keep its state after every block."""
-    from ladder import journal, series
+    from ladder.measurements import journal, pass_rates
 
     journal.SAVE_SECONDS = 0.0
-    return series.measure_job(payload, hold(report), slot)
+    return pass_rates.measure_job(payload, hold(report), slot)
 
 
-def main(root: Path, family: str, command: str) -> int:
+def main(root: Path, words: Sequence[str]) -> int:
     """One command of the tiny profile whose results lie below `root`; the data are there already."""
-    from ladder.series_plan import SeriesPaths
-
-    import tasks
-    from ladder import campaign, series, sweep
+    from ladder import __main__ as command
+    from ladder import work
     from ladder.cost import Machine
+    from ladder.measurements import pass_rates, scores
     from profiles.paths import Paths
-    from tests import tiny_command, tiny_ladder, tiny_series
+    from tasks import PASS_TASKS
+    from tests import tiny_command, tiny_ladder
 
-    tasks.PASS_TASKS = {name: tasks.PASS_TASKS[name] for name in tiny_series.TASKS}
-    campaign.SeriesPaths = lambda name: SeriesPaths("tiny", root)
-    for module in (sweep, series, campaign):
-        module.Paths = lambda name: Paths("tiny", root)
-    for module, profile in ((sweep, tiny_ladder.profile()), (series, tiny_series.profile())):
-        module.load_profile = lambda name, profile=profile: profile
-        module.probe_machine = lambda *_: Machine(1.0, 500.0)
-        module.num_workers = lambda profile: 2
-    sweep.train_run, sweep.evaluate_run, series.measure_job = (
-        tiny_command.train_run,
-        tiny_command.evaluate_run,
-        tiny_command.measure_job,
-    )
-    return {"sweep": sweep, "series": series}[family].main(
-        argparse.Namespace(command=command, profile="tiny", minutes=None)
-    )
+    pass_rates.PASS_TASKS = {name: PASS_TASKS[name] for name in tiny_ladder.TASKS}
+    command.Paths = lambda name: Paths("tiny", root)
+    command.load_profile = lambda name: tiny_ladder.profile()
+    work.probe_machine = lambda *_: Machine(1.0, 500.0)
+    work.num_workers = lambda workers_per_gpu: 2
+    # Jobs name their functions; a worker that imports them by these names gets the ones that can be held.
+    work.train_run, pass_rates.measure_job = tiny_command.train_run, tiny_command.measure_job
+    scores.score_run = tiny_command.score_run
+    return command.main(command.parser().parse_args([*words, "--profile", "cpu"]))
 
 
 class Started:
     """A command that runs in a process group of its own."""
 
-    def __init__(self, root: Path, family: str, command: str, hold_at: int = 0, prefix: Sequence[str] = ()):
+    def __init__(self, root: Path, words: Sequence[str], hold_at: int = 0, prefix: Sequence[str] = ()):
         self.mark = root / "mark"
         self.process = subprocess.Popen(
-            [*prefix, sys.executable, "-m", "tests.tiny_command", str(root), family, command],
+            [*prefix, sys.executable, "-m", "tests.tiny_command", str(root), *words],
             cwd=ROOT,
             env=os.environ | {"TINY_HOLD": f"{hold_at} {self.mark}", "TINY_ROOT": str(root)},
             stdout=subprocess.PIPE,
@@ -127,9 +120,9 @@ class Started:
         return self.process.returncode, out, err
 
 
-def run(root: Path, family: str, command: str, prefix: Sequence[str] = ()) -> tuple[int, str, str]:
+def run(root: Path, words: Sequence[str], prefix: Sequence[str] = ()) -> tuple[int, str, str]:
     """A command from start to end."""
-    return Started(root, family, command, prefix=prefix).end()
+    return Started(root, words, prefix=prefix).end()
 
 
 def wait_for(condition) -> None:
@@ -186,6 +179,5 @@ if __name__ == "__main__":
 
     parser = argparse.ArgumentParser()
     parser.add_argument("root", type=Path)
-    parser.add_argument("family")
-    parser.add_argument("command")
-    run_command(lambda arguments: main(arguments.root, arguments.family, arguments.command), parser)
+    parser.add_argument("words", nargs=argparse.REMAINDER)
+    run_command(lambda arguments: main(arguments.root, arguments.words), parser)

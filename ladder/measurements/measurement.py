@@ -122,9 +122,7 @@ class Measurement(ABC):
     def kept_by_age(self, names: Collection[str]) -> list[str]:
         """Runs whose rows older code made, and stay because their checkpoints are not here."""
         here = self.ladder.checkpoints
-        return [
-            name for name in names if not here(name) and not all(self.is_current(name, part) for part in self.parts)
-        ]
+        return [name for name in names if not here(name) and len(self.current_parts(name)) < len(self.parts)]
 
     def _due(self, name: str) -> Collection[str]:
         """Parts to measure although their rows look current, because the run was trained here after they were made."""
