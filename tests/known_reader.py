@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evaluation.passuntil.attempt import Empty, EndOfText
+from evaluation.readers.pieces import Empty, EndOfText
 
 
 class TableReader:

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from known_reader import BlindChecker, ListChecker, RuleChecker
 
-from evaluation.passuntil.attempt import DEAD, EMPTY, OPEN, PASSED, Decoding, EndOfText, Judge, log_weights, same_pieces
+from evaluation.passuntil.attempt import DEAD, OPEN, PASSED, Decoding, Judge, log_weights
+from evaluation.readers.pieces import EMPTY, EndOfText, same_pieces
 
 FLAT = np.log(np.array([[0.5, 0.25, 0.15, 0.1], [0.1, 0.4, 0.1, 0.4]]))
 

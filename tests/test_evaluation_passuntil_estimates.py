@@ -9,9 +9,10 @@ import torch
 from known_reader import BlindChecker, ListChecker, RuleChecker, TableReader, pass_probability_by_enumeration
 from scipy import stats
 
-from evaluation.passuntil.attempt import EMPTY, Decoding, EndOfText, log_weights
+from evaluation.passuntil.attempt import Decoding, log_weights
 from evaluation.passuntil.estimates import PassCount, count_until, importance_estimate, pass_probability, sample_until
 from evaluation.readers.next_token import GPTReader
+from evaluation.readers.pieces import EMPTY, EndOfText
 from models.config import GPTConfig
 from models.gpt import GPT
 

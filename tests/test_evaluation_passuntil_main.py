@@ -18,8 +18,10 @@ from tokenizers.processors import TemplateProcessing
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from corpus.tokenizer import BOS, BOS_ID, fingerprint
-from evaluation.passuntil.__main__ import State, main, make_plan, measure, parser
+from evaluation.passuntil.__main__ import main, parser
+from evaluation.passuntil.planning import make_plan
 from evaluation.passuntil.progress import PassProgress
+from evaluation.passuntil.state import State
 from evaluation.readers.next_token import token_pieces
 from models import checkpoint
 from models.config import GPTConfig
@@ -201,7 +203,7 @@ def test_published_tasks_are_read_from_their_files(folder, tmp_path, capsys, tas
 
 
 def plan_of(folder: Path, out: Path, **options):
-    return make_plan(parser().parse_args(arguments(folder, out, **options)))
+    return make_plan(parser().parse_args(arguments(folder, out, **options)), FOLDERS)
 
 
 class Interrupted(PassProgress):
@@ -221,11 +223,11 @@ class Interrupted(PassProgress):
 def test_an_interrupted_measurement_goes_on_and_ends_with_the_same_numbers(folder, tmp_path, method, cap):
     plan = plan_of(folder, tmp_path / "x.parquet", method=method, target=0, cap=cap, num_items=2)
     undisturbed = Interrupted()
-    whole = measure(plan, State(tmp_path / "whole.json", plan.settings), undisturbed)
+    whole = measure_plan(plan, State(tmp_path / "whole.json", plan.settings), undisturbed)
     path, joined, num_starts = tmp_path / "parts.json", None, 0
     while joined is None:
         try:
-            joined = measure(plan, State(path, plan.settings), Interrupted(3))
+            joined = measure_plan(plan, State(path, plan.settings), Interrupted(3))
         except KeyboardInterrupt:
             num_starts += 1
             assert num_starts <= math.ceil(undisturbed.num_reports / 3), (

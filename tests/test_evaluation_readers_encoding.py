@@ -6,9 +6,9 @@ import pytest
 import small_corpus
 
 from corpus.tokenizer import BOS_ID
-from evaluation.passuntil.attempt import EndOfText
 from evaluation.readers.contexts import encoding_of
 from evaluation.readers.encoding import Encoding
+from evaluation.readers.pieces import EndOfText
 from evaluation.readers.pieces_huggingface import backend, end_ids, opening_ids, token_texts, with_ends
 
 QUESTION = "Q: who wrote it? A:"

@@ -11,9 +11,9 @@ import torch
 import transformers
 from transformers import BartConfig, BertConfig, LlamaModel, T5Config
 
-from evaluation.passuntil.attempt import EndOfText
 from evaluation.passuntil.inputs import checked_device, load_model
 from evaluation.readers.model_huggingface import load, run_name, weight_hash
+from evaluation.readers.pieces import EndOfText
 
 CPU = torch.device("cpu")
 SMALL = {"d_model": 32, "num_layers": 2, "num_heads": 4, "d_kv": 8, "d_ff": 48}

@@ -11,8 +11,8 @@ from tokenizers.processors import TemplateProcessing
 from transformers import PreTrainedTokenizerFast
 
 from corpus.tokenizer import BOS
-from evaluation.passuntil.attempt import Empty, EndOfText
 from evaluation.readers.next_token import token_pieces as own_pieces
+from evaluation.readers.pieces import Empty, EndOfText
 from evaluation.readers.pieces_huggingface import backend, end_ids, opening_ids, prompt_ids, token_pieces, token_texts
 
 TRAINED_ON = ["Hello world, 12 + 34 = 46.\n", "naïve café 你好 world\n\n", "\tdef f(x):\n    return x  \n"] * 20

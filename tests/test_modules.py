@@ -13,7 +13,7 @@ from tests.test_layout import BELOW, LIBRARY_ROOMS, relative, tracked
 MAX_ROOM_SHARE = 0.2  # of the lines of all rooms
 MAX_MODULES = 15  # of one folder, which a newcomer still overlooks
 # The same contract in many files: entry points, and the two functions and the name of every figure folder.
-CONTRACTS = {"main", "measure", "draw", "table"}
+CONTRACTS = {"main", "parser", "measure", "draw", "table"}
 # House dialect, and what the field or plain English says instead.
 DIALECT = {
     r"\bh[au]ngs? on\b": "depends on",

@@ -13,87 +13,91 @@ import sys
 from pathlib import Path
 
 from analysis.onset.report import onset_report
-from analysis.onset.table import Columns, check_table, read_table
+from analysis.onset.table import Columns, check_table, chosen_rows, items_of, read_table
 
 
-def command_line() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
     """The arguments of the command."""
-    parser = argparse.ArgumentParser(
+    out = argparse.ArgumentParser(
         prog="python -m analysis.onset", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("table", type=Path, help="csv, tsv, parquet or jsonl, one row per checkpoint")
-    parser.add_argument(
+    out.add_argument("table", type=Path, help="csv, tsv, parquet or jsonl, one row per checkpoint")
+    out.add_argument(
         "--loss",
         required=True,
         metavar="COLUMN",
         help="pre-training loss in nats per token (or any scale that all rows share)",
     )
-    parser.add_argument(
-        "--value", required=True, metavar="COLUMN", help="score, share or percent; it rises as loss falls"
-    )
-    parser.add_argument("--run", required=True, metavar="COLUMN", help="name of the run a checkpoint belongs to")
-    parser.add_argument(
+    out.add_argument("--value", required=True, metavar="COLUMN", help="score, share or percent; it rises as loss falls")
+    out.add_argument("--run", required=True, metavar="COLUMN", help="name of the run a checkpoint belongs to")
+    out.add_argument(
         "--chance", required=True, type=float, help="score of a guesser, for example 0.25 for four options"
     )
-    parser.add_argument(
+    out.add_argument(
         "--items",
         metavar="COLUMN or NUMBER",
         help="questions behind each score; without it the noise is estimated from the scatter",
     )
-    parser.add_argument(
+    out.add_argument(
         "--tokens",
         metavar="COLUMN",
         help="tokens seen, which orders a run's checkpoints (default: the order of the file)",
     )
-    parser.add_argument(
+    out.add_argument(
         "--size", metavar="COLUMN", help="number of parameters: compares neighbouring bands of size at equal loss"
     )
-    parser.add_argument(
+    out.add_argument(
         "--group", metavar="COLUMN", help="corpus, family, ...: compares each with the largest group at equal loss"
     )
-    parser.add_argument(
+    out.add_argument(
         "--where", action="append", default=[], metavar="COLUMN=VALUE", help="keep these rows only; may be repeated"
     )
-    parser.add_argument(
+    out.add_argument(
         "--highest-loss",
         type=float,
         metavar="NATS",
         help="leave out checkpoints above (default: those far above the others)",
     )
-    parser.add_argument(
+    out.add_argument(
         "--margin", type=float, help="how far beyond chance counts as having left it (default: a tenth of the gain)"
     )
-    parser.add_argument(
+    out.add_argument(
         "--bound",
         type=float,
         default=0.05,
         help="difference at equal loss that counts as none (default 0.05 = 5 points)",
     )
-    parser.add_argument("--replicates", type=int, default=300, help="bootstrap replicates (default 300)")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the report there as well")
-    parser.add_argument("--picture", type=Path, metavar="FILE.png", help="draw it")
-    return parser
+    out.add_argument("--replicates", type=int, default=300, help="bootstrap replicates (default 300)")
+    out.add_argument("--seed", type=int, default=0)
+    out.add_argument("--json", type=Path, metavar="FILE", help="write the report there as well")
+    out.add_argument("--picture", type=Path, metavar="FILE.png", help="draw it")
+    return out
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; 0, or 2 with one line on stderr where the table or an argument cannot be used."""
-    asked = command_line().parse_args(arguments)
+    chosen = parser().parse_args(arguments)
     try:
-        frame = chosen_rows(read_table(asked.table), asked.where)
+        frame = chosen_rows(read_table(chosen.table), chosen.where)
         columns = Columns(
-            asked.loss, asked.value, asked.run, asked.tokens, asked.size, asked.group, items_of(asked.items, frame)
+            chosen.loss,
+            chosen.value,
+            chosen.run,
+            chosen.tokens,
+            chosen.size,
+            chosen.group,
+            items_of(chosen.items, frame),
         )
-        table = check_table(frame, columns, asked.chance, asked.highest_loss)
-        report = onset_report(table, asked.margin, asked.bound, asked.replicates, asked.seed)
+        table = check_table(frame, columns, chosen.chance, chosen.highest_loss)
+        report = onset_report(table, chosen.margin, chosen.bound, chosen.replicates, chosen.seed)
         print(report.text())
-        if asked.json:
-            asked.json.parent.mkdir(parents=True, exist_ok=True)
-            asked.json.write_text(report.to_json(), encoding="utf-8")
-        if asked.picture:
+        if chosen.json:
+            chosen.json.parent.mkdir(parents=True, exist_ok=True)
+            chosen.json.write_text(report.to_json(), encoding="utf-8")
+        if chosen.picture:
             from analysis.onset.picture import draw_report  # Matplotlib only where a picture is wanted
 
-            draw_report(table, report, asked.picture, (f"{asked.loss}, falling", asked.value))
+            draw_report(table, report, chosen.picture, (f"{chosen.loss}, falling", chosen.value))
     except BrokenPipeError:
         # `... | head`: the reader has what it wanted; keep Python from complaining again while it shuts down.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -103,24 +107,5 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def items_of(given: str | None, frame) -> str | float | None:
-    """The column of item counts, or the number that all rows share; ValueError for neither."""
-    if given is None or given in frame:
-        return given
-    try:
-        return float(given)
-    except ValueError:
-        raise ValueError(f"--items {given}: neither a column of the table nor a number") from None
-
-
-def chosen_rows(frame, conditions: list[str]):
-    """The rows of a table that meet every COLUMN=VALUE; ValueError for a condition that is none or that no row
-    meets."""
-    for condition in conditions:
-        column, equals, value = condition.partition("=")
-        if not equals or column not in frame:
-            raise ValueError(f"--where {condition}: needs COLUMN=VALUE with a column of the table")
-        frame = frame[frame[column].astype(str) == value]
-        if frame.empty:
-            raise ValueError(f"--where {condition}: no row has it")
-    return frame
+if __name__ == "__main__":
+    sys.exit(main())

@@ -265,9 +265,3 @@ def _crossing(profile, start: float, step: float) -> float:
             return float(optimize.brentq(profile, *sorted((previous, following)), xtol=1e-6, rtol=1e-6))
         previous, step = following, step * 1.5
     return float(np.sign(step) * np.inf)
-
-
-if __name__ == "__main__":
-    from analysis.onset.__main__ import main
-
-    raise SystemExit(main())

@@ -187,3 +187,26 @@ def _without_repeats(rows: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
             keys = ["run", *(["group"] if "group" in rows else []), "tokens_seen"]
             rows = rows.groupby(keys, as_index=False)[[name for name in means if name != "tokens_seen"]].mean()
     return rows
+
+
+def chosen_rows(frame, conditions: list[str]):
+    """The rows of a table that meet every COLUMN=VALUE; ValueError for a condition that is none or that no row
+    meets."""
+    for condition in conditions:
+        column, equals, value = condition.partition("=")
+        if not equals or column not in frame:
+            raise ValueError(f"--where {condition}: needs COLUMN=VALUE with a column of the table")
+        frame = frame[frame[column].astype(str) == value]
+        if frame.empty:
+            raise ValueError(f"--where {condition}: no row has it")
+    return frame
+
+
+def items_of(given: str | None, frame) -> str | float | None:
+    """The column of item counts, or the number that all rows share; ValueError for neither."""
+    if given is None or given in frame:
+        return given
+    try:
+        return float(given)
+    except ValueError:
+        raise ValueError(f"--items {given}: neither a column of the table nor a number") from None

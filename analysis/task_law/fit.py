@@ -333,9 +333,3 @@ def _checked(num_parameters, passes, attempts):
     )
     problem = counts_problem(size, passes, attempts) if size.size else "no rows"
     return size, np.minimum(passes, attempts), attempts, problem
-
-
-if __name__ == "__main__":
-    from analysis.task_law.__main__ import main
-
-    raise SystemExit(main())

@@ -21,29 +21,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from evaluation.readers.next_token import NextToken
+from evaluation.readers.pieces import Empty, EndOfText
 from models import sampling
 from tasks.checkers import Checker
 
 DEAD, OPEN, PASSED = 0, 1, 2
 # Judgements kept by text, so that no text is judged twice; forgotten all at once when so many are held (about 200 MB).
 MAX_REMEMBERED = 1_000_000
-
-
-class EndOfText(bytes):
-    """The piece of an end-of-text token: the attempt is what stands before it, as before the stop. Its bytes are the
-    stop's."""
-
-
-class Empty(bytes):
-    """The piece of an id that stands for no text."""
-
-
-EMPTY = Empty()
-
-
-def same_pieces(ours: list[bytes], theirs: list[bytes]) -> bool:
-    """True where both lists give each id the same text, and end attempts at the same ids."""
-    return len(ours) == len(theirs) and all(a == b and type(a) is type(b) for a, b in zip(ours, theirs))
 
 
 @dataclass(frozen=True)

@@ -282,9 +282,3 @@ class _Measurement:
         is_reached = self._target is not None and len(self._positions) >= self._target
         passes, attempts = (self._target, self._positions[-1]) if is_reached else (self._passes, self.num_drawn)
         return PassCount(passes, attempts, is_reached, tuple(self._positions), self._num_evaluated(), self._seconds())
-
-
-if __name__ == "__main__":
-    from evaluation.passuntil.__main__ import main
-
-    raise SystemExit(main())

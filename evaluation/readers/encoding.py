@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from evaluation.passuntil.attempt import EndOfText
+from evaluation.readers.pieces import EndOfText
 
 # Texts that an answer can stand behind when its own prompt runs into it; a tokenizer may drop line breaks or merge a
 # sign.

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from tokenizers import Tokenizer
 
-from evaluation.passuntil.attempt import EMPTY, EndOfText
+from evaluation.readers.pieces import EMPTY, EndOfText
 
 if TYPE_CHECKING:  # importing transformers takes seconds, and scoring our own checkpoints needs nothing of it
     from transformers import PreTrainedTokenizerBase
