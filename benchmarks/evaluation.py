@@ -58,7 +58,7 @@ TOLERANCE_NATS = {"fp32": 1e-3, "bf16": 0.3}  # fp32 sums in another order, over
 NEXT = "all, next checkpoint"
 
 
-class Bench:
+class EvaluationBench:
     """The world, tokenizer and items that all sizes share."""
 
     def __init__(self):
@@ -240,7 +240,7 @@ def main() -> None:
     arguments = parser.parse_args()
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     torch.set_num_threads(1)
-    bench, rows = Bench(), []
+    bench, rows = EvaluationBench(), []
     for size in SIZES:
         with tempfile.TemporaryDirectory() as folder:
             rows += bench.measure(size, Path(folder), arguments.peer_python)

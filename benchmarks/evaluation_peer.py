@@ -25,9 +25,9 @@ def main() -> None:
     folder, batch_size = Path(sys.argv[1]), int(sys.argv[2])
     torch.set_num_threads(1)
     names = sorted(path.stem for path in (folder / "tasks").glob("*.yaml"))
-    load(folder, batch_size, names)  # imports and caches
+    load_peer(folder, batch_size, names)  # imports and caches
     cpu = time.process_time()
-    model, tasks_by_name = load(folder, batch_size, names)
+    model, tasks_by_name = load_peer(folder, batch_size, names)
     out = {
         "version": lm_eval.__version__,
         "batch_size": batch_size,
@@ -48,7 +48,7 @@ def main() -> None:
     (folder / "peer.json").write_text(json.dumps(out))
 
 
-def load(folder: Path, batch_size: int, names: list[str]) -> tuple[HFLM, dict]:
+def load_peer(folder: Path, batch_size: int, names: list[str]) -> tuple[HFLM, dict]:
     """Model and tasks, as the harness loads them for every checkpoint."""
     model = HFLM(
         pretrained=str(folder / "model"), device="cpu", dtype="float32", batch_size=batch_size, add_bos_token=True

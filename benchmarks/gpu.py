@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks.kernels import RESULTS, machine, require_gpu
+from benchmarks.kernels import RESULTS, describe_gpu, require_gpu
 
 ROOT = Path(__file__).resolve().parent.parent
 TESTS = [
@@ -43,7 +43,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class StepOutcome:
     """How a step went: `status` is "ok", "failed", "cut off" or "not installed"; `tail` its last lines of output."""
 
     name: str
@@ -66,11 +66,11 @@ def steps(nanogpt: Path | None) -> list[Step]:
     ]
 
 
-def run_step(step: Step, seconds: float) -> Outcome:
+def run_step(step: Step, seconds: float) -> StepOutcome:
     """Runs a step for at most so many seconds; its children end with it."""
     command = [part.replace("{seconds}", str(max(1, int(seconds - ENDING_SECONDS)))) for part in step.command]
     if shutil.which(command[0]) is None:
-        return Outcome(step.name, " ".join(command), "not installed", None, 0.0, [])
+        return StepOutcome(step.name, " ".join(command), "not installed", None, 0.0, [])
     started = time.perf_counter()
     process = subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, process_group=0
@@ -81,7 +81,7 @@ def run_step(step: Step, seconds: float) -> Outcome:
         # SIGTERM to the command alone would leave pytest's workers and the sanitizer's child on the GPU.
         subprocess.run(["kill", "-KILL", "--", f"-{process.pid}"], check=False)
         output, status = process.communicate()[0], "cut off"
-    return Outcome(
+    return StepOutcome(
         step.name,
         " ".join(command),
         status,
@@ -91,7 +91,7 @@ def run_step(step: Step, seconds: float) -> Outcome:
     )
 
 
-def run_all(todo: Sequence[Step], seconds: float, path: Path, about: dict) -> list[Outcome]:
+def run_steps(todo: Sequence[Step], seconds: float, path: Path, about: dict) -> list[StepOutcome]:
     """Every step within its share of what is left; the table is written anew after each, so that a call that is cut off
     leaves what it has."""
     ending, outcomes = time.perf_counter() + seconds, []
@@ -118,7 +118,7 @@ def main() -> int:
     parser.add_argument("--nanogpt", type=Path, help="checkout of karpathy/nanoGPT")
     options = parser.parse_args()
     require_gpu("benchmarks.gpu")
-    outcomes = run_all(steps(options.nanogpt), options.seconds, RESULTS / "gpu.json", machine())
+    outcomes = run_steps(steps(options.nanogpt), options.seconds, RESULTS / "gpu.json", describe_gpu())
     return int(any(outcome.status != "ok" for outcome in outcomes))
 
 

@@ -123,10 +123,7 @@ def cross_entropy_case(num_tokens: int, width: int, vocab_size: int) -> Case:
         functions, lambda functional: lambda x, weight: functional.liger_fused_linear_cross_entropy(x, weight, targets)
     )
     flops = 2.0 * num_tokens * width * vocab_size
-    inputs = lambda: (
-        _randn(num_tokens, width),
-        (_randn(vocab_size, width, grad=False) * width**-0.5).requires_grad_(),
-    )  # noqa: E731
+    inputs = lambda: (_randn(num_tokens, width), (_randn(vocab_size, width, grad=False) * width**-0.5).requires_grad_())  # noqa: E731
     return Case(
         "cross_entropy",
         f"M{num_tokens} D{width} V{vocab_size}",

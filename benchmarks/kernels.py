@@ -37,7 +37,7 @@ def require_gpu(command: str) -> None:
         sys.exit(f"{command}: needs a CUDA GPU and finds none; run it on a GPU machine")
 
 
-def machine() -> dict:
+def describe_gpu() -> dict:
     """Device, versions and commit that the numbers belong to."""
     commit = subprocess.run(
         ["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=RESULTS.parent
@@ -161,7 +161,7 @@ def speedup(rows: list[dict], key: str) -> dict[tuple, tuple[float, str]]:
     return ratios
 
 
-def write_table(report: dict, path: Path) -> None:
+def write_kernel_table(report: dict, path: Path) -> None:
     """The report as Markdown: one line per implementation, ours with its ratio to the best peer."""
     machine_line = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
     ceiling_line = ", ".join(f"{name} {value:.0f}" for name, value in report["ceilings"].items())
@@ -213,7 +213,7 @@ def draw(report: dict, path: Path) -> None:
     figure.savefig(path, dpi=150)
 
 
-def tune(seconds: float) -> list[dict]:
+def tune_kernel(seconds: float) -> list[dict]:
     """Times of the attention passes with other tiles, fastest first; tiles that do not compile are left out."""
     original, rows, deadline = attention_triton.tiles, [], time.monotonic() + seconds
     options = list(itertools.product((32, 64, 128), (32, 64, 128), (4, 8), (2, 3, 4)))
@@ -247,13 +247,13 @@ def main() -> None:
     require_gpu("benchmarks.kernels")
     RESULTS.mkdir(exist_ok=True)
     if options.tune:
-        report = machine() | {"rows": tune(options.seconds)}
+        report = describe_gpu() | {"rows": tune_kernel(options.seconds)}
         (RESULTS / "attention_tiles.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
         for row in report["rows"]:
             print(row)
         return
     start = time.monotonic()
-    report = machine() | {"ceilings": ceilings(), "rows": [], "not_reached": [], "absent": []}
+    report = describe_gpu() | {"ceilings": ceilings(), "rows": [], "not_reached": [], "absent": []}
     for case in cases():
         if options.only not in (None, case.op):
             continue
@@ -263,7 +263,7 @@ def main() -> None:
         report["rows"] += measure(case, report["ceilings"])
         report["absent"] = sorted({*report["absent"], *case.absent})
         (RESULTS / "kernels.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-        write_table(report, RESULTS / "kernels.md")
+        write_kernel_table(report, RESULTS / "kernels.md")
         torch.cuda.empty_cache()
     draw(report, RESULTS / "kernels.png")
     print((RESULTS / "kernels.md").read_text(encoding="utf-8"))

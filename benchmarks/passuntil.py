@@ -4,7 +4,7 @@ checkers, one thread each.
     python -m benchmarks.passuntil [--model CHECKPOINT] [--tasks ...] [--minutes 12]
 
 Per task and K = 1e3, 1e4, 1e5 attempts per item: our shared prefixes (method "shared"), which draw K attempts as counts
-on a tree, and our plain sampling (method "sampled"). The peer draws one by one, so its rate does not hang on K; it and
+on a tree, and our plain sampling (method "sampled"). The peer draws one by one, so its rate does not depend on K; it and
 plain sampling are timed at fewer attempts (`timed_attempts`,
 `peer_timed_attempts`). The peer's batch size, and whether its rows repeat the prompt's cache or read the prompt again,
 are searched for each task. All take turns, item by item and round by round; rates are sums over the items of a round,
@@ -45,9 +45,9 @@ from benchmarks.passuntil_peer import (
     with_pieces,
 )
 from corpus import tokenizer as own_tokenizer
-from evaluation.passuntil.attempt import Decoding, log_weights
+from evaluation.passuntil.attempt import Decoding, attempt_log_weights
 from evaluation.passuntil.estimates import count_until, sample_until
-from evaluation.passuntil.inputs import Asked, AskedTask, PassModel, load_asked, load_model
+from evaluation.passuntil.inputs import PassItem, PassItems, PassModel, load_model, load_pass_items
 from evaluation.passuntil.randomness import attempt_uniforms, draw_tokens, stream_key
 from models import checkpoint, huggingface
 from tasks import PASS_TASKS
@@ -110,7 +110,7 @@ def largest_checkpoint(folder: Path, data: Path) -> Path:
     return max(found)[-1]
 
 
-class Bench:
+class PassBench:
     """The model on both sides, and how each draws attempts."""
 
     def __init__(self, path: Path, folder: Path):
@@ -123,7 +123,7 @@ class Bench:
             llama.save_pretrained(folder)
             self.peers.append(VLLMPeer(folder, self.pieces))
 
-    def without_ends(self) -> Bench:
+    def without_ends(self) -> PassBench:
         """The same with a tokenizer none of whose tokens ends an attempt: without a stop all attempts are of one
         length."""
         other = copy.copy(self)
@@ -131,7 +131,7 @@ class Bench:
         other.peers = [with_pieces(peer, other.pieces) for peer in self.peers]
         return other
 
-    def count(self, item: Asked, decoding: Decoding, num_attempts: int, turn: int) -> float:
+    def count(self, item: PassItem, decoding: Decoding, num_attempts: int, turn: int) -> float:
         """Seconds of our shared prefixes."""
         key = (f"turn {turn}", "benchmark", item.item_id)
         ids = self.model.encode_prompt(item.context)
@@ -139,7 +139,7 @@ class Bench:
             lambda: count_until(self.model.reader, ids, self.pieces, item.checker, decoding, None, num_attempts, key)
         )
 
-    def sample(self, item: Asked, decoding: Decoding, turn: int) -> float:
+    def sample(self, item: PassItem, decoding: Decoding, turn: int) -> float:
         """Seconds of PLAIN_ATTEMPTS of our plain sampling."""
         key = (f"turn {turn}", "benchmark", item.item_id)
         ids = self.model.encode_prompt(item.context)
@@ -147,12 +147,12 @@ class Bench:
             lambda: sample_until(self.model.reader, ids, self.pieces, item.checker, decoding, None, PLAIN_ATTEMPTS, key)
         )
 
-    def peer(self, peer: Peer, item: Asked, decoding: Decoding, num_attempts: int = PLAIN_ATTEMPTS) -> float:
+    def peer(self, peer: Peer, item: PassItem, decoding: Decoding, num_attempts: int = PLAIN_ATTEMPTS) -> float:
         """Seconds of a peer's attempts."""
         ids = self.model.encode_prompt(item.context)
         return timed(lambda: peer.count_passes(ids, item.checker, decoding, num_attempts))
 
-    def tuned_peers(self, item: Asked, decoding: Decoding) -> list[Peer]:
+    def tuned_peers(self, item: PassItem, decoding: Decoding) -> list[Peer]:
         """The peers in the way that is fastest on this task."""
         generate, *others = self.peers
 
@@ -164,7 +164,7 @@ class Bench:
         reuses = min((True, False), key=lambda reuses: cost(with_batch(generate, smallest, reuses)))
         return [min((with_batch(generate, batch, reuses) for batch in PEER_BATCHES), key=cost), *others]
 
-    def attempt_statistics(self, item: Asked, decoding: Decoding) -> dict[str, float]:
+    def attempt_statistics(self, item: PassItem, decoding: Decoding) -> dict[str, float]:
         """Mean length of an attempt in tokens and its entropy in nats (mean negative log-probability), over
         STATISTICS_ATTEMPTS attempts."""
         log_probabilities, frontier = self.model.reader.start(self.model.encode_prompt(item.context))
@@ -172,7 +172,7 @@ class Bench:
         running, rows = np.arange(STATISTICS_ATTEMPTS), np.zeros(STATISTICS_ATTEMPTS, np.int64)
         lengths, nats = np.zeros(STATISTICS_ATTEMPTS), np.zeros(STATISTICS_ATTEMPTS)
         for place in range(decoding.max_new_tokens):
-            logs = log_weights(log_probabilities, decoding)[rows]
+            logs = attempt_log_weights(log_probabilities, decoding)[rows]
             tokens = draw_tokens(np.exp(logs), attempt_uniforms(stream, running, place))
             lengths[running] += 1
             nats[running] -= logs[np.arange(len(running)), tokens]
@@ -184,7 +184,7 @@ class Bench:
         return {"attempt_tokens": round(float(lengths.mean()), 2), "attempt_entropy_nats": round(float(nats.mean()), 3)}
 
 
-def measure_task(bench: Bench, task: AskedTask, budget_seconds: float) -> list[dict]:
+def bench_task(bench: PassBench, task: PassItems, budget_seconds: float) -> list[dict]:
     """Rows of one task: shared at every K, and plain sampling. Rounds go on until the time is spent; the first one may
     end after an item for that."""
     decoding, deadline, items = Decoding(task.max_new_tokens, task.stop), clock() + budget_seconds, list(task.items)
@@ -245,12 +245,12 @@ def task_rows(task: str, seconds: dict[object, list[float]], num_items: int, abo
     return rows
 
 
-def length_and_entropy(bench: Bench, item: Asked, budget_seconds: float) -> list[dict]:
+def length_and_entropy(bench: PassBench, item: PassItem, budget_seconds: float) -> list[dict]:
     """The ratio at SWEEP_ATTEMPTS attempts by length at temperature 1, and by temperature at one length; no stop, no
     branch dropped. Cheap rows first.
     Lengths that do not fit behind the prompt are left out."""
     deadline, rows = clock() + budget_seconds, []
-    open_item = Asked(item.item_id, item.context, item.reference, AnyText())
+    open_item = PassItem(item.item_id, item.context, item.reference, AnyText())
     peer = bench.tuned_peers(open_item, Decoding(SWEEP_LENGTH, ""))[0]
     room = bench.model.reader.max_sequence_length - len(bench.model.encode_prompt(item.context))
     for length, temperature in sorted(
@@ -284,14 +284,14 @@ def goals(rows: list[dict]) -> dict[str, dict]:
     }
 
 
-def asked_tasks(bench: Bench, names: list[str] | None, num_items: int) -> list[AskedTask]:
+def asked_tasks(bench: PassBench, names: list[str] | None, num_items: int) -> list[PassItems]:
     """The tasks that there are items for beside the model's tokenizer and that the peer can end; those of `names` must
     be such. ValueError where none is."""
     items = bench.model.data / "items"
     chosen = names or [name for name in (*PASS_TASKS, "exam", "exam_zh") if (items / f"{name}.jsonl").exists()]
     if not chosen:
         raise ValueError(f"{items}: no items of a task with checkers; build them with `python -m corpus`")
-    tasks = [load_asked(name, items / f"{name}.jsonl", num_items) for name in chosen]
+    tasks = [load_pass_items(name, items / f"{name}.jsonl", num_items) for name in chosen]
     for task in tasks if names else ():
         ending_tokens([], task.stop)
     return [task for task in tasks if is_timed(task.stop)]
@@ -316,7 +316,7 @@ def main() -> int:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         try:
-            bench = Bench(arguments.model or largest_checkpoint(ROOT.parent / "results", DATA[0]), Path(folder))
+            bench = PassBench(arguments.model or largest_checkpoint(ROOT.parent / "results", DATA[0]), Path(folder))
             tasks = asked_tasks(bench, arguments.tasks, arguments.num_items)
         except ValueError as error:
             print(f"passuntil: {error}", file=sys.stderr)
@@ -324,15 +324,15 @@ def main() -> int:
         rows, ends = [], clock() + 60 * arguments.minutes
         for place, task in enumerate(tasks):
             left = ends - clock() - 60 * arguments.minutes * SWEEP_SHARE
-            rows += measure_task(bench, task, left / (len(tasks) - place))
+            rows += bench_task(bench, task, left / (len(tasks) - place))
             print(*map(line, rows[-len(ATTEMPTS) - 1 :]), sep="\n", flush=True)
-            write(arguments.out, bench, rows, [])
+            write_bench(arguments.out, bench, rows, [])
         shortest = min(
             (item for task in tasks for item in task.items),
             key=lambda item: len(bench.model.encode_prompt(item.context)),
         )
         sweep = length_and_entropy(bench.without_ends(), shortest, ends - clock())
-    write(arguments.out, bench, rows, sweep)
+    write_bench(arguments.out, bench, rows, sweep)
     print(
         *map(line, sweep),
         *(
@@ -344,7 +344,7 @@ def main() -> int:
     return 0
 
 
-def write(path: Path, bench: Bench, rows: list[dict], sweep: list[dict]) -> None:
+def write_bench(path: Path, bench: PassBench, rows: list[dict], sweep: list[dict]) -> None:
     """The table, anew after each task, so that a run that is cut off leaves what it has."""
     machine = {
         "processor": processor(),

@@ -35,7 +35,7 @@ def ending_tokens(pieces: list[bytes], stop: str) -> list[int]:
     return [index for index, piece in enumerate(pieces) if not piece or (stop and stop.encode() in piece)]
 
 
-def judge(texts: list[bytes], stop: str, checker: Checker, is_whole: list[bool]) -> int:
+def count_right(texts: list[bytes], stop: str, checker: Checker, is_whole: list[bool]) -> int:
     """Passes among attempts given as all their bytes, the stop and what follows it included; `is_whole`: the stop, or
     without one the end, was reached."""
     known: dict[bytes, bool] = {}
@@ -74,7 +74,7 @@ class GeneratePeer:
             rows = self._generate(prompt_ids, decoding, ends, min(self.batch, num_attempts - first))
             texts = [b"".join(self.pieces[token] for token in row) for row in rows]
             whole = [decoding.stop.encode() in text if decoding.stop else True for text in texts]
-            passes += judge(texts, decoding.stop, checker, whole)
+            passes += count_right(texts, decoding.stop, checker, whole)
         return passes
 
     def _generate(self, prompt_ids: list[int], decoding: Decoding, ends: list[int], num_rows: int) -> list[list[int]]:
@@ -135,7 +135,7 @@ class VLLMPeer:
         outputs = self._model.generate({"prompt_token_ids": prompt_ids}, asked, use_tqdm=False)[0].outputs
         texts = [b"".join(self.pieces[token] for token in output.token_ids) for output in outputs]
         whole = [decoding.stop.encode() in text if decoding.stop else True for text in texts]
-        return judge(texts, decoding.stop, checker, whole)
+        return count_right(texts, decoding.stop, checker, whole)
 
 
 Peer = GeneratePeer | VLLMPeer

@@ -156,7 +156,7 @@ def text() -> str:
     return "\n".join([*training(), "", *scoring(), "", *attempts()])
 
 
-def renewed(readme: str) -> str:
+def with_new_tables(readme: str) -> str:
     """README with the section made anew. ValueError where a mark is missing."""
     if readme.count(BEGIN) != 1 or readme.count(END) != 1:
         raise ValueError(f"README.md: the marks {BEGIN!r} and {END!r} must stand in it once each")
@@ -167,7 +167,7 @@ def renewed(readme: str) -> str:
 def main() -> None:
     """Write README.md."""
     path = ROOT / "README.md"
-    path.write_text(renewed(path.read_text(encoding="utf-8")), encoding="utf-8")
+    path.write_text(with_new_tables(path.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":

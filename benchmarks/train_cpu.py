@@ -110,7 +110,9 @@ def ask(orders: dict[Tool, dict], together: bool) -> dict[Tool, Timing]:
     return {tool: tool.receive() for tool in orders}
 
 
-def tune(peers: list[Tool], size: str, options: argparse.Namespace) -> tuple[dict[Tool, dict], dict[Tool, list[dict]]]:
+def tune_tools(
+    peers: list[Tool], size: str, options: argparse.Namespace
+) -> tuple[dict[Tool, dict], dict[Tool, list[dict]]]:
     """Of each peer the fastest variant at one size, and what every variant reached in a short trial."""
     trials: dict[Tool, list[dict]] = {peer: [] for peer in peers}
 
@@ -140,7 +142,7 @@ def tune(peers: list[Tool], size: str, options: argparse.Namespace) -> tuple[dic
 def measure_size(tools: list[Tool], size: str, options: argparse.Namespace) -> list[dict]:
     """One row per tool."""
     peers = [tool for tool in tools if tool.name != "ours"]
-    chosen, trials = tune(peers, size, options)
+    chosen, trials = tune_tools(peers, size, options)
     variants = {
         tool: chosen.get(tool, {"precision": "bf16", "compile": False, **LAYOUTS[options.layouts[0]]}) for tool in tools
     }
@@ -199,7 +201,7 @@ def add_ratios(rows: list[dict]) -> None:
         row["ratio_to_best_peer"] = round(row["tokens_per_second"] / max(peers), 2)
 
 
-def machine(is_imitated: bool) -> dict:
+def describe_cpu(is_imitated: bool) -> dict:
     """What the numbers were taken on, what it was made to look like, and how busy it was."""
     import torch
 
@@ -264,7 +266,7 @@ def main() -> None:
         raise SystemExit(
             "train_cpu: no nanoGPT; run `git clone https://github.com/karpathy/nanoGPT` and pass --nanogpt PATH"
         )
-    about = machine(options.imitate)
+    about = describe_cpu(options.imitate)
     output = options.output or ROOT / "results" / f"{TABLES[about['bf16']]}.json"
     environment = {"OMP_NUM_THREADS": "2", "NANOGPT": options.nanogpt or ""}
     if options.imitate:

@@ -69,7 +69,7 @@ class Session:
         self.steps_left = self.order["n"]
 
 
-def batches() -> list[np.ndarray]:
+def worker_batches() -> list[np.ndarray]:
     """uint16 [B, T+1] from one Markov chain: the same for every tool and size."""
     rng = np.random.default_rng(0)
     followers = rng.integers(0, VOCAB_SIZE, (VOCAB_SIZE, FOLLOWERS))
@@ -219,7 +219,7 @@ def main(tool: str) -> None:
     """Serves the driver until stdin closes."""
     sys.path.insert(0, str(Path(__file__).parent.parent))
     loops = {"ours": run_ours, "nanogpt": run_nanogpt, "transformers": run_transformers, "litgpt": run_litgpt}
-    session, data = Session(), batches()
+    session, data = Session(), worker_batches()
     session.steps_left = 1
     while True:
         try:

@@ -26,7 +26,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.kernels import RESULTS, ceilings, machine, require_gpu
+from benchmarks.kernels import RESULTS, ceilings, describe_gpu, require_gpu
 from kernels import launch
 from models.config import GPTConfig, TrainConfig
 from models.gpt import GPT
@@ -219,7 +219,7 @@ def plan(folder: Path | None) -> tuple[list[tuple], list[str]]:
     return rows, absent
 
 
-def write(report: dict) -> None:
+def write_speeds(report: dict) -> None:
     """The report as json and as a Markdown table."""
     (RESULTS / "train_gpu.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     columns = (
@@ -275,13 +275,13 @@ def main() -> None:
     RESULTS.mkdir(exist_ok=True)
     start = time.monotonic()
     rows, absent = plan(options.nanogpt)
-    report = machine() | {"ceilings": ceilings(), "rows": [], "not_reached": [], "absent": absent}
+    report = describe_gpu() | {"ceilings": ceilings(), "rows": [], "not_reached": [], "absent": absent}
     for size, name, make, num_runs, in_turn in rows:
         if time.monotonic() - start > options.seconds:
             report["not_reached"].append(f"{size} {name}")
             continue
         report["rows"].append(measure(size, name, make, num_runs, report["ceilings"], in_turn))
-        write(report)
+        write_speeds(report)
     draw(report)
     print((RESULTS / "train_gpu.md").read_text(encoding="utf-8"))
 

@@ -43,7 +43,7 @@ def pick(draw: Draw, values):
     return values[int(draw() * len(values))]
 
 
-def sample(draw: Draw, count: int, size: int) -> list[int]:
+def draw_several(draw: Draw, count: int, size: int) -> list[int]:
     """`count` distinct indices below `size` in random order."""
     pool = list(range(size))
     for i in range(count):
@@ -62,7 +62,7 @@ def biography(draw: Draw, world: World, language: Language, split: str = TRAIN) 
     """Wiki page or web mention: the facts of one person, in random order and wording."""
     person = draw_person(draw, world, language)
     pieces: list[str] = []
-    for attribute in sample(draw, 2 + int(draw() * 3), len(language.attributes)):
+    for attribute in draw_several(draw, 2 + int(draw() * 3), len(language.attributes)):
         statement = pick(draw, language.attributes[attribute].statements)
         pieces += fill(statement, language.names[person], world.value(language, person, attribute))
     return pieces
@@ -71,9 +71,9 @@ def biography(draw: Draw, world: World, language: Language, split: str = TRAIN) 
 def _keys_and_values(draw: Draw, language: Language, count: int) -> tuple[list[str], list[str]]:
     source = pick(draw, (language.names, language.objects, language.names, language.attributes[int(draw() * 4)].values))
     count = min(count, len(source))
-    keys = [source[i] for i in sample(draw, count, len(source))]
+    keys = [source[i] for i in draw_several(draw, count, len(source))]
     target = pick(draw, (NUMBERS, language.places, NUMBERS, language.attributes[int(draw() * 4)].values))
-    values = [target[i] for i in sample(draw, min(count, len(target)), len(target))]
+    values = [target[i] for i in draw_several(draw, min(count, len(target)), len(target))]
     return keys[: len(values)], values
 
 
@@ -85,18 +85,18 @@ def directory(draw: Draw, world: World, language: Language, split: str = TRAIN) 
     for _ in range(4):
         for position, i in enumerate(order):
             pieces += [keys[i], values[i], language.option_separator if position + 1 < len(order) else language.stop]
-        order = sample(draw, len(keys), len(keys))
+        order = draw_several(draw, len(keys), len(keys))
     return pieces
 
 
 def code_listing(draw: Draw, world: World, language: Language, split: str = TRAIN) -> list[str]:
     """Code or shell log: variables are set, then read, and the value is printed behind the name."""
     count = 3 + int(draw() * 4)
-    names = [CODE_NAMES[i] for i in sample(draw, count, len(CODE_NAMES))]
+    names = [CODE_NAMES[i] for i in draw_several(draw, count, len(CODE_NAMES))]
     values = [pick(draw, NUMBERS) for _ in range(count)]
     pieces: list[str] = []
     for verb in (" set", " get", " get"):
-        for i in range(count) if verb == " set" else sample(draw, count, count):
+        for i in range(count) if verb == " set" else draw_several(draw, count, count):
             pieces += [verb, names[i], values[i], ";"]
     return pieces
 
@@ -117,7 +117,7 @@ def draw_places(draw: Draw, language: Language, things: list[int]) -> list[int]:
 def passage(draw: Draw, language: Language, split: str) -> tuple[list[str], list[int], list[int]]:
     """Four sentences `Anna says the ball is in the hall.`; returns pieces and the indices of objects and places."""
     while True:
-        persons, things = sample(draw, 4, len(language.names)), sample(draw, 4, len(language.objects))
+        persons, things = draw_several(draw, 4, len(language.names)), draw_several(draw, 4, len(language.objects))
         places = draw_places(draw, language, things)
         if belongs(split, *things, *places):
             break
@@ -140,7 +140,7 @@ def reading_question(language: Language, thing: int) -> list[str]:
 def comprehension(draw: Draw, world: World, language: Language, split: str = TRAIN) -> list[str]:
     """Web page or school book: a passage with questions on it."""
     pieces, things, places = passage(draw, language, split)
-    for i in sample(draw, 2 + int(draw() * 3), 4):
+    for i in draw_several(draw, 2 + int(draw() * 3), 4):
         pieces += reading_question(language, things[i]) + [language.places[places[i]], language.stop]
     return pieces
 
@@ -184,7 +184,7 @@ def coreference_nouns(draw: Draw, language: Language, kind: int, split: str) -> 
     people = language.coreferences[kind].people
     nouns = language.names if people else language.objects
     while True:
-        (first, second), place = sample(draw, 2, len(nouns)), int(draw() * len(language.places)) if people else 0
+        (first, second), place = draw_several(draw, 2, len(nouns)), int(draw() * len(language.places)) if people else 0
         if (first < second) != (draw() < USUAL_ORDER):
             first, second = second, first
         if belongs(split, ord(language.code[0]), kind, first, second, place):

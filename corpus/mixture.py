@@ -37,7 +37,7 @@ KINDS: dict[str, Kind] = {
     "faq": Kind(quizzes.faq, "StackExchange"),
     "directory": Kind(documents.directory, "CommonCrawl"),
     "code_listing": Kind(documents.code_listing, "Code"),
-    "legend": Kind(quizzes.legend, "CommonCrawl"),
+    "legend": Kind(quizzes.legend_page, "CommonCrawl"),
     "guessing_game": Kind(quizzes.guessing_game, "CommonCrawl"),
     "exam_sheet": Kind(quizzes.exam_sheet, "CommonCrawl"),
     "comprehension": Kind(documents.comprehension, "CommonCrawl"),

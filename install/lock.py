@@ -184,7 +184,7 @@ def run_uv(folder: str, *arguments: str) -> str:
     return done.stdout
 
 
-def resolve(kept: dict[str, str]) -> dict[str, list[str]]:
+def resolve_pins(kept: dict[str, str]) -> dict[str, list[str]]:
     """Entries by uv, in a folder of its own. kept: pins that stay where the ranges and the packages' own metadata allow
     it.
 
@@ -247,7 +247,7 @@ def main() -> None:
     """Resolve and write both lists."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--upgrade", action="store_true", help="the newest releases that the ranges allow")
-    found = resolve({} if parser.parse_args().upgrade else present_pins())
+    found = resolve_pins({} if parser.parse_args().upgrade else present_pins())
     write_list(LOCK, [line for name, lines in found.items() if not OF_CUDA.match(name) for line in lines])
     write_list(BUILD_LOCK, found["setuptools"])
     write_list(CPU_LOCK, cpu_entry(pins("\n".join(found["torch"]))["torch"]))

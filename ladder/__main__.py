@@ -19,7 +19,7 @@ import sys
 from ladder.data_folder import require_data
 from ladder.ladder import Ladder, open_ladder
 from ladder.overview import print_plan
-from ladder.work import EXIT_STOPPED, MEASUREMENTS, Start, hold, measure, train
+from ladder.work import EXIT_STOPPED, MEASUREMENTS, Start, hold, measure_runs, train_runs
 from profiles.paths import PAPER_OF, PAPERS, Paths
 from profiles.profile import add_profile_option, load_profile, run_command
 
@@ -79,9 +79,9 @@ def _work(start: Start, arguments: argparse.Namespace) -> int:
                 print(f"{len(measurement.accept())} runs keep their {measurement.what}")
         return 0
     if arguments.command == "measure":
-        return measure(start, arguments.what)
+        return measure_runs(start, arguments.what)
     with_measuring = [name for name, paper in PAPER_OF.items() if paper in start.ladder.papers]
-    return train(start, with_measuring if arguments.command == "run" else ())
+    return train_runs(start, with_measuring if arguments.command == "run" else ())
 
 
 def _papers(arguments: argparse.Namespace) -> tuple[str, ...]:

@@ -133,11 +133,5 @@ def _run(profile: Profile, paper: str, vocab_size: int, row: _Row) -> Run:
 def gpt_config(shape: Size, vocab_size: int, sequence_length: int) -> GPTConfig:
     """The model of a size of a profile."""
     return GPTConfig(
-        vocab_size,
-        shape.num_layers,
-        shape.d_model,
-        shape.num_heads,
-        shape.num_kv_heads,
-        shape.d_ff,
-        sequence_length,
+        vocab_size, shape.num_layers, shape.d_model, shape.num_heads, shape.num_kv_heads, shape.d_ff, sequence_length
     )

@@ -88,7 +88,7 @@ def _require_free(paths: Paths) -> None:
             time.sleep(MOMENT_SECONDS / 20)
 
 
-def train(start: Start, measure: Collection[str] = ()) -> int:
+def train_runs(start: Start, measure: Collection[str] = ()) -> int:
     """Train what is not trained yet; measure: names of measurements to take of each run as soon as it is trained."""
     ladder = start.ladder
     require_one_format(ladder)
@@ -156,7 +156,7 @@ def _train_job(ladder: Ladder, name: str, factor: float) -> Job:
     return Job(name, factor * train_seconds(ladder.profile, run), train_run, (ladder, name), needs)
 
 
-def measure(start: Start, name: str) -> int:
+def measure_runs(start: Start, name: str) -> int:
     """Take one measurement of what is trained and not measured yet, then join all runs."""
     measurement = MEASUREMENTS[name](start.ladder)
     ladder, profile = start.ladder, start.ladder.profile

@@ -7,17 +7,15 @@ the train loss.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
-import os
-from contextlib import suppress
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
+from files.atomic import atomic_write
 from models.config import GPTConfig
 from models.gpt import GPT
 
@@ -32,30 +30,6 @@ FIELDS = {
     "train_loss_nats": float,
     "weight_hash": str,
 }
-
-
-def atomic_write(path: Path, content: bytes) -> None:
-    """Replaces `path` by `content` after the bytes are on disk. OSError with one clear line when the disk is full."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException as error:  # Ctrl-C too leaves nothing beside the file
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        if not isinstance(error, OSError):
-            raise
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise OSError(
-                error.errno,
-                f"disk is full while writing {path} ({len(content)} bytes); free some space and rerun, the run"
-                " continues",
-            ) from error
-        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def write_tensors(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> None:

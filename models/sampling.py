@@ -43,7 +43,7 @@ def sample(
     temperature: float = 1.0,
     top_p: float = 1.0,
 ) -> list[list[int]]:
-    """One sampled continuation per prompt, until a stop token (not returned) or max_new_tokens; it hangs on its prompt
+    """One sampled continuation per prompt, until a stop token (not returned) or max_new_tokens; it depends on its prompt
     and seed alone.
 
     ValueError as `greedy`, for a temperature or top_p out of range, and where there are not as many seeds as prompts.

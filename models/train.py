@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from files.atomic import atomic_write
 from models import checkpoint
 from models.capability import capability
 from models.config import GPTConfig, TrainConfig
@@ -36,7 +37,7 @@ Batches = Callable[[int], Iterator[np.ndarray]]
 
 
 @dataclass
-class Progress:
+class TrainProgress:
     """Where a run stands after an update."""
 
     run: str
@@ -81,7 +82,7 @@ def train(
     batches: Batches,
     run_dir: str | Path,
     tokenizer_fingerprint: str,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: Callable[[TrainProgress], None] | None = None,
     branch_from: str | Path | None = None,
 ) -> RunRecord:
     """Trains a run to its end, or continues it; a finished run is returned from run.json.
@@ -125,7 +126,7 @@ def train(
         on_progress,
     )
     record = _record(model, gradient_step, counters, train_config, tokenizer_fingerprint, branch_from)
-    checkpoint.atomic_write(run_dir / "run.json", (json.dumps(asdict(record), indent=1) + "\n").encode())
+    atomic_write(run_dir / "run.json", (json.dumps(asdict(record), indent=1) + "\n").encode())
     (run_dir / "state.safetensors").unlink(missing_ok=True)
     return record
 
@@ -157,7 +158,7 @@ def _loop(
             tokens_seen = counters.step * config.tokens_per_step
             if on_progress is not None:
                 on_progress(
-                    Progress(
+                    TrainProgress(
                         config.run, counters.step, config.num_steps, tokens_seen, loss, norm, counters.train_seconds
                     )
                 )

@@ -77,7 +77,7 @@ def _claim(file: str, entry: dict, groups: dict[str, list[str]]) -> Claim:
     if absent := FIELDS - set(entry):
         raise ValueError(f"{name}: field {min(absent)} is missing; add it")
     if unknown := set(entry) - FIELDS - OPTIONAL_FIELDS:
-        raise ValueError(f"{name}: field {min(unknown)} is unknown; remove it or mend its spelling")
+        raise ValueError(f"{name}: field {min(unknown)} is unknown; remove it or correct its spelling")
     if isinstance(entry["tasks"], str) and entry["tasks"] not in groups:
         raise ValueError(f"{name}: field tasks: no task group {entry['tasks']}; choose one of {', '.join(groups)}")
     for field in sorted((FIELDS | {"paper_value"}) & set(entry) - {"tasks", "criterion"}):

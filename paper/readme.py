@@ -21,7 +21,7 @@ import yaml
 
 from paper.report import MACRO, TABLE_START, write_readme
 from profiles.paths import ROOT, Paths
-from profiles.profile import read_yaml, run_command
+from profiles.profile import read_settings, run_command
 
 PASSAGES = Path(__file__).with_name("readme_numbers.yaml")
 README = "README.md"
@@ -128,7 +128,7 @@ def loose_numbers(readme: str, spans: Iterable[tuple[int, int]]) -> list[str]:
     return loose
 
 
-def renewed(readme: str, paths_of: dict[str, Paths], passages: dict) -> str:
+def with_new_numbers(readme: str, paths_of: dict[str, Paths], passages: dict) -> str:
     """README with every number of a passage put in anew. paths_of: the results that README shows of each paper.
 
     ValueError, one line per fault: a passage that is not there, a number that no passage holds."""
@@ -158,7 +158,7 @@ def renewed(readme: str, paths_of: dict[str, Paths], passages: dict) -> str:
     return readme
 
 
-def check_tables(readme: str, papers: Iterable[str]) -> None:
+def check_shown_tables(readme: str, papers: Iterable[str]) -> None:
     """ValueError unless README has one verdict table of each paper that params.yaml shows."""
     starts = [line.split("|")[1].strip() for line in readme.split("\n") if line.startswith(TABLE_START)]
     for paper in papers:
@@ -180,12 +180,12 @@ def load_passages(path: Path = PASSAGES) -> dict:
 def renew(root: Path) -> Path:
     """Write README.md anew: the tables of each paper from the profile that params.yaml shows, then the numbers. Returns
     README.md."""
-    readme, headline = root / README, read_yaml(root / "params.yaml")["headline"]
-    check_tables(readme.read_text(encoding="utf-8"), headline)
+    readme, headline = root / README, read_settings(root / "params.yaml")["headline"]
+    check_shown_tables(readme.read_text(encoding="utf-8"), headline)
     paths_of = {paper: Paths(profile, root) for paper, profile in headline.items()}
     for paper, paths in paths_of.items():
         write_readme(paths, [paper])
-    text = renewed(readme.read_text(encoding="utf-8"), paths_of, load_passages())
+    text = with_new_numbers(readme.read_text(encoding="utf-8"), paths_of, load_passages())
     readme.write_text(text, encoding="utf-8")
     return readme
 

@@ -21,7 +21,7 @@ from files.atomic import atomic_write
 from files.tables import read_json
 from files.text import read_text
 from paper.claims import PAPERS, load_claims
-from paper.verdict_table import counts, short, verdict_table
+from paper.verdict_table import counts, three_digits, verdict_table
 from paper.verdicts import NOT_MEASURED, Statistics
 from profiles.paths import Paths
 from profiles.profile import add_profile_option, headline_papers, load_profile, run_command
@@ -119,8 +119,8 @@ class Report:
         rows = [
             [
                 entry["id"],
-                "n/a" if entry["value"] is None else short(entry["value"]),
-                "n/a" if entry["low"] is None else f"{short(entry['low'])} to {short(entry['high'])}",
+                "n/a" if entry["value"] is None else three_digits(entry["value"]),
+                "n/a" if entry["low"] is None else f"{three_digits(entry['low'])} to {three_digits(entry['high'])}",
                 entry["criterion"],
                 entry["verdict"],
             ]

@@ -49,7 +49,7 @@ def _numbers(row: dict) -> str:
     return f"{_number(row['value'])} [{_number(row['low'])}, {_number(row['high'])}]"
 
 
-def summary(rows: list[dict]) -> list[tuple[str, str, str]]:
+def claim_lines(rows: list[dict]) -> list[tuple[str, str, str]]:
     """One line per claim, in order: claim, criterion, and per verdict the tasks that got it (with numbers where the
     claim has one row only)."""
     claims: dict[tuple[str, str], list[dict]] = {}
@@ -87,7 +87,7 @@ def print_report(profile: str) -> int:
     )
     for column, ratio in (("claim", 5), ("criterion", 3), ("verdict", 5)):
         table.add_column(column, overflow="fold", ratio=ratio)
-    for line in summary(read_verdicts(paths)):
+    for line in claim_lines(read_verdicts(paths)):
         table.add_row(*line)
     console.print(table, highlight=False)
     return 0

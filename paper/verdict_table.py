@@ -24,11 +24,11 @@ def span(entries: list[dict]) -> str:
     if not values:
         return "n/a"
     if len(entries) == 1 and entries[0]["low"] is not None:
-        return f"{short(values[0])} [{short(entries[0]['low'])}, {short(entries[0]['high'])}]"
-    return short(values[0]) if len(values) == 1 else f"{short(values[0])} to {short(values[-1])}"
+        return f"{three_digits(values[0])} [{three_digits(entries[0]['low'])}, {three_digits(entries[0]['high'])}]"
+    return three_digits(values[0]) if len(values) == 1 else f"{three_digits(values[0])} to {three_digits(values[-1])}"
 
 
-def short(value: float) -> str:
+def three_digits(value: float) -> str:
     """Three significant digits, no exponent for numbers of ordinary size."""
     return f"{value:.3g}" if abs(value) < 1e4 else f"{value:.2e}"
 

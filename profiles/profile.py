@@ -2,7 +2,7 @@
 
 A profile is `profiles/<name>.yaml`, checked against the schema of profiles/schema.py. An unknown or ill-typed field, a
 size that its
-heads do not divide, a series that names no size: each is one line that names file, field and mend (`ProfileError`).
+heads do not divide, a series that names no size: each is one line that names file, field and remedy (`ProfileError`).
 `params.yaml` names the profile of a bare `dvc repro`; where results lie, paths.py says.
 """
 
@@ -26,7 +26,7 @@ FROZEN_MARGIN_TOKENS = (
 
 
 class ProfileError(ValueError):
-    """A profile that cannot be used; the message is one line naming file, field and mend."""
+    """A profile that cannot be used; the message is one line naming file, field and remedy."""
 
 
 def profile_names() -> list[str]:
@@ -52,7 +52,7 @@ def default_profile() -> str:
 
 
 def _params() -> dict:
-    return read_yaml(ROOT / "params.yaml")
+    return read_settings(ROOT / "params.yaml")
 
 
 def _require_profile(field: str, name: object) -> None:
@@ -61,7 +61,7 @@ def _require_profile(field: str, name: object) -> None:
         raise ProfileError(f"params.yaml: field {field} is {name!r}, no such profile; choose one of {known}")
 
 
-def read_yaml(path: Path) -> dict:
+def read_settings(path: Path) -> dict:
     """A yaml file with a mapping at its top; ProfileError for anything else."""
     shown = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
     if not path.exists():
@@ -74,7 +74,7 @@ def read_yaml(path: Path) -> dict:
 
 def load_profile(name: str) -> Profile:
     """Read and check profiles/<name>.yaml. ProfileError with one line for whatever a user can get wrong."""
-    content = read_yaml(ROOT / "profiles" / f"{name}.yaml")
+    content = read_settings(ROOT / "profiles" / f"{name}.yaml")
     try:
         profile = Profile.model_validate(content)
     except ValidationError as error:
@@ -90,7 +90,7 @@ def _first_complaint(error: ValidationError) -> str:
     first = error.errors()[0]
     field = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        return f"field {field} is unknown; remove it or mend its spelling"
+        return f"field {field} is unknown; remove it or correct its spelling"
     if first["type"] == "missing":
         return f"field {field} is missing; add it (profiles/smoke.yaml shows all fields)"
     if first["type"] == "value_error":

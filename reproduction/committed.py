@@ -42,7 +42,7 @@ def committed(root: Path, revision: str, path: Path) -> bytes | None:
     return git(root, "cat-file", "blob", f"{revision}:./{name}")
 
 
-def read_verdicts(data: bytes, shown: str, remedy: str) -> dict[str, dict]:
+def parse_verdicts(data: bytes, shown: str, remedy: str) -> dict[str, dict]:
     """Rows of a verdicts.json by claim id. ValueError, one line, for a damaged one."""
     try:
         rows = json.loads(data)

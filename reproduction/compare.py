@@ -21,7 +21,7 @@ from rich.table import Table
 from paper.verdict_report import STYLES
 from profiles.paths import Paths
 from profiles.profile import default_profile, load_profile, run_command
-from reproduction.committed import NothingCommitted, committed, read_runs, read_verdicts
+from reproduction.committed import NothingCommitted, committed, parse_verdicts, read_runs
 
 DECIDED = {"replicated", "not replicated"}
 SAME, FLIPPED, ONE_SIDED, OTHERWISE = "same", "flipped", "decided on one side", "undecided in another way"
@@ -180,8 +180,8 @@ def compare(fresh: Paths, baseline: Paths, revision: str) -> Result:
         )
     if not fresh.verdicts.exists():
         raise ValueError(f"{shown}: no verdicts yet; {remedy}")
-    before = read_verdicts(held, held_name, "choose another revision by --against")
-    after = read_verdicts(fresh.verdicts.read_bytes(), shown, remedy)
+    before = parse_verdicts(held, held_name, "choose another revision by --against")
+    after = parse_verdicts(fresh.verdicts.read_bytes(), shown, remedy)
     is_untouched, weights = held == fresh.verdicts.read_bytes(), {"before": {}, "after": {}}
     for old, new in (
         (baseline.runs_table("loss"), fresh.runs_table("loss")),

@@ -118,9 +118,7 @@ def run_commands(commands: list[str]) -> bool:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(
-        prog="python -m reproduction.figures",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        prog="python -m reproduction.figures", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--profile", default=None, help="default: every profile that has results")
     run_command(lambda chosen: make_figures([chosen.profile] if chosen.profile else profiles_with_scores()), parser)

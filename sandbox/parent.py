@@ -47,12 +47,7 @@ from sandbox.pipe import read_message, write_all
 from sandbox.values import LENGTH, LENGTHS, one_line
 
 # Modules that stand in the server's program, in the order of their imports. Read as text: they need Linux.
-INSIDE = (
-    "sandbox.values",
-    "sandbox.proxy",
-    "sandbox.watch",
-    "sandbox.lockdown",
-)
+INSIDE = ("sandbox.values", "sandbox.proxy", "sandbox.watch", "sandbox.lockdown")
 SERVER = "sandbox.child"
 # Without these nothing is run; the others ("namespaces", "empty root", "same addresses") are said in the verdict.
 REQUIRED = ("filter", "limits and session", "no capabilities")

@@ -3,10 +3,10 @@
 from corpus.documents import (
     Draw,
     coreference_nouns,
+    draw_several,
     fill,
     passage,
     reading_question,
-    sample,
     script_context,
     script_ending,
 )
@@ -26,7 +26,7 @@ def _endings(draw: Draw, world: World, task: Task, split: str) -> Question:
         if belongs(split, ord(language.code[0]), job, opening, time):
             break
     num_wrong = round(1 / task.chance) - 1
-    jobs = [(job + 1 + i) % len(language.scripts) for i in sample(draw, num_wrong, len(language.scripts) - 1)]
+    jobs = [(job + 1 + i) % len(language.scripts) for i in draw_several(draw, num_wrong, len(language.scripts) - 1)]
     position = int(draw() * (num_wrong + 1))
     jobs.insert(position, job)
     return script_context(language, job, opening, time), [script_ending(language, other) for other in jobs], position

@@ -8,7 +8,7 @@ Scaled to small models: unnatural content is numbers of four digits where BIG-be
 
 import json
 
-from corpus.documents import Draw, sample
+from corpus.documents import Draw, draw_several
 from corpus.pages.dates import NUM_YEARS, date_pieces, date_question, draw_date_question
 from corpus.pages.films import NUM_FILMS, draw_riddle, make_films, riddle_question
 from corpus.pages.patterns import (
@@ -26,7 +26,7 @@ from corpus.pages.patterns import (
     spelled,
     sum_pieces,
 )
-from corpus.pages.programs import run
+from corpus.pages.programs import run_program
 from corpus.pages.programs_text import (
     PROGRAM_STOP,
     draw_specification,
@@ -59,7 +59,7 @@ def _program(draw: Draw, world: World, task: Task, split: str) -> Question:
         if (
             values not in inputs
             and f" {' '.join(map(str, values))} gives" not in shown
-            and run(tuple(reference[1:].split(" | ")), values) is not None
+            and run_program(tuple(reference[1:].split(" | ")), values) is not None
         ):
             inputs.append(values)
     return (
@@ -97,13 +97,13 @@ def _spelled_pair(draw: Draw, is_word_asked: bool, word: str) -> Pair:
 
 
 def _identity_pairs(draw: Draw, split: str) -> list[Pair]:
-    rows = [joined([LETTERS[i] for i in sample(draw, 5, len(LETTERS))]) for _ in range(NUM_UICL_SHOTS + 1)]
+    rows = [joined([LETTERS[i] for i in draw_several(draw, 5, len(LETTERS))]) for _ in range(NUM_UICL_SHOTS + 1)]
     return [(row, row) for row in rows]
 
 
 def _reversal_pairs(is_word_asked: bool):
     def pairs(draw: Draw, split: str) -> list[Pair]:
-        words = [SPELLED_FIVE[i] for i in sample(draw, NUM_UICL_SHOTS + 1, len(SPELLED_FIVE))]
+        words = [SPELLED_FIVE[i] for i in draw_several(draw, NUM_UICL_SHOTS + 1, len(SPELLED_FIVE))]
         return [_spelled_pair(draw, is_word_asked, word) for word in words]
 
     return pairs

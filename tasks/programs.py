@@ -3,7 +3,7 @@ length."""
 
 from collections.abc import Iterable
 
-from corpus.pages.programs import MAX_STEPS, SEPARATOR, STEPS, Values, parse, run
+from corpus.pages.programs import MAX_STEPS, SEPARATOR, STEPS, Values, parse, run_program
 
 Tests = tuple[tuple[Values, Values], ...]  # (input, right output) pairs
 
@@ -41,15 +41,15 @@ def is_viable(text: str) -> bool:
 def passes_tests(text: str, tests: Tests) -> bool:
     """True where `text` is a program that gives the right output on every test."""
     steps = parse(text)
-    return steps is not None and all(run(steps, given) == wanted for given, wanted in tests)
+    return steps is not None and all(run_program(steps, given) == wanted for given, wanted in tests)
 
 
 def hidden_tests(reference: str, inputs: Iterable[Values]) -> Tests:
     """What `reference` gives on the inputs. ValueError where it is no program or passes the limit of numbers."""
     steps = parse(reference)
-    outputs = [(given, run(steps, given) if steps else None) for given in inputs]
+    outputs = [(given, run_program(steps, given) if steps else None) for given in inputs]
     if steps is None or any(output is None for _, output in outputs):
-        raise ValueError(f"reference program {reference!r} does not run on its tests; mend the specification")
+        raise ValueError(f"reference program {reference!r} does not run on its tests; repair the specification")
     return tuple(outputs)
 
 
@@ -66,7 +66,7 @@ def count_right_programs(tests: Tests, max_steps: int) -> int:
         following: dict[tuple[Values, ...], int] = {}
         for values, num_programs in frontier.items():
             for step in STEPS:
-                results = tuple(run((step,), value) for value in values)
+                results = tuple(run_program((step,), value) for value in values)
                 if None not in results:
                     following[results] = following.get(results, 0) + num_programs
         frontier = following

@@ -9,7 +9,7 @@ from evaluation.readers.pieces import Empty, EndOfText
 
 
 class TableReader:
-    """Next-token probabilities that hang on the tokens so far through a hash: any distribution, no model.
+    """Next-token probabilities that depend on the tokens so far through a hash: any distribution, no model.
 
     `sharpness` spreads them; `table` overrides the row of a prefix."""
 

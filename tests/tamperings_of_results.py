@@ -97,10 +97,7 @@ FORGED = {
         "results/cpu/loss_tab2_correlations.csv",
         {"a digit": csv_cell("results/cpu/loss_tab2_correlations.csv", 9, "value")},
     ),
-    **_forged(
-        f"{FULL}/loss_fig4_metrics.csv",
-        {"a digit": csv_cell(f"{FULL}/loss_fig4_metrics.csv", 11, "high")},
-    ),
+    **_forged(f"{FULL}/loss_fig4_metrics.csv", {"a digit": csv_cell(f"{FULL}/loss_fig4_metrics.csv", 11, "high")}),
     **_forged(
         "results/cpu/loss_tab3_corpus.csv",
         {"a row less": csv_lines("results/cpu/loss_tab3_corpus.csv", lambda lines: lines[:-1])},

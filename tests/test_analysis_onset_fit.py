@@ -17,11 +17,9 @@ def test_onset_by_hand():
     assert onset_loss(tokens, loss, 0.5 - bound, 0.25, is_rising=False).estimate == pytest.approx(1.75)
     # A margin of 0.05 leaves one checkpoint beyond it: not lasting.
     late = onset_loss(tokens, loss, bound, 0.25, margin=0.05)
-    assert (late.status, late.low, late.high) == (
-        "not reached",
-        -np.inf,
-        1.5,
-    ), "the onset may lie above the last checkpoint's loss, 1.0"
+    assert (late.status, late.low, late.high) == ("not reached", -np.inf, 1.5), (
+        "the onset may lie above the last checkpoint's loss, 1.0"
+    )
     assert onset_loss(tokens, loss, bound, 0.25, margin=0.05, min_lasting=1).estimate == pytest.approx(
         1.5 - 0.5 * 0.02 / 0.12
     )

@@ -30,7 +30,7 @@ def test_each_step_is_told_its_seconds_and_its_outcome_is_written(tmp_path):
         Step("absent", ("no-such-sanitizer",), 1.0),
         Step("planned", (sys.executable, "-c", "import sys; print(sys.argv[1])", "{seconds}"), 1.0),
     ]
-    outcomes = gpu.run_all(todo, 10_000.0, path, {"device": "none"})
+    outcomes = gpu.run_steps(todo, 10_000.0, path, {"device": "none"})
     assert [one.status for one in outcomes] == ["ok", "failed", "not installed", "ok"]
     assert (
         outcomes[0].tail == ["one", "two"] and outcomes[1].tail == ["no such operator"] and outcomes[1].exit_status == 1
@@ -64,7 +64,7 @@ def test_a_step_that_hangs_is_ended_with_its_children_and_the_next_one_runs(tmp_
             return super().communicate(input, timeout)
 
     monkeypatch.setattr(gpu.subprocess, "Popen", TimeIsOverWithTheChild)
-    outcomes = gpu.run_all(
+    outcomes = gpu.run_steps(
         [python("hangs", hang, 0.2), python("next", "print('here')", 0.8)], 10_000.0, tmp_path / "gpu.json", {}
     )
     assert [(one.status, one.tail) for one in outcomes] == [("cut off", ["began"]), ("ok", ["here"])]

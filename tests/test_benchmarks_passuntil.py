@@ -9,7 +9,7 @@ import small_pass
 import torch
 
 from benchmarks import passuntil
-from benchmarks.passuntil_peer import GeneratePeer, ending_tokens, judge, with_batch
+from benchmarks.passuntil_peer import GeneratePeer, count_right, ending_tokens, with_batch
 from corpus.tokenizer import fingerprint
 from evaluation.passuntil.attempt import Decoding
 from evaluation.passuntil.estimates import count_until
@@ -60,10 +60,12 @@ def test_the_peer_draws_the_law_that_we_count(stop, reuses_prompt):
 
 def test_attempts_end_at_the_stop_or_fail():
     assert (
-        judge([b"ab.", b"ab.cd", b"abc.", b"abcd", b"\xff\xff."], ".", EvenLength(), [True, True, True, False, True])
+        count_right(
+            [b"ab.", b"ab.cd", b"abc.", b"abcd", b"\xff\xff."], ".", EvenLength(), [True, True, True, False, True]
+        )
         == 2
     )
-    assert judge([b"ab", b"abc"], "", EvenLength(), [True, True]) == 1
+    assert count_right([b"ab", b"abc"], "", EvenLength(), [True, True]) == 1
     assert ending_tokens(PIECES, ".") == [0, 1, len(PIECES) - 1] and ending_tokens(PIECES, "") == [0]
     with pytest.raises(ValueError, match="several tokens"):
         ending_tokens(PIECES, "\n\n")
@@ -160,20 +162,20 @@ def test_statistics_of_attempts():
     model = gpt()
     with torch.no_grad():
         model.head.weight.zero_()
-    bench = object.__new__(passuntil.Bench)
+    bench = object.__new__(passuntil.PassBench)
     bench.pieces = PIECES
     bench.model = passuntil.PassModel(GPTReader(model), lambda text: PROMPT, lambda text: [], lambda stop: PIECES, {})
-    found = bench.attempt_statistics(passuntil.Asked(0, "", "", EvenLength()), Decoding(4, "."))
+    found = bench.attempt_statistics(passuntil.PassItem(0, "", "", EvenLength()), Decoding(4, "."))
     expected = sum(0.8**place for place in range(4))
     assert found["attempt_tokens"] == pytest.approx(expected, abs=5 * 1.1 / math.sqrt(passuntil.STATISTICS_ATTEMPTS))
     assert found["attempt_entropy_nats"] == pytest.approx(found["attempt_tokens"] * np.log(15), abs=0.05)
 
 
 def test_without_ends_attempts_have_one_length():
-    bench = object.__new__(passuntil.Bench)
+    bench = object.__new__(passuntil.PassBench)
     bench.pieces, bench.peers = PIECES, [GeneratePeer(to_llama(gpt()), PIECES)]
     bench.model = passuntil.PassModel(GPTReader(gpt()), lambda text: PROMPT, lambda text: [], lambda stop: PIECES, {})
-    rows = passuntil.length_and_entropy(bench.without_ends(), passuntil.Asked(0, "", "", EvenLength()), 1000.0)
+    rows = passuntil.length_and_entropy(bench.without_ends(), passuntil.PassItem(0, "", "", EvenLength()), 1000.0)
     assert all(row["attempt_tokens"] == row["max_new_tokens"] for row in rows)
     assert {row["max_new_tokens"] for row in rows} == {2, 4, 8}, "prompt and attempt must fit into 16 tokens"
     nats = [

@@ -10,7 +10,7 @@ from benchmarks import readme_tables
 
 def test_readme_shows_the_committed_results():
     readme = (readme_tables.ROOT / "README.md").read_text(encoding="utf-8")
-    assert readme_tables.renewed(readme) == readme, "python -m benchmarks.readme_tables"
+    assert readme_tables.with_new_tables(readme) == readme, "python -m benchmarks.readme_tables"
 
 
 def test_another_result_makes_another_text(tmp_path, monkeypatch):
@@ -38,4 +38,4 @@ def test_another_result_makes_another_text(tmp_path, monkeypatch):
 
 def test_a_readme_without_marks_is_refused():
     with pytest.raises(ValueError, match="README.md: the marks"):
-        readme_tables.renewed("# Emergence\n")
+        readme_tables.with_new_tables("# Emergence\n")

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from small_corpus import KIND_LANGUAGES, SPLITS, bounded, facts, pieces, texts, world
 
-from corpus.documents import coreference_nouns, draw_person, fill, passage, pick, sample
+from corpus.documents import coreference_nouns, draw_person, draw_several, fill, passage, pick
 from corpus.lexicon import LANGUAGES
 from corpus.mixture import KINDS
 from tasks.oracle import read_coreferences, read_openings, read_passages
@@ -56,7 +56,7 @@ def test_pick_and_sample_are_uniform():
     rng = random.Random(0)
     counts = [0] * 5
     for _ in range(5000):
-        drawn = sample(rng.random, 3, 5)
+        drawn = draw_several(rng.random, 3, 5)
         assert len(set(drawn)) == 3 and set(drawn) <= set(range(5))
         counts[drawn[0]] += 1
     assert max(abs(c - 1000) for c in counts) < 4 * 800**0.5

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.pages.programs import MAX_STEPS, MAX_VALUE, STEPS, parse, run, written
+from corpus.pages.programs import MAX_STEPS, MAX_VALUE, STEPS, parse, run_program, written
 
 PROGRAMS = st.lists(st.sampled_from(sorted(STEPS)), min_size=1, max_size=MAX_STEPS).map(tuple)
 LISTS = st.lists(st.integers(-20, 20), max_size=8).map(tuple)
@@ -32,7 +32,7 @@ BY_HAND = {
 
 @pytest.mark.parametrize("step, wanted", BY_HAND.items())
 def test_each_step_by_hand(step, wanted):
-    assert run((step,), (3, 4, 1, 3, 8)) == wanted
+    assert run_program((step,), (3, 4, 1, 3, 8)) == wanted
 
 
 def test_every_kind_of_step_was_tried():
@@ -41,8 +41,8 @@ def test_every_kind_of_step_was_tried():
 
 def test_empty_lists_have_a_value():
     assert (
-        run(("sum",), ()) == run(("count",), ()) == (0,)
-        and run(("max",), ()) == run(("min",), ()) == run(("take 3",), ()) == ()
+        run_program(("sum",), ()) == run_program(("count",), ()) == (0,)
+        and run_program(("max",), ()) == run_program(("min",), ()) == run_program(("take 3",), ()) == ()
     )
 
 
@@ -75,17 +75,17 @@ def test_what_is_no_program(text):
 
 @given(PROGRAMS, LISTS)
 def test_no_program_grows_its_list_or_passes_the_limit(steps, values):
-    result = run(steps, values)
+    result = run_program(steps, values)
     assert result is None or len(result) <= max(1, len(values)) and all(abs(value) <= MAX_VALUE for value in result)
 
 
 def test_products_without_bound_fail():
-    assert run(("map * 9",) * MAX_STEPS, (9, 9)) is None
-    assert run(("map * 0",) * MAX_STEPS, (9, 9)) == (0, 0)
+    assert run_program(("map * 9",) * MAX_STEPS, (9, 9)) is None
+    assert run_program(("map * 0",) * MAX_STEPS, (9, 9)) == (0, 0)
 
 
 def test_programs_differ():
     """The language is no pile of synonyms: on a few lists nearly all single steps give different results."""
     rng = random.Random(0)
     probes = [tuple(rng.randint(0, 12) for _ in range(9)) for _ in range(6)]
-    assert len({tuple(run((step,), probe) for probe in probes) for step in STEPS}) > 0.8 * len(STEPS)
+    assert len({tuple(run_program((step,), probe) for probe in probes) for step in STEPS}) > 0.8 * len(STEPS)

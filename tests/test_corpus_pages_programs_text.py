@@ -7,7 +7,7 @@ import pytest
 from small_corpus import SPLITS, bounded, texts
 
 from corpus.documents import fill
-from corpus.pages.programs import MAX_STEPS, STEPS, parse, run
+from corpus.pages.programs import MAX_STEPS, STEPS, parse, run_program
 from corpus.pages.programs_text import (
     WISHES,
     draw_specification,
@@ -26,7 +26,9 @@ def test_every_way_to_write_a_wish_means_the_same():
     lists = [(), (7,), *(draw_values(draw, 2, 8) for _ in range(50))]
     for index, digit in ALL_WISHES:
         programs = [parse(wish_program(index, digit, way)) for way in range(len(WISHES[index].programs))]
-        assert all(run(program, values) == run(programs[0], values) for program in programs for values in lists)
+        assert all(
+            run_program(program, values) == run_program(programs[0], values) for program in programs for values in lists
+        )
 
 
 def test_every_phrase_says_what_its_program_does():
@@ -44,7 +46,7 @@ def test_examples_on_pages_are_true():
         ):
             values, wanted = (tuple(map(int, numbers.split())) for numbers in (given, output))
             specified = parse(" " + " | ".join(map(read_wish, told.split(", then "))))
-            assert run(parse(program), values) == run(specified, values) == wanted
+            assert run_program(parse(program), values) == run_program(specified, values) == wanted
             tried, longer = tried + 1, longer + (parse(program) != specified)
     assert tried == 3 * 60 and longer > 0
 
@@ -56,8 +58,8 @@ def test_compositions_need_each_of_their_wishes(split):
         program = parse(specified_program(specification))
         assert len(set(index for index, _ in specification)) == len(specification) and len(program) <= MAX_STEPS
         lists = [draw_values(random.Random(i).random, 5, 8) for i in range(200)]
-        whole = [run(program, values) for values in lists]
-        assert all([run((step,), values) for values in lists] != whole for step in STEPS)
+        whole = [run_program(program, values) for values in lists]
+        assert all([run_program((step,), values) for values in lists] != whole for step in STEPS)
 
 
 def test_splits_share_no_composition():

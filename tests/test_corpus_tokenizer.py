@@ -145,7 +145,7 @@ def test_file_round_trip_keeps_the_fingerprint(tmp_path):
 
 
 def test_tokenizer_is_the_accepted_one():
-    """Golden: every checkpoint hangs on it."""
+    """Golden: every checkpoint depends on it."""
     assert corpus_entry()["tokenizer"] == stored("corpus")["tokenizer"], "the tokenizer changed: see golden_hashes.py"
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from known_reader import BlindChecker, ListChecker, RuleChecker
 
-from evaluation.passuntil.attempt import DEAD, OPEN, PASSED, Decoding, Judge, log_weights
+from evaluation.passuntil.attempt import DEAD, OPEN, PASSED, Decoding, Judge, attempt_log_weights
 from evaluation.readers.pieces import EMPTY, EndOfText, same_pieces
 
 FLAT = np.log(np.array([[0.5, 0.25, 0.15, 0.1], [0.1, 0.4, 0.1, 0.4]]))
@@ -32,22 +32,22 @@ def test_wrong_decodings_are_named(field):
 
 
 def test_weights_at_temperature_and_top_p():
-    assert np.array_equal(log_weights(FLAT, Decoding(1, "")), FLAT)
+    assert np.array_equal(attempt_log_weights(FLAT, Decoding(1, "")), FLAT)
     squared = np.exp(2 * FLAT) / np.exp(2 * FLAT).sum(1, keepdims=True)
-    np.testing.assert_allclose(np.exp(log_weights(FLAT, Decoding(1, "", temperature=0.5))), squared, rtol=1e-12)
-    top = np.exp(log_weights(FLAT, Decoding(1, "", top_p=0.7)))
+    np.testing.assert_allclose(np.exp(attempt_log_weights(FLAT, Decoding(1, "", temperature=0.5))), squared, rtol=1e-12)
+    top = np.exp(attempt_log_weights(FLAT, Decoding(1, "", top_p=0.7)))
     np.testing.assert_allclose(top, [[2 / 3, 1 / 3, 0, 0], [0, 0.5, 0, 0.5]], rtol=1e-12)
     np.testing.assert_allclose(
-        np.exp(log_weights(FLAT, Decoding(1, "", top_p=0.3)))[1], [0, 1, 0, 0]
+        np.exp(attempt_log_weights(FLAT, Decoding(1, "", top_p=0.3)))[1], [0, 1, 0, 0]
     )  # a tie: the lower id stays
-    cold = log_weights(np.log([[1 - 1e-30, 1e-30]]), Decoding(1, "", temperature=0.05))
+    cold = attempt_log_weights(np.log([[1 - 1e-30, 1e-30]]), Decoding(1, "", temperature=0.05))
     assert cold[0, 1] == pytest.approx(20 * np.log(1e-30)), "logs hold what a probability cannot"
 
 
 @pytest.mark.parametrize("bad", [[[np.nan, 0.0]], [[-np.inf, -np.inf]], [[np.inf, 0.0]]])
 def test_damaged_logits_are_named(bad):
     with pytest.raises(ValueError, match="NaN or infinite"):
-        log_weights(np.array(bad), Decoding(1, ""))
+        attempt_log_weights(np.array(bad), Decoding(1, ""))
 
 
 PIECES = [b"", b"a", b"b", b"ab", b".", b"a.", b".b", "\u00e9".encode(), "\u00e9".encode()[:1], "\u00e9".encode()[1:]]

@@ -9,7 +9,7 @@ import torch
 from known_reader import BlindChecker, ListChecker, RuleChecker, TableReader, pass_probability_by_enumeration
 from scipy import stats
 
-from evaluation.passuntil.attempt import Decoding, log_weights
+from evaluation.passuntil.attempt import Decoding, attempt_log_weights
 from evaluation.passuntil.estimates import PassCount, count_until, importance_estimate, pass_probability, sample_until
 from evaluation.readers.next_token import GPTReader
 from evaluation.readers.pieces import EMPTY, EndOfText
@@ -67,7 +67,7 @@ def chi_square(found: np.ndarray, probabilities: np.ndarray) -> float:
 @pytest.mark.parametrize("method", METHODS)
 def test_passes_of_fixed_attempts_are_binomial(method, decoding):
     reader = TableReader(len(PIECES), 1.0)
-    p = pass_probability_by_enumeration(reader, PIECES, TEXTS.__contains__, decoding, log_weights)
+    p = pass_probability_by_enumeration(reader, PIECES, TEXTS.__contains__, decoding, attempt_log_weights)
     assert 0.003 < p < 0.5
     passes = np.array([measure(method, reader, decoding, None, 100, item).passes for item in range(400)])
     assert abs(passes.mean() - 100 * p) < 4.5 * np.sqrt(100 * p * (1 - p) / 400)
@@ -82,7 +82,7 @@ def test_number_of_the_last_pass_is_negative_binomial_and_censored_at_the_cap(me
         "evaluation.passuntil.estimates.FIRST_ATTEMPTS", 8
     )  # the last pass falls into the first to fourth block
     reader, decoding, cap = TableReader(len(PIECES), 1.0), DECODINGS[0], 60
-    p = pass_probability_by_enumeration(reader, PIECES, TEXTS.__contains__, decoding, log_weights)
+    p = pass_probability_by_enumeration(reader, PIECES, TEXTS.__contains__, decoding, attempt_log_weights)
     counts = [measure(method, reader, decoding, target, cap, item, batch_rows=32) for item in range(1000)]
     attempts = np.array([count.attempts for count in counts])
     probabilities = np.append(0.0, stats.nbinom.pmf(np.arange(1, cap + 1) - target, target, p))
@@ -141,7 +141,7 @@ def reader() -> GPTReader:
 
 
 def numbers(count: PassCount) -> tuple:
-    """What must not hang on batches or interruptions."""
+    """What must not depend on batches or interruptions."""
     return count.passes, count.attempts, count.is_reached, count.pass_positions
 
 
@@ -220,10 +220,10 @@ def test_every_way_ends_attempts_at_every_end_of_text_token_and_fails_them_at_id
     stop = EndOfText(decoding.stop.encode())
     pieces, cap = [b"a", b"b", b".", b"a.", EMPTY, stop, EMPTY, stop], 20_000
     reader, texts = TableReader(len(pieces), 1.0), ("a", "ba", "a.")
-    p = pass_probability_by_enumeration(reader, pieces, texts.__contains__, decoding, log_weights)
+    p = pass_probability_by_enumeration(reader, pieces, texts.__contains__, decoding, attempt_log_weights)
     without_ends = [b"" if isinstance(piece, EndOfText) else piece for piece in pieces]
     assert decoding.stop == "" or p > 1.1 * pass_probability_by_enumeration(
-        reader, without_ends, texts.__contains__, decoding, log_weights
+        reader, without_ends, texts.__contains__, decoding, attempt_log_weights
     )
     error = np.sqrt(p * (1 - p) / cap)
     for item, method in enumerate(METHODS):

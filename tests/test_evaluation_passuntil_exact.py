@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from known_reader import BlindChecker, ListChecker, RuleChecker, TableReader, pass_probability_by_enumeration
 
 from evaluation.passuntil import exact
-from evaluation.passuntil.attempt import Decoding, log_weights
+from evaluation.passuntil.attempt import Decoding, attempt_log_weights
 from evaluation.passuntil.estimates import count_until
 from evaluation.passuntil.exact import PassBounds, pass_probability
 from evaluation.readers.next_token import GPTReader
@@ -38,7 +38,7 @@ def bounds(reader, decoding: Decoding, kind, texts, **options) -> PassBounds:
 )
 def test_closed_bounds_equal_the_sum_over_all_sequences(texts, kind, sharpness, decoding):
     reader = TableReader(len(PIECES), sharpness)
-    p = pass_probability_by_enumeration(reader, PIECES, texts.__contains__, decoding, log_weights)
+    p = pass_probability_by_enumeration(reader, PIECES, texts.__contains__, decoding, attempt_log_weights)
     found = bounds(reader, decoding, kind, texts, tolerance=1e-9)
     if p == 0:
         assert found.log_low == found.log_high == -np.inf
@@ -56,7 +56,7 @@ def test_unfinished_bounds_hold_the_truth_between_them(kind, max_evaluations, mo
     gaps = []
     for sharpness in (0.3, 1.0, 2.0, 4.0):
         reader = TableReader(len(PIECES), sharpness)
-        p = pass_probability_by_enumeration(reader, PIECES, texts.__contains__, decoding, log_weights)
+        p = pass_probability_by_enumeration(reader, PIECES, texts.__contains__, decoding, attempt_log_weights)
         found = bounds(reader, decoding, kind, texts, tolerance=0.0, max_evaluations=max_evaluations)
         assert found.log_low <= np.log(p) + 1e-12 and np.log(p) <= found.log_high + 1e-12
         assert found.num_evaluated <= 1 + max_evaluations

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from known_reader import BlindChecker, RuleChecker, TableReader, pass_probability_by_enumeration
 
-from evaluation.passuntil.attempt import Decoding, log_weights
+from evaluation.passuntil.attempt import Decoding, attempt_log_weights
 from evaluation.passuntil.estimates import count_until
 from evaluation.passuntil.importance import importance_estimate
 
@@ -24,7 +24,7 @@ class ShiftedReader(TableReader):
 
 def estimates(proposal, decoding: Decoding, num_repeats: int, attempts: int, sharpness: float = 1.0, **options):
     reader = TableReader(len(PIECES), sharpness)
-    p = pass_probability_by_enumeration(reader, PIECES, TEXTS.__contains__, decoding, log_weights)
+    p = pass_probability_by_enumeration(reader, PIECES, TEXTS.__contains__, decoding, attempt_log_weights)
     proposal = reader if proposal == "itself" else proposal
     results = [
         importance_estimate(

@@ -18,10 +18,10 @@ from tokenizers.processors import TemplateProcessing
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from corpus.tokenizer import BOS, BOS_ID, fingerprint
-from evaluation.passuntil.__main__ import main, parser
+from evaluation.passuntil.__main__ import FOLDERS, main, parser
 from evaluation.passuntil.planning import make_plan
 from evaluation.passuntil.progress import PassProgress
-from evaluation.passuntil.state import State
+from evaluation.passuntil.state import State, measure_plan
 from evaluation.readers.next_token import token_pieces
 from models import checkpoint
 from models.config import GPTConfig

@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from evaluation.passuntil.__main__ import main
-from evaluation.passuntil.inputs import Asked, load_model
-from evaluation.passuntil.rows import answer_ids, answer_log_likelihood
+from evaluation.passuntil.inputs import PassItem, load_model
+from evaluation.passuntil.rows import answer_ids, answer_log_probability
 from tasks.base import Item, save_items
 from tasks.checkers import ExactChecker
 
@@ -40,8 +40,8 @@ def folders(tmp_path_factory) -> dict[str, Path]:
     }
 
 
-def asked() -> Asked:
-    return Asked(0, QUESTION, ANSWER, ExactChecker((ANSWER,)))
+def asked() -> PassItem:
+    return PassItem(0, QUESTION, ANSWER, ExactChecker((ANSWER,)))
 
 
 def arguments(items: Path, model: Path, out: Path, **options) -> list[str]:
@@ -97,7 +97,7 @@ def test_the_reference_answer_is_scored_as_it_was_learned(family, tmp_path):
     model = load_model(str(folder), [])
     ids = answer_ids(model, asked(), "\n")
     assert model.encode_prompt(QUESTION) + ids == model.encode_prompt(outside_models.TRAINED_ON)
-    assert -0.2 < answer_log_likelihood(model.reader, model.encode_prompt(QUESTION), ids) < 0
+    assert -0.2 < answer_log_probability(model.reader, model.encode_prompt(QUESTION), ids) < 0
 
 
 def test_a_tokenizer_without_line_breaks_ends_the_answer_with_its_end_token(tmp_path):

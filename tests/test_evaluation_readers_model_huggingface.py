@@ -12,7 +12,7 @@ import transformers
 from transformers import BartConfig, BertConfig, LlamaModel, T5Config
 
 from evaluation.passuntil.inputs import checked_device, load_model
-from evaluation.readers.model_huggingface import load, run_name, weight_hash
+from evaluation.readers.model_huggingface import files_hash, load_huggingface, run_name
 from evaluation.readers.pieces import EndOfText
 
 CPU = torch.device("cpu")
@@ -38,7 +38,7 @@ def edit(path: Path, **fields) -> None:
 
 
 def hashes(folder: Path, dtype: torch.dtype = torch.float32) -> tuple:
-    about = load(str(folder), dtype, CPU).about
+    about = load_huggingface(str(folder), dtype, CPU).about
     return about["weight_hash"], about["config_hash"], about["tokenizer_hash"]
 
 
@@ -60,12 +60,12 @@ def test_ends_come_from_the_tokenizer_the_config_and_the_generation_config(tmp_p
     tokenizer = outside_models.made("llama3")
     end, eom, eot = (tokenizer.convert_tokens_to_ids(f"<|{name}|>") for name in ("end", "eom", "eot"))
     folder = outside_models.save(tmp_path / "model", outside_models.llama(len(tokenizer)), tokenizer)
-    assert load(str(folder), torch.float32, CPU).ends == (end,)
+    assert load_huggingface(str(folder), torch.float32, CPU).ends == (end,)
     edit(folder / "config.json", eos_token_id=[end, eom])
-    assert load(str(folder), torch.float32, CPU).ends == (end, eom)
+    assert load_huggingface(str(folder), torch.float32, CPU).ends == (end, eom)
     edit(folder / "config.json", eos_token_id=None)
     edit(folder / "generation_config.json", eos_token_id=[eot, eom])
-    assert load(str(folder), torch.float32, CPU).ends == (end, eom, eot)
+    assert load_huggingface(str(folder), torch.float32, CPU).ends == (end, eom, eot)
 
 
 def test_a_token_added_later_is_no_fault_until_a_prompt_uses_it(tmp_path):
@@ -112,7 +112,7 @@ def test_half_precision_weights_have_one_name_in_both_formats_and_tied_ones_are_
     tied, untied = (outside_models.llama(50, tie_word_embeddings=ties) for ties in (True, False))
     with torch.no_grad():
         untied.lm_head.weight.copy_(untied.model.embed_tokens.weight)
-    assert weight_hash(tied) != weight_hash(untied)
+    assert files_hash(tied) != files_hash(untied)
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_a_damaged_folder_is_one_line_that_names_it(folder, kind, capfd):
     damage(folder, kind)
     capfd.readouterr()
     with pytest.raises(ValueError, match=DAMAGES[kind]) as raised:
-        load(str(folder), torch.float32, CPU)
+        load_huggingface(str(folder), torch.float32, CPU)
     assert str(folder) in str(raised.value) and "\n" not in str(raised.value)
     assert capfd.readouterr() == ("", ""), "what transformers prints is not said twice"
 
@@ -202,7 +202,7 @@ def test_a_config_that_is_not_of_these_weights_is_one_line(folder, fields, messa
     if fields.get("vocab_size") == 300:  # with its weights: a tokenizer of another model
         outside_models.llama(300).save_pretrained(folder)
     with pytest.raises(ValueError, match=message) as raised:
-        load(str(folder), torch.float32, CPU)
+        load_huggingface(str(folder), torch.float32, CPU)
     assert "\n" not in str(raised.value)
 
 
@@ -240,7 +240,7 @@ def test_a_model_that_is_no_causal_one_is_refused(tmp_path, model, message):
     tokenizer = outside_models.made("llama2")
     outside_models.save(tmp_path / "other", model(len(tokenizer)), tokenizer)
     with pytest.raises(ValueError, match=message):
-        load(str(tmp_path / "other"), torch.float32, CPU)
+        load_huggingface(str(tmp_path / "other"), torch.float32, CPU)
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float32"])
@@ -264,13 +264,13 @@ def test_any_format_of_weights_is_read_in_any_format(tmp_path, dtype, stored):
 )
 def test_a_name_that_is_nowhere_is_one_line_without_a_network(name, message):
     with pytest.raises(ValueError, match=message):
-        load(name, torch.float32, CPU)
+        load_huggingface(name, torch.float32, CPU)
 
 
 def test_a_file_is_no_folder(tmp_path):
     (tmp_path / "model.bin").write_bytes(b"x")
     with pytest.raises(ValueError, match="no such folder"):
-        load(str(tmp_path / "model.bin"), torch.float32, CPU)
+        load_huggingface(str(tmp_path / "model.bin"), torch.float32, CPU)
 
 
 @pytest.mark.parametrize("name", ["gpu", "cuda:x", "", "meta", "cpu:-2", "cuda:99", "mps:3", "xpu"])

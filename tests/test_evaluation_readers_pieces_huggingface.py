@@ -13,7 +13,14 @@ from transformers import PreTrainedTokenizerFast
 from corpus.tokenizer import BOS
 from evaluation.readers.next_token import token_pieces as own_pieces
 from evaluation.readers.pieces import Empty, EndOfText
-from evaluation.readers.pieces_huggingface import backend, end_ids, opening_ids, prompt_ids, token_pieces, token_texts
+from evaluation.readers.pieces_huggingface import (
+    backend,
+    end_ids,
+    huggingface_pieces,
+    opening_ids,
+    prompt_ids,
+    token_texts,
+)
 
 TRAINED_ON = ["Hello world, 12 + 34 = 46.\n", "naïve café 你好 world\n\n", "\tdef f(x):\n    return x  \n"] * 20
 TEXTS = [
@@ -63,7 +70,7 @@ def byte_fallback(is_metaspace: bool = False) -> PreTrainedTokenizerFast:
 )
 def test_joined_pieces_are_the_text(make):
     tokenizer = make()
-    pieces = token_pieces(tokenizer, len(tokenizer), "\n")
+    pieces = huggingface_pieces(tokenizer, len(tokenizer), "\n")
     for text in TEXTS:
         ids = tokenizer(text, add_special_tokens=False)["input_ids"]
         assert b"".join(pieces[index] for index in ids).decode() == text
@@ -73,12 +80,12 @@ def test_joined_pieces_are_the_text(make):
 def test_our_own_tokenizer_gives_the_pieces_that_our_reader_uses():
     own = small_corpus.tokenizer()
     exported = PreTrainedTokenizerFast(tokenizer_object=own, bos_token=BOS)
-    assert token_pieces(exported, own.get_vocab_size(), "") == own_pieces(own)
+    assert huggingface_pieces(exported, own.get_vocab_size(), "") == own_pieces(own)
 
 
 def test_the_end_of_text_is_the_stop_and_special_or_spare_ids_add_nothing():
     tokenizer = byte_fallback()
-    pieces = token_pieces(tokenizer, len(tokenizer) + 5, "\n\n")
+    pieces = huggingface_pieces(tokenizer, len(tokenizer) + 5, "\n\n")
     assert pieces[tokenizer.eos_token_id] == b"\n\n"
     assert [pieces[index] for index in (tokenizer.bos_token_id, tokenizer.unk_token_id)] == [b"", b""] and pieces[
         -5:
@@ -87,21 +94,21 @@ def test_the_end_of_text_is_the_stop_and_special_or_spare_ids_add_nothing():
 
 def test_added_tokens_that_are_text_add_their_text():
     tokenizer = byte_level()
-    assert token_pieces(tokenizer, len(tokenizer), "")[tokenizer.convert_tokens_to_ids("    ")] == b"    "
+    assert huggingface_pieces(tokenizer, len(tokenizer), "")[tokenizer.convert_tokens_to_ids("    ")] == b"    "
 
 
 def test_a_tokenizer_with_more_tokens_than_the_model_is_one_clear_line():
     with pytest.raises(ValueError, match="do not belong together"):
-        token_pieces(byte_level(), 100, "\n")
+        huggingface_pieces(byte_level(), 100, "\n")
 
 
 def test_a_tokenizer_whose_bytes_cannot_be_told_is_one_clear_line():
     words = Tokenizer(models.WordPiece({"[UNK]": 0, "a": 1, "##b": 2}, unk_token="[UNK]"))
     with pytest.raises(ValueError, match="no decoder"):
-        token_pieces(PreTrainedTokenizerFast(tokenizer_object=words), 3, "")
+        huggingface_pieces(PreTrainedTokenizerFast(tokenizer_object=words), 3, "")
     words.decoder = decoders.WordPiece()
     with pytest.raises(ValueError, match="decoder WordPiece"):
-        token_pieces(PreTrainedTokenizerFast(tokenizer_object=words), 3, "")
+        huggingface_pieces(PreTrainedTokenizerFast(tokenizer_object=words), 3, "")
 
 
 def test_a_prompt_is_opened_but_not_ended():
@@ -125,7 +132,7 @@ def test_joined_pieces_are_the_text_of_every_family(family):
 def test_the_end_of_text_may_be_the_unknown_token_and_the_document_start():
     tokenizer = outside_models.made("gpt2")
     assert tokenizer.unk_token_id == tokenizer.bos_token_id == tokenizer.eos_token_id == 0
-    pieces = token_pieces(tokenizer, len(tokenizer), "\n")
+    pieces = huggingface_pieces(tokenizer, len(tokenizer), "\n")
     assert [index for index, piece in enumerate(pieces) if isinstance(piece, EndOfText)] == [0] and pieces[0] == b"\n"
 
 
@@ -134,7 +141,7 @@ def test_every_declared_end_ends_and_what_the_model_cannot_draw_does_not():
     end, eom, eot = (tokenizer.convert_tokens_to_ids(f"<|{name}|>") for name in ("end", "eom", "eot"))
     assert end_ids(tokenizer, len(tokenizer)) == (end,)
     assert end_ids(tokenizer, len(tokenizer), None, [eot, eom, 128_009], -1, (end,)) == (end, eom, eot)
-    pieces = token_pieces(tokenizer, len(tokenizer), "\n", [eot])
+    pieces = huggingface_pieces(tokenizer, len(tokenizer), "\n", [eot])
     assert isinstance(pieces[eot], EndOfText) and isinstance(pieces[eom], Empty)
 
 

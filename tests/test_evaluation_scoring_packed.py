@@ -44,7 +44,7 @@ def test_beginning_of_an_answer(reference, likeliest, max_new_tokens, expected):
 
 
 def test_one_prompt_with_two_references_has_one_answer():
-    """Items that ask the same and accept different solutions: the answer may not hang on which of them was read
+    """Items that ask the same and accept different solutions: the answer may not depend on which of them was read
     first."""
     tokenizer, task = small_corpus.tokenizer(), TASKS["maths"]
     torch.manual_seed(0)
@@ -68,4 +68,4 @@ def test_sequence_losses_are_the_models():
     tokens = np.random.default_rng(0).integers(0, 64, (3, 9))
     with torch.inference_mode():
         expected = model.per_token_loss(torch.from_numpy(tokens[:, :-1]), torch.from_numpy(tokens[:, 1:])).numpy()
-        assert packed.sequence_losses(PackedGPT(model), tokens) == pytest.approx(expected, abs=1e-5)
+        assert packed.packed_sequence_losses(PackedGPT(model), tokens) == pytest.approx(expected, abs=1e-5)

@@ -33,7 +33,7 @@ def rows_of(task: str, forecasts: bool = False, **plant) -> list[dict]:
     comparison = ext.compare_loss_curves(points.run, points.loss_nats, points.passes, points.attempts)
     found = ext.forecast_rows(points, task) if forecasts else pd.DataFrame()
     return [
-        ext.left_chance(points, task) | {"value": 1.0},
+        ext.left_chance_row(points, task) | {"value": 1.0},
         ext.slope_above(points, task, ACCURACY),
         ext.plateau(points, task, ACCURACY),
         ext.log_hinge_advantage(comparison, points, task),

@@ -67,7 +67,7 @@ def test_a_series_on_which_no_curve_converged_is_told_and_draws_none():
     pooled = pooled_of("law", [1.6, 0.3])
     table = circuits.compared(pooled).assign(status="failed: a parameter ran to its bound")
     assert circuits.drawn_curves(table, pooled, "uicl_dates", "prose").empty and len(
-        circuits.curve_rows(table, "uicl_dates", "prose")
+        circuits.circuit_curve_rows(table, "uicl_dates", "prose")
     ) == len(CURVES)
     assert not circuits.circuits_advantage(table).ok and not circuits.steps_advantage(table).ok
 

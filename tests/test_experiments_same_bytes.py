@@ -5,14 +5,14 @@ import platform
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from reproduction.pipeline_stages import tables_read
 
 from experiments import experiment_stems
 from profiles.paths import Paths
 from profiles.profile import profile_names
-from reproduction.pipeline_stages import tables_read
 from tests.imitated_cpu import IMITATIONS, run_as
 
-# The quickest of the figures whose numbers once hung on a last bit: an optimum at its bound, a circuit that no row
+# The quickest of the figures whose numbers once depended on a last bit: an optimum at its bound, a circuit that no row
 # sees, columns of 16 digits.
 ONCE_DIFFERENT = ("loss_eq5_size_threshold", "passuntil_fig8_circuits", "passuntil_fig7_growth")
 PROFILE = "cpu"

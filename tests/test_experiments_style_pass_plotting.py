@@ -86,8 +86,8 @@ def test_second_series_is_hollow():
 def test_chance_is_drawn_where_the_axis_reaches_it():
     ax = axis()
     pass_plotting.log_rate_axis(ax, 1e-3)
-    pass_plotting.draw_chance(ax, "maths")
-    pass_plotting.draw_chance(ax, "uicl_dates_unnatural_content")
+    pass_plotting.draw_chance_rate(ax, "maths")
+    pass_plotting.draw_chance_rate(ax, "uicl_dates_unnatural_content")
     assert len(ax.lines) == 1 and ax.lines[0].get_ydata()[0] == PASS_TASKS["maths"].chance
 
 

@@ -54,10 +54,7 @@ def test_damaged_tables_are_refused_in_one_line(tmp_path, passes, damage, messag
 
 
 def test_absent_and_unreadable_tables_are_refused_in_one_line(tmp_path):
-    for load, name in (
-        (pass_table.load_pass_rates, "pass_rates.parquet"),
-        (pass_table.load_losses, "losses.csv"),
-    ):
+    for load, name in ((pass_table.load_pass_rates, "pass_rates.parquet"), (pass_table.load_losses, "losses.csv")):
         with pytest.raises(ValueError, match="not found; run `dvc repro`"):
             load(tmp_path / name)
     (tmp_path / "pass_rates.parquet").write_text("no table")

@@ -193,7 +193,7 @@ def test_registry_refuses_another_triton(registry, tmp_path):
 
 @pytest.mark.slow
 def test_the_command_would_write_the_pins_again(registry):
-    found = lock.resolve(lock.present_pins())
+    found = lock.resolve_pins(lock.present_pins())
     assert {
         name: version for lines in found.values() for name, version in lock.pins("\n".join(lines)).items()
     } == lock.present_pins()

@@ -28,13 +28,7 @@ ours = functools.partial(decode_attention, path="triton")
 def case(num_prompts, num_rows, num_prefix, num_suffix, num_heads, num_key_heads, size, dtype=torch.float32):
     prefix, suffix = (
         (num_prompts, num_prefix, num_key_heads, size),
-        (
-            num_prompts,
-            num_rows,
-            num_suffix,
-            num_key_heads,
-            size,
-        ),
+        (num_prompts, num_rows, num_suffix, num_key_heads, size),
     )
     shapes = [(num_prompts, num_rows, num_heads, size), prefix, prefix, suffix, suffix]
     return tuple(randn(*shape, dtype=dtype, seed=i) for i, shape in enumerate(shapes))

@@ -9,7 +9,7 @@ import pytest
 
 from evaluation.readers.next_token import GPTReader
 from ladder.measurements import journal as journal_module
-from ladder.measurements.items import checkpoint_rows, measure_task, reference_log_likelihood, validation_loss
+from ladder.measurements.items import measure_task, reference_log_likelihood, rows_of_checkpoints, validation_loss
 from ladder.measurements.journal import Journal
 from ladder.measurements.pass_rates import pass_rates_of
 from ladder.workers.pool import Job, run_jobs
@@ -160,7 +160,7 @@ def test_losses_and_rows_of_checkpoints(rates):
         and found[1][1] < found[0][1] < np.log(1024) + 0.5
     )
     run = rates.ladder.runs[LARGE]
-    rows = checkpoint_rows(run, True, {tokens: (loss, digest) for tokens, loss, digest in found})
+    rows = rows_of_checkpoints(run, True, {tokens: (loss, digest) for tokens, loss, digest in found})
     assert [row["tokens_seen"] for row in rows] == [tokens for tokens, _, _ in found] and rows[0]["is_held_out"] is True
     assert rows[1]["compute_flops"] == run.model.flops_per_token * found[1][0]
 

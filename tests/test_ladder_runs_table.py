@@ -6,14 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ladder.runs_table import (
-    COLUMNS,
-    MACHINES,
-    committed_runs,
-    read_runs_table,
-    require_one_format,
-    write_runs_tables,
-)
+from ladder.runs_table import COLUMNS, MACHINES, committed_runs, read_runs_table, require_one_format, write_runs_tables
 from tests import tiny_ladder
 from tests.tiny_ladder import BRANCH, LONG, TRUNK, train_here
 

@@ -6,13 +6,13 @@ import json
 import pytest
 
 from experiments.tables.results import write_results
-from paper.readme import Numbers, check_tables, load_passages, loose_numbers, put_numbers, renew, renewed
+from paper.readme import Numbers, check_shown_tables, load_passages, loose_numbers, put_numbers, renew, with_new_numbers
 from profiles.paths import ROOT, Paths
-from profiles.profile import read_yaml
+from profiles.profile import read_settings
 
 
 def committed():
-    headline = read_yaml(ROOT / "params.yaml")["headline"]
+    headline = read_settings(ROOT / "params.yaml")["headline"]
     return (ROOT / "README.md").read_text(encoding="utf-8"), {
         paper: Paths(profile) for paper, profile in headline.items()
     }
@@ -20,8 +20,8 @@ def committed():
 
 def test_the_committed_readme_is_what_the_results_make():
     readme, paths_of = committed()
-    check_tables(readme, paths_of)
-    assert renewed(readme, paths_of, load_passages()) == readme, "python -m paper.readme"
+    check_shown_tables(readme, paths_of)
+    assert with_new_numbers(readme, paths_of, load_passages()) == readme, "python -m paper.readme"
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_passages_that_are_not_there_and_loose_numbers_are_named_together(paths)
     passages = {"results": {"L": ["over {{value flat.exam 100}} % of it"]}, "typed": ["Python 3.11"]}
     readme = "over 90 % of all\nPython 3.12, figure fig1, fp32, sm_90 and [a link](b/2.md)\n"
     with pytest.raises(ValueError, match="no passage reads") as error:
-        renewed(readme, {"L": paths}, passages)
+        with_new_numbers(readme, {"L": paths}, passages)
     faults = str(error.value).split("\n")
     assert [
         "over {{value" in faults[0],
@@ -109,9 +109,9 @@ def test_made_tables_and_speeds_hold_their_own_numbers():
 
 def test_every_paper_has_one_table(tmp_path):
     with pytest.raises(ValueError, match=r"README.md: 0 verdict tables begin with '\| claim of paper P \|'"):
-        check_tables("| claim of paper L | x |\n", ["L", "P"])
+        check_shown_tables("| claim of paper L | x |\n", ["L", "P"])
     with pytest.raises(ValueError, match="2 verdict tables"):
-        check_tables("| claim of paper L | x |\n\n| claim of paper L | y |\n", ["L"])
+        check_shown_tables("| claim of paper L | x |\n\n| claim of paper L | y |\n", ["L"])
 
 
 def test_a_tampered_readme_comes_out_as_it_was(tmp_path):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from paper import verdict_report
-from paper.verdict_report import VERDICT_FIELDS, print_report, read_verdicts, summary
+from paper.verdict_report import VERDICT_FIELDS, claim_lines, print_report, read_verdicts
 from profiles.paths import Paths
 
 ROW = {
@@ -52,7 +52,7 @@ def test_a_claim_on_several_tasks_is_one_line():
         ROW | {"id": f"c1.{task}", "task": task, "verdict": verdict}
         for task, verdict in (("exam", "not reached"), ("maths", "replicated"), ("reading", "replicated"))
     ]
-    ((claim, criterion, verdicts),) = summary(rows)
+    ((claim, criterion, verdicts),) = claim_lines(rows)
     assert claim == ROW["claim"] and criterion == "spearman at most -0.9"
     assert verdicts.splitlines() == ["[yellow]not reached[/]: exam", "[green]replicated[/]: maths, reading"]
 

@@ -1,7 +1,7 @@
 """The verdict table counts, and never hides a claim that fails."""
 
 from paper.claims import Claim, Criterion
-from paper.verdict_table import counts, short, span, verdict_table
+from paper.verdict_table import counts, span, three_digits, verdict_table
 
 
 def entries(*verdicts: str) -> list[dict]:
@@ -22,7 +22,7 @@ def test_values_of_one_and_of_several_tasks():
     assert span(entries("replicated")) == "0.1 [0, 1]"
     assert span(entries("replicated", "replicated")) == "0.1 to 0.2"
     assert span([{"value": None, "low": None, "high": None}]) == "n/a"
-    assert short(123456.0) == "1.23e+05"
+    assert three_digits(123456.0) == "1.23e+05"
 
 
 def test_a_table_holds_the_claims_of_one_paper():

@@ -65,13 +65,13 @@ def statistics_of(claim: str, **plant) -> list[dict]:
             pooled,
         ),
         "prediction_dataset": lambda: prediction.last_deviation(
-            pooled, prediction.predictions(rows, pooled), "dataset"
+            pooled, prediction.prediction_rows(rows, pooled), "dataset"
         ),
         "prediction_instance": lambda: prediction.last_deviation(
-            pooled, prediction.predictions(rows, pooled), "instance"
+            pooled, prediction.prediction_rows(rows, pooled), "instance"
         ),
         "instance_beats_dataset": lambda: prediction.instance_advantage(
-            rows, pooled, prediction.predictions(rows, pooled)
+            rows, pooled, prediction.prediction_rows(rows, pooled)
         ),
     }
     if claim == "task_law_length":

@@ -1,4 +1,4 @@
-"""Profiles: what a user can get wrong is one line that names file, field and mend, and no two profiles share a path."""
+"""Profiles: what a user can get wrong is one line that names file, field and remedy, and no two profiles share a path."""
 
 import argparse
 import shutil
@@ -158,12 +158,12 @@ def test_user_errors_exit_with_2_and_one_line(capsys, monkeypatch):
     monkeypatch.setattr("sys.argv", ["x"])
 
     def main(_):
-        raise ProfileError("profiles/x.yaml: field y is z; mend it")
+        raise ProfileError("profiles/x.yaml: field y is z; repair it")
 
     with pytest.raises(SystemExit) as caught:
         run_command(main, argparse.ArgumentParser())
     assert caught.value.code == 2
-    assert capsys.readouterr().err == "error: profiles/x.yaml: field y is z; mend it\n"
+    assert capsys.readouterr().err == "error: profiles/x.yaml: field y is z; repair it\n"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from paper.verdict_report import VERDICT_FIELDS
-from reproduction.committed import NothingCommitted, committed, git, read_runs, read_verdicts
+from reproduction.committed import NothingCommitted, committed, git, parse_verdicts, read_runs
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_git_refusals_are_one_line(tmp_path, monkeypatch):
 
 def test_readers_take_what_is_right():
     row = dict.fromkeys(VERDICT_FIELDS, "") | {"id": "a", "value": 1, "low": None, "high": 2.5}
-    assert read_verdicts(json.dumps([row]).encode(), "v", "r") == {"a": row}
+    assert parse_verdicts(json.dumps([row]).encode(), "v", "r") == {"a": row}
     assert read_runs(b"run,recipe_hash,weight_hash\na,r,w\n", "t", "r")["a"]["weight_hash"] == "w"
 
 
@@ -70,4 +70,4 @@ def test_damaged_tables_of_runs(data):
 @pytest.mark.parametrize("data", [b"", b"[", b"\xff\xfe", b"3", b"[3]", b"{}x", b'[{"id": "a"}]', b"[" * 100000])
 def test_damaged_verdicts(data):
     with pytest.raises(ValueError, match=r"^v.json[^\n]*; remedy$"):
-        read_verdicts(data, "v.json", "remedy")
+        parse_verdicts(data, "v.json", "remedy")

@@ -15,7 +15,7 @@ from reproduction.verify import anew as module
 from reproduction.verify.anew import (
     compare_made,
     copy_inputs,
-    describe,
+    describe_difference,
     made_files,
     make_anew,
     pictures_have_our_bytes,
@@ -119,12 +119,12 @@ ENTRIES = '[{"id": "a", "value": 1, "low": null}, {"id": "b", "value": 2, "low":
 )
 def test_the_first_difference_is_told(name, here, told):
     anew = ROWS if name.endswith("csv") else ENTRIES
-    assert describe(name, here.encode(errors="surrogateescape"), anew.encode()).startswith(told)
+    assert describe_difference(name, here.encode(errors="surrogateescape"), anew.encode()).startswith(told)
 
 
 def test_lines_of_a_text_are_told():
-    assert describe("report.md", b"a\nb 5\n", b"a\nb 6\n") == "line 2: 'b 5' here, 'b 6' anew"
-    assert describe("report.md", b"a\n", b"a\nb\n") == "line 2: '' here, 'b' anew"
+    assert describe_difference("report.md", b"a\nb 5\n", b"a\nb 6\n") == "line 2: 'b 5' here, 'b 6' anew"
+    assert describe_difference("report.md", b"a\n", b"a\nb\n") == "line 2: '' here, 'b' anew"
 
 
 def picture(values):
@@ -138,12 +138,15 @@ def test_pictures_are_compared_by_bytes_and_elsewhere_by_pixels():
     other[0, :16] = 0.5  # 1 % of the picture, half a step of colour
     drawn = other.copy()
     drawn[10:30] = 0
-    assert describe("a.png", picture(other), picture(blank)) == "1 % of the pixels differ from the picture made anew"
-    assert describe("a.png", picture(other), picture(blank), by_pixels=True) == ""
-    assert "pixels differ" in describe("a.png", picture(drawn), picture(blank), by_pixels=True)
-    assert describe("a.png", picture(blank), picture(blank[:20])) == "40 x 40 pixels here, 40 x 20 anew"
-    assert describe("a.png", picture(blank)[:60], picture(blank)).startswith("not readable as a picture")
-    assert describe("a.png", picture(blank) + b"x", picture(blank)) == "the same pixels, other bytes"
+    assert (
+        describe_difference("a.png", picture(other), picture(blank))
+        == "1 % of the pixels differ from the picture made anew"
+    )
+    assert describe_difference("a.png", picture(other), picture(blank), by_pixels=True) == ""
+    assert "pixels differ" in describe_difference("a.png", picture(drawn), picture(blank), by_pixels=True)
+    assert describe_difference("a.png", picture(blank), picture(blank[:20])) == "40 x 40 pixels here, 40 x 20 anew"
+    assert describe_difference("a.png", picture(blank)[:60], picture(blank)).startswith("not readable as a picture")
+    assert describe_difference("a.png", picture(blank) + b"x", picture(blank)) == "the same pixels, other bytes"
 
 
 def test_another_matplotlib_is_said(monkeypatch, tmp_path):

@@ -103,11 +103,11 @@ def compare_readme(overlay: Overlay, anew: Path, findings: Findings) -> None:
         shutil.copy(overlay.root / "README.md", anew / "README.md")
         paper_readme.renew(anew)
         text = (anew / "README.md").read_text(encoding="utf-8")
-        (anew / "README.md").write_text(readme_tables.renewed(text), encoding="utf-8")
+        (anew / "README.md").write_text(readme_tables.with_new_tables(text), encoding="utf-8")
         compare_file(overlay.disk, anew, findings, "README.md", None, False)
 
 
-# Tables of stages hang on code and on these files; they are made once for all tamperings that leave them alone.
+# Tables of stages depend on code and on these files; they are made once for all tamperings that leave them alone.
 STAGES_HANG_ON = ("params.yaml", "without a profile", "profile full: gone", "what DVC ignores", "smoke")
 
 

@@ -11,7 +11,7 @@ from ladder.scores import write_table
 from ladder.training import prepare_folder, read_runs_table, train_run, write_runs_table
 from reproduction.verify import retrain as module
 from reproduction.verify.disk import Disk, Findings
-from reproduction.verify.retrain import Committed, check_retrained, checkpoint_losses, choose_run, compare_run
+from reproduction.verify.retrain import Committed, check_retrained, choose_run, compare_run, losses_of_checkpoints
 from tests.tiny_ladder import BRANCH, LONG, TRUNK, ladder, profile
 
 
@@ -27,7 +27,7 @@ def trained(tmp_path_factory):
     rows = [
         {"run": name, "tokens_seen": tokens, "loss_nats": loss}
         for name in (LONG, TRUNK, BRANCH)
-        for tokens, loss in checkpoint_losses(tiny, name).items()
+        for tokens, loss in losses_of_checkpoints(tiny, name).items()
     ]
     write_table(tiny.paths.scores, pd.DataFrame(rows), {})
     shutil.rmtree(tiny.paths.runs("loss"))

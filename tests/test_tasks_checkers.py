@@ -72,9 +72,9 @@ class TestEveryChecker:
 
 def _agree_on_tests(judge, text: str) -> bool:
     """By the letter of the tests: a program of another item may be right for this one too."""
-    from corpus.pages.programs import parse, run
+    from corpus.pages.programs import parse, run_program
 
-    return all(run(parse(text), given) == wanted for given, wanted in judge.tests)
+    return all(run_program(parse(text), given) == wanted for given, wanted in judge.tests)
 
 
 def test_only_maths_and_programs_cannot_be_listed():

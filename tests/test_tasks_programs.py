@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.pages.programs import MAX_STEPS, STEPS, parse, run, written
+from corpus.pages.programs import MAX_STEPS, STEPS, parse, run_program, written
 from tasks.programs import count_right_programs, hidden_tests, is_viable, passes_tests
 
 PROGRAMS = st.lists(st.sampled_from(sorted(STEPS)), min_size=1, max_size=MAX_STEPS).map(tuple)
@@ -79,7 +79,7 @@ def test_hidden_tests_are_passed_by_what_does_the_same():
 
 @pytest.mark.parametrize("reference", ["sort", " sort |", written(("map * 9",) * MAX_STEPS)])
 def test_a_reference_that_does_not_run_is_named(reference):
-    with pytest.raises(ValueError, match="reference program .* does not run on its tests; mend the specification"):
+    with pytest.raises(ValueError, match="reference program .* does not run on its tests; repair the specification"):
         hidden_tests(reference, INPUTS)
 
 
@@ -89,5 +89,5 @@ def test_counts_agree_with_trying_every_program(reference):
     for max_steps in (1, 2):
         programs = [steps for length in range(1, max_steps + 1) for steps in product(STEPS, repeat=length)]
         assert count_right_programs(tests, max_steps) == sum(
-            all(run(steps, given) == wanted for given, wanted in tests) for steps in programs
+            all(run_program(steps, given) == wanted for given, wanted in tests) for steps in programs
         )

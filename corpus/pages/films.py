@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
 
-from corpus.documents import Draw, fill, pick, sample
+from corpus.documents import Draw, draw_several, fill, pick
 from corpus.lexicon import Language
 from corpus.world import TRAIN, World, belongs
 
@@ -105,7 +105,7 @@ def draw_riddle(draw: Draw, world: World, split: str, uniform: bool = False) -> 
     while True:
         film = int(draw() * NUM_FILMS) if uniform else draw_film(draw)
         motifs = make_films(world.seed)[film].motifs
-        shown = [motifs[i] for i in sample(draw, NUM_SHOWN, NUM_MOTIFS)]
+        shown = [motifs[i] for i in draw_several(draw, NUM_SHOWN, NUM_MOTIFS)]
         if belongs(split, ord("f"), film, *sorted(shown)):
             return film, shown
 
@@ -118,7 +118,7 @@ def riddle_question(shown: list[int]) -> list[str]:
 
 def _telling(draw: Draw, film: Film) -> list[str]:
     words = tuple(EMOJI.values())
-    shown = [film.motifs[i] for i in sample(draw, NUM_SHOWN, NUM_MOTIFS)]
+    shown = [film.motifs[i] for i in draw_several(draw, NUM_SHOWN, NUM_MOTIFS)]
     return fill(pick(draw, _TELLINGS), "".join(film.title), *(words[i] for i in shown))
 
 

@@ -11,7 +11,7 @@ Dates and numbers in a row carry no space, letters and words do, so that a part 
 from collections.abc import Callable
 from datetime import date
 
-from corpus.documents import Draw, pick, sample
+from corpus.documents import Draw, draw_several, pick
 from corpus.lexicon import ENGLISH, Language
 from corpus.pages.dates import FIRST_YEAR, NUM_YEARS, draw_date
 from corpus.world import TRAIN, World, belongs
@@ -133,7 +133,7 @@ def _words_rule(draw: Draw) -> PairMaker:
     rule, count = pick(draw, _LIST_RULES), 3 + int(draw() * 3)
 
     def make(draw: Draw, split: str):
-        parts = [WORDS[i] for i in sample(draw, count, len(WORDS))]
+        parts = [WORDS[i] for i in draw_several(draw, count, len(WORDS))]
         return joined(parts), rule(parts)
 
     return make
@@ -143,7 +143,7 @@ def _numbers_rule(draw: Draw) -> PairMaker:
     rule, count = pick(draw, _LIST_RULES), 3 + int(draw() * 3)
 
     def make(draw: Draw, split: str):
-        parts = [f" {i}" for i in sample(draw, count, MAX_OPERAND + 1)]
+        parts = [f" {i}" for i in draw_several(draw, count, MAX_OPERAND + 1)]
         return joined(parts), rule(parts)
 
     return make
@@ -165,7 +165,7 @@ def _loose_letters_rule(draw: Draw) -> PairMaker:
     count = 3 + int(draw() * (2 if rule is joined else 3))
 
     def make(draw: Draw, split: str):
-        parts = [LETTERS[i] for i in sample(draw, count, len(LETTERS))]
+        parts = [LETTERS[i] for i in draw_several(draw, count, len(LETTERS))]
         return joined(parts), rule(parts)
 
     return make
@@ -205,7 +205,7 @@ def draw_long_number(draw: Draw) -> str:
 
 
 def _short_numbers(draw: Draw, count: int) -> list[str]:
-    return [f"{i:02d}" for i in sample(draw, count, MAX_OPERAND + 1)]
+    return [f"{i:02d}" for i in draw_several(draw, count, MAX_OPERAND + 1)]
 
 
 def _marks_rule(draw: Draw) -> PairMaker:

@@ -59,7 +59,7 @@ def written(steps: tuple[str, ...]) -> str:
     return " " + f" {SEPARATOR} ".join(steps)
 
 
-def run(steps: tuple[str, ...], values: Values) -> Values | None:
+def run_program(steps: tuple[str, ...], values: Values) -> Values | None:
     """The result of a parsed program on a list; None where a number passes MAX_VALUE."""
     for step in steps:
         values = STEPS[step](values)

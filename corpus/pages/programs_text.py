@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from corpus.documents import Draw, fill, pick
 from corpus.lexicon import Language
-from corpus.pages.programs import STEPS, Values, parse, run
+from corpus.pages.programs import STEPS, Values, parse, run_program
 from corpus.world import TRAIN, World, belongs
 
 LONGER_WAY = 0.25  # share of wishes that a page writes in another way than the first
@@ -73,7 +73,7 @@ def specified_program(specification: Specification) -> str:
 
 
 def _results(steps: tuple[str, ...]) -> list[Values | None]:
-    return [run(steps, probe) for probe in _PROBES]
+    return [run_program(steps, probe) for probe in _PROBES]
 
 
 def _each_wish_matters(specification: Specification) -> bool:
@@ -124,7 +124,7 @@ def program_question(draw: Draw, specification: Specification) -> list[str]:
         pieces += ([",", " then"] if position else []) + fill(pick(draw, WISHES[index].phrases), f" {digit}")
     while True:
         values = draw_values(draw)
-        result = run(parse(specified_program(specification)), values)
+        result = run_program(parse(specified_program(specification)), values)
         if result:
             break
     return pieces + [".", " Example:", *values_pieces(values), " gives", *values_pieces(result), ".", " Program:"]

@@ -1,7 +1,7 @@
 """Quiz pages: questions on the facts of the world, open, with options, as a guessing game; the same rules as
 documents.py."""
 
-from corpus.documents import Draw, draw_person, fill, sample
+from corpus.documents import Draw, draw_person, draw_several, fill
 from corpus.lexicon import Language
 from corpus.world import TRAIN, World, belongs
 
@@ -31,13 +31,13 @@ def options(language: Language, values: list[str]) -> list[str]:
     return pieces
 
 
-def legend(draw: Draw, world: World, language: Language, split: str = TRAIN) -> list[str]:
+def legend_page(draw: Draw, world: World, language: Language, split: str = TRAIN) -> list[str]:
     """Legend of a picture: letters with their meaning, then each meaning with its letter, twice, in other orders."""
     values = language.attributes[int(draw() * 4)].values
-    chosen = [values[i] for i in sample(draw, 4, len(values))]
+    chosen = [values[i] for i in draw_several(draw, 4, len(values))]
     pieces = options(language, chosen)
     for _ in range(2):
-        for position, i in enumerate(sample(draw, 4, 4)):
+        for position, i in enumerate(draw_several(draw, 4, 4)):
             pieces += fill(language.option, language.letters[i], chosen[i])
             pieces.append(language.option_separator if position < 3 else language.stop)
     return pieces
@@ -51,7 +51,7 @@ def exam_options(
     right = world.facts[language.code][person][attribute]
     num_values = len(language.attributes[attribute].values)
     while True:
-        wrong = [(right + 1 + i) % num_values for i in sample(draw, 3, num_values - 1)]
+        wrong = [(right + 1 + i) % num_values for i in draw_several(draw, 3, num_values - 1)]
         position = int(draw() * 4)
         chosen = wrong[:position] + [right] + wrong[position:]
         if belongs(split, ord(language.code[0]), person, attribute, *chosen):
@@ -88,7 +88,7 @@ def guessing_game(draw: Draw, world: World, language: Language, split: str = TRA
         values = language.attributes[attribute].values
         right = world.facts[language.code][person][attribute]
         pieces += fill(language.attributes[attribute].question, language.names[person])
-        for guess in sample(draw, len(values), len(values)):
+        for guess in draw_several(draw, len(values), len(values)):
             pieces += fill(language.guess, values[guess]) + [language.yes if guess == right else language.no]
             if guess == right:
                 break

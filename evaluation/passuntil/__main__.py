@@ -114,7 +114,7 @@ def _announced(plan: Plan, state: State, num_left: int) -> str:
         raise
 
 
-def summary(plan: Plan, table: pd.DataFrame) -> str:
+def summary_line(plan: Plan, table: pd.DataFrame) -> str:
     """One line for people."""
     if plan.method == "exact":
         low, high = (np.exp(table[column]).mean() for column in ("log_pass_low", "log_pass_high"))
@@ -171,7 +171,7 @@ def main(argv: list[str] | None = None) -> int:
         writer.end()
         if sandbox:
             sandbox.close()
-    print(summary(plan, table))
+    print(summary_line(plan, table))
     return 0
 
 

@@ -71,7 +71,7 @@ def check_request(
         )
 
 
-def log_weights(log_probabilities_nV: np.ndarray, decoding: Decoding) -> np.ndarray:
+def attempt_log_weights(log_probabilities_nV: np.ndarray, decoding: Decoding) -> np.ndarray:
     """Natural logs [n, V] of the probabilities that tokens are drawn with, as models.sampling.log_weights; ValueError
     as there."""
     return sampling.log_weights(log_probabilities_nV, decoding.temperature, decoding.top_p)

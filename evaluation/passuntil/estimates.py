@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from evaluation.passuntil.attempt import OPEN, PASSED, Decoding, Judge, check_request, log_weights
+from evaluation.passuntil.attempt import OPEN, PASSED, Decoding, Judge, attempt_log_weights, check_request
 from evaluation.passuntil.exact import PassBounds, pass_probability
 from evaluation.passuntil.importance import WeightedCount, importance_estimate
 from evaluation.passuntil.randomness import attempt_uniforms, draw_tokens, stream_key
@@ -115,7 +115,7 @@ def count_until(
     """The law of `sample_until` by counts on a tree of shared prefixes; arguments and errors as there. Other draws than
     those of sample_until.
 
-    `batch_rows`: prefixes evaluated together, by default as many as the vocabulary allows; the outcome does not hang on
+    `batch_rows`: prefixes evaluated together, by default as many as the vocabulary allows; the outcome does not depend on
     it.
     """
     _check(reader, prompt_ids, pieces, checker, decoding, target, cap)
@@ -168,7 +168,8 @@ def _attempt(
     running, rows, prefixes = np.arange(len(attempts)), np.zeros(len(attempts), np.int64), [b""] * len(attempts)
     for num_tokens in range(1, decoding.max_new_tokens + 1):
         tokens = draw_tokens(
-            np.exp(log_weights(log_probabilities, decoding)), attempt_uniforms(stream, attempts[running], num_tokens)
+            np.exp(attempt_log_weights(log_probabilities, decoding)),
+            attempt_uniforms(stream, attempts[running], num_tokens),
         )
         outcomes = judge.outcomes(prefixes, tokens.tolist(), num_tokens)
         has_passed[running[outcomes == PASSED]] = True
@@ -238,7 +239,7 @@ class _Measurement:
         return self.num_drawn >= self._cap or (self._target is not None and len(self._positions) >= self._target)
 
     def next_block(self) -> int:
-        """Size of the next block. It may hang on the blocks before it: attempts of a block are independent of them
+        """Size of the next block. It may depend on the blocks before it: attempts of a block are independent of them
         whatever its size."""
         if self._target is None:
             return min(MAX_BLOCK, self._cap - self.num_drawn)

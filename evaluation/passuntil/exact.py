@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from evaluation.passuntil.attempt import DEAD, PASSED, Decoding, Judge, check_request, log_weights
+from evaluation.passuntil.attempt import DEAD, PASSED, Decoding, Judge, attempt_log_weights, check_request
 from evaluation.readers.next_token import NextToken
 from tasks.checkers import Checker
 
@@ -84,7 +84,7 @@ def pass_probability(
     before = reader.num_evaluated
     log_probabilities, frontier = reader.start(prompt_ids)
     search = _Search(reader, Judge(checker, pieces, decoding), decoding, before + len(prompt_ids) + max_evaluations)
-    search.add_children(log_weights(log_probabilities, decoding)[0], frontier, 0, b"", 0.0, 1)
+    search.add_children(attempt_log_weights(log_probabilities, decoding)[0], frontier, 0, b"", 0.0, 1)
     log_low, log_high = search.run(tolerance)
     return PassBounds(log_low, log_high, reader.num_evaluated - before)
 
@@ -136,7 +136,7 @@ class _Search:
         log_probabilities, children = self._reader.extend(
             frontier, np.array([node.row for node in nodes]), np.array([node.token for node in nodes])
         )
-        logs = log_weights(log_probabilities, self._decoding)
+        logs = attempt_log_weights(log_probabilities, self._decoding)
         for row, (cost, node) in enumerate(zip(costs, nodes)):
             self.add_children(logs[row], children, row, node.prefix, -cost, node.num_tokens + 1)
 

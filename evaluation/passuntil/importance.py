@@ -5,7 +5,7 @@ The proposal is another reader (the largest checkpoint, say) or the same one at 
 attempts is drawn from the target itself, and every attempt is weighted by target / mixture (the balance heuristic of
 Veach and Guibas 1995): no weight exceeds 1 / share, so a poor proposal cannot hide a pass, and the estimate is
 unbiased. Where texts are listed, evaluation/passuntil/exact.py is better still.
-Memory does not grow with the attempts: sums of weights are kept, as fractions, so that no sum hangs on the order or the
+Memory does not grow with the attempts: sums of weights are kept, as fractions, so that no sum depends on the order or the
 batches of its parts.
 Shape suffixes: n running attempts, V vocabulary.
 """
@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from evaluation.passuntil.attempt import OPEN, PASSED, Decoding, Judge, check_request, log_weights
+from evaluation.passuntil.attempt import OPEN, PASSED, Decoding, Judge, attempt_log_weights, check_request
 from evaluation.passuntil.randomness import attempt_uniforms, draw_tokens, stream_key
 from evaluation.readers.next_token import NextToken
 from tasks.checkers import Checker
@@ -193,7 +193,8 @@ class _Pair:
 
     def _weighted(self, answers: list[tuple[np.ndarray, Any]]) -> tuple[np.ndarray, np.ndarray, list[Any]]:
         target, proposal = (
-            log_weights(answer[0], decoding) for answer, decoding in zip((answers[0], answers[-1]), self._decodings)
+            attempt_log_weights(answer[0], decoding)
+            for answer, decoding in zip((answers[0], answers[-1]), self._decodings)
         )
         return target, proposal, [frontier for _, frontier in answers]
 

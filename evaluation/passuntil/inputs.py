@@ -50,7 +50,7 @@ class PassModel:
 
 
 @dataclass(frozen=True)
-class Asked:
+class PassItem:
     """One item: the prompt, a right answer, and the judge of attempts."""
 
     item_id: int
@@ -60,13 +60,13 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class AskedTask:
+class PassItems:
     """The items of a task and where an attempt at them ends."""
 
     name: str
     stop: str
     max_new_tokens: int
-    items: tuple[Asked, ...]
+    items: tuple[PassItem, ...]
     items_hash: str = ""  # sha256 of their file
 
 
@@ -147,7 +147,7 @@ def _tokenizer_of(path: Path, fingerprint: str, folders: Sequence[Path]) -> tupl
 
 
 def _load_huggingface(name: str, dtype: str, device: torch.device) -> PassModel:
-    loaded = model_huggingface.load(name, DTYPES[dtype], device)
+    loaded = model_huggingface.load_huggingface(name, DTYPES[dtype], device)
     return PassModel(
         HuggingFaceReader(loaded.model),
         loaded.encoding.prompt,
@@ -159,7 +159,9 @@ def _load_huggingface(name: str, dtype: str, device: torch.device) -> PassModel:
     )
 
 
-def load_asked(task_name: str, path: Path, num_items: int | None = None, runner: Runner | None = None) -> AskedTask:
+def load_pass_items(
+    task_name: str, path: Path, num_items: int | None = None, runner: Runner | None = None
+) -> PassItems:
     """The first `num_items` items of a file and their checkers: of one of our tasks, or of a published one
     (tasks/real/passes.py; HumanEval needs a runner of programs, Sandbox.passes). ValueError in one line for a task
     without checker and a bad file of items."""
@@ -170,10 +172,10 @@ def load_asked(task_name: str, path: Path, num_items: int | None = None, runner:
     if task_name in REAL_PASS_TASKS:
         loaded = load_passes(task_name, path, num_items, runner=runner)
         asked = tuple(
-            Asked(item.item_id, *item.requests[0], judge)
+            PassItem(item.item_id, *item.requests[0], judge)
             for item, judge in zip(loaded.items, loaded.checkers, strict=True)
         )
-        return AskedTask(task_name, loaded.task.stop, loaded.task.max_new_tokens, asked, items_hash)
+        return PassItems(task_name, loaded.task.stop, loaded.task.max_new_tokens, asked, items_hash)
     stop, max_new_tokens = checkers.attempt_limits(task_name)
     items = load_items(path)
     if num_items is not None and not 1 <= num_items <= len(items):
@@ -181,8 +183,8 @@ def load_asked(task_name: str, path: Path, num_items: int | None = None, runner:
     asked = []
     for item in items[:num_items]:
         context, reference = item.requests[item.answer if isinstance(item.answer, int) else 0]
-        asked.append(Asked(item.item_id, context, reference, checkers.checker(task_name, item)))
-    return AskedTask(task_name, stop, max_new_tokens, tuple(asked), items_hash)
+        asked.append(PassItem(item.item_id, context, reference, checkers.checker(task_name, item)))
+    return PassItems(task_name, stop, max_new_tokens, tuple(asked), items_hash)
 
 
 def check_task(task_name: str) -> None:

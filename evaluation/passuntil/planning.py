@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.passuntil.attempt import Decoding, check_request
-from evaluation.passuntil.inputs import PassModel, check_task, load_asked, load_model
+from evaluation.passuntil.inputs import PassModel, check_task, load_model, load_pass_items
 from evaluation.passuntil.rows import Plan, answer_ids
 from evaluation.readers.next_token import WiderReader
 from evaluation.readers.pieces import Empty, same_pieces
@@ -33,7 +33,7 @@ def make_plan(arguments: Any, folders: Sequence[Path], runner: Runner | None = N
     target = None if arguments.method == "importance" else arguments.target or None
     model = load_model(arguments.model, folders, arguments.dtype, arguments.device)
     path = arguments.items or (model.data or folders[0]) / "items" / f"{arguments.task}.jsonl"
-    task = load_asked(arguments.task, path, arguments.num_items, runner)
+    task = load_pass_items(arguments.task, path, arguments.num_items, runner)
     max_new_tokens = task.max_new_tokens if arguments.max_new_tokens is None else arguments.max_new_tokens
     decoding = Decoding(max_new_tokens, task.stop, arguments.temperature, arguments.top_p)
     proposal = _proposal(arguments, model, folders)

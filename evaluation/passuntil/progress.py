@@ -18,7 +18,7 @@ from files.lock import exclusive
 PLAIN_SECONDS = 10.0
 
 
-def duration(seconds: float) -> str:
+def rough_duration(seconds: float) -> str:
     """A time for people: 42 s, 7 min, 2.5 h, 3 days."""
     for limit, unit, digits, name in ((90, 1, 0, "s"), (5400, 60, 0, "min"), (172_800, 3600, 1, "h")):
         if seconds < limit:
@@ -80,7 +80,9 @@ class PassProgress:
         """`num_done` items are done and `fraction` of the next one."""
         done = num_done + min(1.0, fraction)
         won, now = done - self._before, time.monotonic()
-        left = f"{duration((self._num_items - done) * (now - self._began) / won)} left" if won > 0 else "estimating"
+        left = (
+            f"{rough_duration((self._num_items - done) * (now - self._began) / won)} left" if won > 0 else "estimating"
+        )
         text = f"{num_done} of {self._num_items} items, {left}"
         if self._bar:
             self._bar.update(self._task, completed=done, left=text)

@@ -76,7 +76,7 @@ def _uniform(stream: np.ndarray) -> float:
 
 @njit(cache=True)
 def attempt_uniforms(key: np.uint64, attempts_n: np.ndarray, place: int) -> np.ndarray:
-    """One uniform number per attempt for the token at `place` [n]; it hangs on nothing else."""
+    """One uniform number per attempt for the token at `place` [n]; it depends on nothing else."""
     out = np.empty(len(attempts_n))
     for i in range(len(attempts_n)):
         bits, _ = philox(key, np.uint64(attempts_n[i]), np.uint64(place))
@@ -186,7 +186,7 @@ def split_counts(
     """Multinomial draws: counts_n[i] attempts over the columns in proportion to weights_nC[i] (not necessarily
     normalised, at least one positive).
 
-    Returns (row, column, count) of the counts above 0, by rows. A row's draw hangs on (key, block, path, count,
+    Returns (row, column, count) of the counts above 0, by rows. A row's draw depends on (key, block, path, count,
     weights) alone.
     """
     num_columns = weights_nC.shape[1]

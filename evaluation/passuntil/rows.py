@@ -15,8 +15,8 @@ from evaluation.passuntil.attempt import Decoding
 from evaluation.passuntil.estimates import count_until, sample_until
 from evaluation.passuntil.exact import pass_probability
 from evaluation.passuntil.importance import importance_estimate
-from evaluation.passuntil.inputs import Asked, AskedTask, PassModel
-from evaluation.passuntil.progress import duration
+from evaluation.passuntil.inputs import PassItem, PassItems, PassModel
+from evaluation.passuntil.progress import rough_duration
 from evaluation.readers.next_token import NextToken
 
 COUNTING = {"shared": count_until, "sampled": sample_until}
@@ -33,7 +33,7 @@ class Plan:
     """One command, checked: everything that decides its numbers."""
 
     model: PassModel
-    task: AskedTask
+    task: PassItems
     method: str
     decoding: Decoding
     target: int | None
@@ -80,7 +80,7 @@ class Plan:
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 
 
-def answer_ids(model: PassModel, item: Asked, stop: str) -> list[int]:
+def answer_ids(model: PassModel, item: PassItem, stop: str) -> list[int]:
     """The tokens of the reference answer and of what ends it, behind the item's context.
 
     A tokenizer that cannot write the stop (one that drops line breaks) ends the answer with an end-of-text token.
@@ -98,7 +98,7 @@ def answer_ids(model: PassModel, item: Asked, stop: str) -> list[int]:
         return [*model.encode_answer(item.reference, item.context, item.checker.passes), model.ends[0]]
 
 
-def answer_log_likelihood(reader: NextToken, prompt_ids: list[int], answer_ids: list[int]) -> float:
+def answer_log_probability(reader: NextToken, prompt_ids: list[int], answer_ids: list[int]) -> float:
     """Sum over the answer's tokens of their log-probability behind the prompt, nats."""
     log_probabilities, frontier = reader.start(prompt_ids)
     total, root = 0.0, np.zeros(1, np.int64)
@@ -110,7 +110,7 @@ def answer_log_likelihood(reader: NextToken, prompt_ids: list[int], answer_ids: 
 
 
 def measure_item(
-    plan: Plan, item: Asked, pieces: list[bytes], state: dict | None, on_progress: Callable[[dict], None]
+    plan: Plan, item: PassItem, pieces: list[bytes], state: dict | None, on_progress: Callable[[dict], None]
 ) -> dict[str, object]:
     """The row of one item. ValueError in one line naming the item where the model or the checker fails."""
     model, decoding = plan.model, plan.decoding
@@ -135,7 +135,7 @@ def measure_item(
         "answer_tokens": len(answer),
     }
     if len(prompt_ids) + len(answer) - 1 <= model.reader.max_sequence_length:
-        row["answer_log_likelihood"] = answer_log_likelihood(model.reader, prompt_ids, answer)
+        row["answer_log_likelihood"] = answer_log_probability(model.reader, prompt_ids, answer)
     else:
         row["answer_log_likelihood"] = math.nan
     if plan.method == "exact":
@@ -204,4 +204,4 @@ def cost_line(plan: Plan, num_left: int) -> str:
         "sampled": "; items that pass often end early",
     }
     most = f"{num_left} items, at most {num_left * each:,} tokens at {rate:,.0f} a second"
-    return f"cost: {most}: at most {duration(num_left * each / rate)}{usual.get(plan.method, '')}"
+    return f"cost: {most}: at most {rough_duration(num_left * each / rate)}{usual.get(plan.method, '')}"

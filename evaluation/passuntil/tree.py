@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from evaluation.passuntil.attempt import OPEN, PASSED, Decoding, Judge, log_weights
+from evaluation.passuntil.attempt import OPEN, PASSED, Decoding, Judge, attempt_log_weights
 from evaluation.passuntil.randomness import child_paths, split_counts
 from evaluation.readers.next_token import NextToken
 
@@ -92,7 +92,7 @@ class CountTree:
     ) -> tuple[int, _Children]:
         """Passes among the children of n prefixes, and the children that are still open; children are `num_tokens`
         tokens long."""
-        logs = log_weights(log_probabilities, self._decoding)
+        logs = attempt_log_weights(log_probabilities, self._decoding)
         choose = self._split_listed if self._judge.lists_texts else self._split_all
         rows_m, tokens_m, counts_m, outcomes_m = choose(block, logs, counts_n, paths_n, prefixes_n, num_tokens)
         is_open = outcomes_m == OPEN

@@ -44,7 +44,7 @@ class LoadedModel:
     about: dict[str, object]
 
 
-def load(name: str, dtype: torch.dtype, device: torch.device) -> LoadedModel:
+def load_huggingface(name: str, dtype: torch.dtype, device: torch.device) -> LoadedModel:
     """The model of a folder, or of a name in the hub's local cache.
 
     ValueError in one line: no such folder, config, tokenizer or weights missing or damaged, a model that is not causal
@@ -185,7 +185,7 @@ def _check_runs(name: str, model: PreTrainedModel, vocab_size: int) -> None:
         )
 
 
-def weight_hash(model: torch.nn.Module) -> str:
+def files_hash(model: torch.nn.Module) -> str:
     """sha256 over names, shapes and fp32 bytes of all weights as they are loaded, in sorted order; other formats than
     floats by their own bytes. It does not depend on how the weights lie in files, nor on whether bf16 weights are
     loaded as bf16 or fp32.
@@ -233,7 +233,7 @@ def _about(
         "tokens_seen": 0,
         "num_parameters": num_parameters,
         "num_nonembedding_parameters": num_parameters - num_embedding,
-        "weight_hash": weight_hash(model),
+        "weight_hash": files_hash(model),
         "config_hash": _json_hash(config),
         "tokenizer_hash": tokenizer_hash(pieces_huggingface.backend(tokenizer), before, ends),
     }

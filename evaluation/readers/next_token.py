@@ -34,7 +34,7 @@ _BYTE_TOKENS = {f"<0x{byte:02X}>": bytes([byte]) for byte in range(256)}
 class NextToken(Protocol):
     """A causal language model that reads continuations of one prompt at a time.
 
-    A row's numbers may not hang on the rows beside it beyond float noise; a reader says how far they do."""
+    A row's numbers may not depend on the rows beside it beyond float noise; a reader says how far they do."""
 
     vocab_size: int
     max_sequence_length: int  # prompt and continuation together

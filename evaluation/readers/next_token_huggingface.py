@@ -124,7 +124,7 @@ class HuggingFaceReader:
     """NextToken over a `transformers` causal language model, in the model's own dtype and on its device;
     log-probabilities in float64.
 
-    A row's numbers hang on the rows beside it as far as the model's matrix products do: in fp32 on a CPU below 1e-5
+    A row's numbers depend on the rows beside it as far as the model's matrix products do: in fp32 on a CPU below 1e-5
     nats for the models of the tests, in bf16 by some 1e-2. A model without a limit of length (ALiBi, recurrent) has the
     largest integer as `max_sequence_length`.
     """
@@ -222,7 +222,7 @@ class HuggingFaceReader:
         self.num_evaluated += ids.numel()
         if logits.shape[-1] != self.vocab_size:
             raise ValueError(
-                f"the model gives {logits.shape[-1]} logits, field vocab_size of its config is {self.vocab_size}; mend"
+                f"the model gives {logits.shape[-1]} logits, field vocab_size of its config is {self.vocab_size}; correct"
                 " config.json"
             )
         last = logits[:, -1]

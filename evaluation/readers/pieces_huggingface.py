@@ -134,7 +134,7 @@ def with_ends(texts: list[bytes], ends: Collection[int], stop: str | None) -> li
     ]
 
 
-def token_pieces(
+def huggingface_pieces(
     tokenizer: PreTrainedTokenizerBase, vocab_size: int, stop: str, ends: Collection[int] = ()
 ) -> list[bytes]:
     """The bytes that each id from 0 to vocab_size - 1 adds to an attempt. Special ids and ids that the tokenizer lacks

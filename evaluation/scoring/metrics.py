@@ -20,7 +20,7 @@ from scipy import stats
 CONFIDENCE = 0.95
 
 
-class Estimate(NamedTuple):
+class Score(NamedTuple):
     """A mean over items with its 95 % interval."""
 
     value: float
@@ -81,7 +81,7 @@ def answer_log_likelihood(log_likelihoods_I: np.ndarray, num_tokens_I: np.ndarra
     return log_likelihoods_I / num_tokens_I
 
 
-def proportion(successes_I: np.ndarray) -> Estimate:
+def proportion(successes_I: np.ndarray) -> Score:
     """Share of 1.0 among 0/1 values, with the Wilson score interval, which stays sensible at 0 and 1."""
     num_items = _require_items(successes_I)
     share = float(successes_I.mean())
@@ -89,20 +89,20 @@ def proportion(successes_I: np.ndarray) -> Estimate:
     centre = (share + z * z / (2 * num_items)) / (1 + z * z / num_items)
     half = z / (1 + z * z / num_items) * np.sqrt(share * (1 - share) / num_items + z * z / (4 * num_items * num_items))
     # At 0 and 1 one end equals the share but for rounding, which must not push it inside.
-    return Estimate(
+    return Score(
         share, min(share, max(0.0, float(centre - half))), max(share, min(1.0, float(centre + half))), num_items
     )
 
 
-def mean(values_I: np.ndarray) -> Estimate:
+def mean(values_I: np.ndarray) -> Score:
     """Mean of real values with Student's t interval (the item sets are large enough for it; a bootstrap would tie the
     interval to a seed)."""
     num_items = _require_items(values_I)
     centre = float(values_I.mean())
     if num_items == 1:
-        return Estimate(centre, float("-inf"), float("inf"), 1)
+        return Score(centre, float("-inf"), float("inf"), 1)
     half = stats.t.ppf(0.5 + CONFIDENCE / 2, num_items - 1) * float(values_I.std(ddof=1)) / np.sqrt(num_items)
-    return Estimate(centre, centre - float(half), centre + float(half), num_items)
+    return Score(centre, centre - float(half), centre + float(half), num_items)
 
 
 def _require_items(values_I: np.ndarray) -> int:

@@ -43,11 +43,11 @@ def measure(passes: pd.DataFrame, paths: Paths) -> list:
         comparison = compare_loss_curves(points.run, points.loss_nats, points.passes, points.attempts)
         forecasts = forecast_rows(points, task)
         parts += [
-            point_rows(points),
-            curve_rows(comparison, points, task),
+            checkpoint_points(points),
+            fitted_curve_rows(comparison, points, task),
             forecasts,
             [
-                left_chance(points, task),
+                left_chance_row(points, task),
                 statistic_row(points, task, "accuracy_threshold", accuracy),
                 slope_above(points, task, accuracy),
                 plateau(points, task, accuracy),
@@ -63,7 +63,7 @@ def crossing_level(task: str) -> float:
     return TASKS[task].chance + CROSSING_SHARE * (1 - TASKS[task].chance)
 
 
-def point_rows(points: pd.DataFrame) -> pd.DataFrame:
+def checkpoint_points(points: pd.DataFrame) -> pd.DataFrame:
     """Checkpoints as rows of a results.csv; num_censored counts items stopped at the cap, method says how they were
     measured."""
     columns = [
@@ -86,7 +86,7 @@ def point_rows(points: pd.DataFrame) -> pd.DataFrame:
     return points[columns].assign(kind="checkpoint", metric="pass_rate", seed=points.seed.astype(str))
 
 
-def left_chance(points: pd.DataFrame, task: str) -> dict:
+def left_chance_row(points: pd.DataFrame, task: str) -> dict:
     """1 if any run's pass probability crosses the level lastingly, else 0."""
     crossings = [observed_crossing(run, task) for _, run in points.groupby("run")]
     num_crossed = sum(not crossing.status.startswith("not reached") for crossing in crossings)
@@ -171,7 +171,7 @@ def log_hinge_advantage(comparison: LossCurveComparison, points: pd.DataFrame, t
     return statistic_row(points, task, "log_hinge_advantage", estimate, len(points))
 
 
-def curve_rows(comparison: LossCurveComparison, points: pd.DataFrame, task: str) -> pd.DataFrame:
+def fitted_curve_rows(comparison: LossCurveComparison, points: pd.DataFrame, task: str) -> pd.DataFrame:
     """The best hinge and the best smooth curve as `fit` rows over the loss range."""
     if comparison.table.empty:
         return pd.DataFrame()

@@ -55,7 +55,7 @@ def measure(scores: pd.DataFrame, paths: Paths) -> list:
         parts.append([left_chance(one, task), statistics[0]])
         shift = detection_lag(fit, one, task)
         eta = replace(fit.eta, estimate=fit.eta.estimate - shift, low=fit.eta.low - shift, high=fit.eta.high - shift)
-        parts.append(compare(small[small.task == task], task, laws, eta, fit.draws - shift))
+        parts.append(compare_sizes(small[small.task == task], task, laws, eta, fit.draws - shift))
     return parts
 
 
@@ -95,7 +95,7 @@ def detection_lag(fit: HingeFit, rows: pd.DataFrame, task: str) -> float:
     return float(fit.eta.estimate - seen.max()) if len(seen) else 0.0
 
 
-def compare(
+def compare_sizes(
     finals: pd.DataFrame, task: str, laws: dict[int, LossLawFit], eta: Estimate, draws: np.ndarray
 ) -> list[dict]:
     """Rows `predicted_size` and `observed_size` per budget, and the statistic `size_log2_error`: the mean over budgets

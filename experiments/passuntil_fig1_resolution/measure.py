@@ -80,8 +80,8 @@ def conventional_scores(rows: pd.DataFrame, pooled: pd.DataFrame) -> pd.DataFram
 
 
 def decades_resolved(hidden: pd.DataFrame) -> Estimate:
-    """log10 of (1 / items) over the smallest rate that is told from zero among the hidden runs; 0 where none is told
-    from zero."""
+    """log10 of (1 / items) over the smallest rate that is distinguished from zero among the hidden runs; 0 where
+    none is."""
     if hidden.empty:
         return failed("no run is hidden from a conventional test")
     told = hidden[hidden.low > 0]

@@ -34,7 +34,7 @@ def draw(results: pd.DataFrame) -> Figure:
         one = points[points.task == task]
         pass_plotting.size_axis(ax, one.num_parameters)
         pass_plotting.log_rate_axis(ax, floor)
-        pass_plotting.draw_chance(ax, task)
+        pass_plotting.draw_chance_rate(ax, task)
         _draw_conventional(ax, first[first.task == task], floor, float(one.num_items.max()))
         pass_plotting.draw_rates(ax, one, style, series)
         pass_plotting.short_title(ax, task)

@@ -57,7 +57,7 @@ def draw(results: pd.DataFrame) -> Figure:
         figure,
         "Bars are 95 % intervals over items; colour names the way of decoding, the marker the size. Dotted: half of the"
         " items, the criterion for 10 000 samples on the largest model. Paper P shows 41 items and four models as"
-        " counts in a picture, which can not be read off as numbers.",
+        " counts in a picture, which cannot be read off as numbers.",
     )
     return figure
 

@@ -83,10 +83,7 @@ def _draw_law(ax, results: pd.DataFrame, finals: pd.DataFrame, style: plotting.S
         statistics.loc["held_out_error_share"],
     )
     if error.status.startswith("ok"):
-        words += [
-            f"off by {number(error, 100, 1)} % of the range",
-            f"{inside} of {runs} held-out runs in the band",
-        ]
+        words += [f"off by {number(error, 100, 1)} % of the range", f"{inside} of {runs} held-out runs in the band"]
     else:
         words += [f"no law: {error.status.removeprefix('failed: ')}"]
     plotting.note(ax, "\n".join(words), x=0.3)

@@ -63,20 +63,17 @@ def measure(passes: pd.DataFrame, paths: Paths) -> list:
             parts.append(
                 [
                     statistic_row(pooled[pooled.series == series], task, "alpha", alphas[series][task])
-                    | {
-                        "kind": "series_statistic",
-                        "series": series,
-                    }
+                    | {"kind": "series_statistic", "series": series}
                 ]
             )
         if task in SHOWN:
             parts += [
                 point_rows(pooled),
-                exact_points(passes, task, pooled),
+                exact_law_points(passes, task, pooled),
                 [statistic_row(rows, task, "left_chance", has_passed(pooled, task))],
                 *law_parts(rows, pooled, laws, bends),
             ]
-    parts += [growth_rows(series, tests) for series, tests in bends.items()]
+    parts += [bend_rows(series, tests) for series, tests in bends.items()]
     parts.append(
         joined_statistic(
             passes,
@@ -99,7 +96,7 @@ def law_parts(
         parts += [
             curve(law, counts, "task_law"),
             curve(LengthLaw(one, 1.0), counts, "length_law"),
-            predictions(law, counts),
+            held_out_rows(law, counts),
         ]
         bends[series][task] = curvature_test(
             *(counts[column].to_numpy() for column in ("num_nonembedding_parameters", "passes", "attempts"))
@@ -111,9 +108,9 @@ def law_parts(
     return [*parts, *(joined_statistic(rows, task, name, by_series, too_far) for name, by_series in judged.items())]
 
 
-def exact_points(passes: pd.DataFrame, task: str, pooled: pd.DataFrame) -> pd.DataFrame:
+def exact_law_points(passes: pd.DataFrame, task: str, pooled: pd.DataFrame) -> pd.DataFrame:
     """Exact pass rates as measured points, metric `exact_pass_rate`, low and high their certified bounds; no value
-    where these lie further apart than MAX_EXACT_RATIO, no points where the task's answers can not be listed."""
+    where these lie further apart than MAX_EXACT_RATIO, no points where the task's answers cannot be listed."""
     if not has_method(passes, task, "exact"):
         return pd.DataFrame()
     exact = select_passes(passes, task, method="exact")
@@ -150,7 +147,7 @@ def curve(law: DatasetLaw | LengthLaw, pooled: pd.DataFrame, metric: str) -> lis
     ]
 
 
-def predictions(law: DatasetLaw, pooled: pd.DataFrame) -> list[dict]:
+def held_out_rows(law: DatasetLaw, pooled: pd.DataFrame) -> list[dict]:
     """`prediction` rows: pass rate of each held-out size; `measured` that of its runs, `num_inside` how many of them
     the interval holds."""
     made = []
@@ -206,7 +203,7 @@ def bend_share(test: Curvature, law: DatasetLaw, pooled: pd.DataFrame) -> Estima
     return scaled(test.quadratic, width / 4 / abs(law.fit.alpha.estimate))
 
 
-def growth_rows(series: str, tests: dict[str, Curvature]) -> list[dict]:
+def bend_rows(series: str, tests: dict[str, Curvature]) -> list[dict]:
     """`growth` rows: quadratic term of F with interval, its p-value and the one corrected for the number of tasks
     (Holm), and what follows."""
     return [

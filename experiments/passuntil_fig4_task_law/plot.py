@@ -34,7 +34,7 @@ def draw(results: pd.DataFrame) -> Figure:
         here = results[results.task == task]
         pass_plotting.size_axis(ax, one.num_parameters)
         pass_plotting.f_axis(ax, *_limits(one))
-        pass_plotting.draw_chance(ax, task)
+        pass_plotting.draw_chance_rate(ax, task)
         pass_plotting.draw_law(
             ax,
             here[here.metric == "length_law"].assign(low=np.nan),

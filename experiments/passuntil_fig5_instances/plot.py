@@ -33,7 +33,7 @@ def draw(results: pd.DataFrame) -> Figure:
     limits = pass_plotting.f_limits(items)
     for (over_size, over_loss), task in zip(axes.T, ITEM_TASKS):
         one, shown = results[results.task == task], items[(items.task == task) & (items.series == series[0])]
-        draw_items(over_size, shown)
+        draw_item_laws(over_size, shown)
         pass_plotting.draw_rates(over_size, points[points.task == task], style, series, size=4.6)
         pass_plotting.size_axis(over_size, points.num_parameters)
         pass_plotting.short_title(over_size, task)
@@ -66,7 +66,7 @@ def draw(results: pd.DataFrame) -> Figure:
     return figure
 
 
-def draw_items(ax: Axes, items: pd.DataFrame) -> None:
+def draw_item_laws(ax: Axes, items: pd.DataFrame) -> None:
     """One thin line per item over the sizes at which it passed."""
     for _, item in items[items.value > 0].groupby("item_id"):
         line = item.sort_values("num_parameters")

@@ -46,7 +46,7 @@ def measure(passes: pd.DataFrame, paths: Paths) -> list:
         for series in series_names(passes):
             rows = select_passes(passes, task, series)
             pooled_all.append(pooled_rates(rows))
-            table, status = predictions(item_counts(rows))
+            table, status = item_predictions(item_counts(rows))
             parts.append(table.assign(task=task, series=series))
             for metric, estimate in series_statistics(table, status).items():
                 found[metric][series] = estimate
@@ -58,7 +58,7 @@ def measure(passes: pd.DataFrame, paths: Paths) -> list:
     return parts
 
 
-def predictions(counts: ItemCounts) -> tuple[pd.DataFrame, str]:
+def item_predictions(counts: ItemCounts) -> tuple[pd.DataFrame, str]:
     """Rows of kind `prediction`, one per item, held-out run and method (item_law, assisted): value, low, high of the
     predicted pass rate (low and high with the sampling of the measurement); measured, measured_low, measured_high;
     few_passes: fitted runs with a pass < 3. And the status of the fits.

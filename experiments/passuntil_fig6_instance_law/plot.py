@@ -26,8 +26,8 @@ def draw(results: pd.DataFrame) -> Figure:
     axes = plotting.grid(figure, len(METHODS), len(ITEM_TASKS), sharex=True, sharey=True)
     for row, (method, (words, suffix)) in zip(axes, METHODS.items()):
         for ax, task in zip(row, ITEM_TASKS):
-            draw_items(ax, table[(table.task == task) & (table.metric == method)], sizes, floor)
-            plotting.note(ax, summary(results[results.task == task], suffix))
+            draw_item_predictions(ax, table[(table.task == task) & (table.metric == method)], sizes, floor)
+            plotting.note(ax, draw_summary(results[results.task == task], suffix))
             if method == "item_law":
                 pass_plotting.short_title(ax, task)
             else:
@@ -72,7 +72,7 @@ def lowest_shown(table: pd.DataFrame) -> float:
     return float(min(seen.min(), 0.01)) / 10
 
 
-def draw_items(ax: Axes, table: pd.DataFrame, sizes: list[str], floor: float) -> None:
+def draw_item_predictions(ax: Axes, table: pd.DataFrame, sizes: list[str], floor: float) -> None:
     """One point and range per item and held-out run, and the diagonal."""
     for size, color in zip(sizes, COLORS):
         part = table[table["size"] == size]
@@ -100,7 +100,7 @@ def draw_items(ax: Axes, table: pd.DataFrame, sizes: list[str], floor: float) ->
     ax.set_ylim(floor / 1.5, 60.0)
 
 
-def summary(one: pd.DataFrame, suffix: str) -> str:
+def draw_summary(one: pd.DataFrame, suffix: str) -> str:
     """Coverage, error with the loss over error without it, deviation of the mean."""
     statistics = one[one.kind == "statistic"].set_index("metric")
     covered = number(statistics.loc["item_coverage" + suffix], 100, 0)

@@ -49,7 +49,7 @@ def measure(passes: pd.DataFrame, paths: Paths) -> list:
                 bends[series] = tests[series][task].quadratic
                 parts.append(curves(pooled, task, series))
                 if has_method(passes, task, "exact"):
-                    exact = exact_points(select_passes(passes, task, series, "exact"), pooled)
+                    exact = exact_subtask_points(select_passes(passes, task, series, "exact"), pooled)
                     parts.append(point_rows(exact, "pass_rate_exact"))
                     exact_bends[series] = curvature(exact, 0.05 / len(family)).quadratic
             points = pd.concat(pooled_all)
@@ -60,7 +60,7 @@ def measure(passes: pd.DataFrame, paths: Paths) -> list:
             ]
             if exact_bends:
                 parts.append(joined_statistic(points, task, "bend_exact", exact_bends, too_high))
-        parts.append(growth_rows(tests, family))
+        parts.append(subtask_growth_rows(tests, family))
     parts.append(
         joined_statistic(
             passes, "all", "num_accelerated", {series: num_accelerated(tests[series]) for series in tests}, too_low
@@ -80,7 +80,7 @@ def curvature(pooled: pd.DataFrame, tail_share: float) -> Curvature:
     )
 
 
-def exact_points(exact: pd.DataFrame, pooled: pd.DataFrame) -> pd.DataFrame:
+def exact_subtask_points(exact: pd.DataFrame, pooled: pd.DataFrame) -> pd.DataFrame:
     """Exact mean rates of the runs in `pooled`, as points and as counts that know F to EXACT_F_ERROR."""
     rate = exact.assign(rate=exact_rates(exact)).groupby("run").rate.mean().loc[pooled.run].to_numpy()
     inside = np.clip(rate, 1e-300, 1 - 1e-9)
@@ -121,7 +121,7 @@ def curves(pooled: pd.DataFrame, task: str, series: str) -> pd.DataFrame:
     return pd.concat(rows) if rows else pd.DataFrame()
 
 
-def growth_rows(tests: dict[str, dict[str, Curvature]], family: tuple[str, ...]) -> pd.DataFrame:
+def subtask_growth_rows(tests: dict[str, dict[str, Curvature]], family: tuple[str, ...]) -> pd.DataFrame:
     """Rows of kind `growth`, one per task of a family: the kind in `metric`, the quadratic term, p-values before and
     after Holm's correction."""
     tables = [growth_table({task: tests[series][task] for task in family}).assign(series=series) for series in tests]

@@ -35,7 +35,7 @@ def measure(passes: pd.DataFrame, paths: Paths) -> list:
             pooled_all.append(pooled)
             table = compared(pooled)
             advantages[series], steps[series] = circuits_advantage(table), steps_advantage(table)
-            parts += [curve_rows(table, task, series), drawn_curves(table, pooled, task, series)]
+            parts += [circuit_curve_rows(table, task, series), drawn_curves(table, pooled, task, series)]
         points = pd.concat(pooled_all)
         parts += [
             point_rows(points),
@@ -83,7 +83,7 @@ def steps_advantage(table: pd.DataFrame) -> Estimate:
     )
 
 
-def curve_rows(table: pd.DataFrame, task: str, series: str) -> pd.DataFrame:
+def circuit_curve_rows(table: pd.DataFrame, task: str, series: str) -> pd.DataFrame:
     """One row of kind `curve` per curve: value is its held-out log density minus the plain law's, with fit and error
     beside it."""
     if table.empty:

@@ -50,7 +50,7 @@ def measure(passes: pd.DataFrame, paths: Paths) -> list:
         deviations, advantages = {level: {} for level in LEVELS}, {}
         for series in series_names(passes):
             one, counts = rows[rows.series == series], pooled[pooled.series == series]
-            found = predictions(one, counts)
+            found = level_predictions(one, counts)
             parts.append([row for size, levels in found.items() for row in prediction_rows(counts, size, levels)])
             for level in LEVELS:
                 deviations[level][series] = last_deviation(counts, found, level)
@@ -136,7 +136,7 @@ class ItemTable:
         return rates
 
 
-def predictions(rows: pd.DataFrame, pooled: pd.DataFrame) -> dict[str, dict[str, Estimate]]:
+def level_predictions(rows: pd.DataFrame, pooled: pd.DataFrame) -> dict[str, dict[str, Estimate]]:
     """Predicted pass rate of each held-out size by level. Items share one run effect, whose spread is that of the
     data-set law."""
     dataset, length = DatasetLaw(pooled), LengthLaw(rows, 1.0)

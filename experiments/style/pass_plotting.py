@@ -54,7 +54,7 @@ def axis_name(task: str) -> str:
     return textwrap.fill(task.replace("uicl_", "").replace("_", " "), 24)
 
 
-def draw_chance(ax: Axes, task: str) -> None:
+def draw_chance_rate(ax: Axes, task: str) -> None:
     """Pass rate of a guesser who knows the form of the answer, where the axis reaches down to it."""
     if PASS_TASKS[task].chance >= ax.get_ylim()[0]:
         plotting.draw_chance(ax, PASS_TASKS[task].chance)

@@ -208,10 +208,7 @@ def joined_statistic(
     joined = statistic_row(rows, task, metric, least_met(by_series, shortfall))
     single = [
         statistic_row(rows[rows.series == series], task, metric, estimate)
-        | {
-            "kind": "series_statistic",
-            "series": series,
-        }
+        | {"kind": "series_statistic", "series": series}
         for series, estimate in by_series.items()
     ]
     return [joined, *single]

@@ -21,7 +21,7 @@ UNDECIDED_AICC = 2.0
 
 
 def above_chance(rows: pd.DataFrame, task: str) -> np.ndarray:
-    """Scores [n] with those under chance lifted to it, for open-form tasks only: a model that can not yet write an
+    """Scores [n] with those under chance lifted to it, for open-form tasks only: a model that cannot yet write an
     answer scores 0, less than a guesser who knows the answer's form, and claims.yaml counts that as chance. Choice
     tasks stay as they are."""
     value = rows.value.to_numpy(float)

@@ -176,7 +176,7 @@ def reference_log_likelihood(reader: NextToken, prompt_ids: list[int], answer_id
     return total
 
 
-def checkpoint_rows(run: Run, is_held_out: bool, losses: dict[int, tuple[float, str]]) -> list[dict]:
+def rows_of_checkpoints(run: Run, is_held_out: bool, losses: dict[int, tuple[float, str]]) -> list[dict]:
     """One row per checkpoint of a run: what every row that measures it says about it. losses: tokens_seen -> (nats per
     token, weight hash)."""
     about = {"run": run.name, "series": run.series, "size": run.size, "seed": run.seed, "is_held_out": is_held_out}

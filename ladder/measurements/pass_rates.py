@@ -20,12 +20,7 @@ from ladder.code import measuring_code
 from ladder.data import Data
 from ladder.ladder import Ladder
 from ladder.measurements.columns import PASS_COLUMNS, RUN_COLUMNS
-from ladder.measurements.items import (
-    ItemRequest,
-    checkpoint_rows,
-    measure_task,
-    validation_loss,
-)
+from ladder.measurements.items import ItemRequest, measure_task, rows_of_checkpoints, validation_loss
 from ladder.measurements.journal import read_journal, tidy_journal
 from ladder.measurements.measurement import Measurement, RunFile, read_rows, read_run_file
 from ladder.workers.machine import use_one_device
@@ -178,7 +173,7 @@ class PassRates(Measurement):
 
     def write_losses(self, name: str, losses: dict[int, tuple[float, str]]) -> None:
         """Keep the losses of a run's checkpoints for `merge`."""
-        rows = checkpoint_rows(self.ladder.runs[name], self.is_held_out(name), losses)
+        rows = rows_of_checkpoints(self.ladder.runs[name], self.is_held_out(name), losses)
         content = {"recipe": self.ladder.recipe_hash(name), "rows": rows}
         atomic_write(self.journal(name, LOSSES), json.dumps(content).encode())
 

@@ -20,7 +20,7 @@ import numpy as np
 from profiles.paths import ROOT, Paths
 from reproduction.pipeline import all_stages, out_paths
 from reproduction.verify.disk import Disk, Findings, short
-from reproduction.verify.pipeline import locked_profiles, not_in_git, restore
+from reproduction.verify.pipeline import how_to_restore, locked_profiles, not_in_git
 
 SOURCES = (
     *("files", "profiles", "kernels", "models", "corpus", "tasks", "sandbox", "evaluation", "analysis", "ladder"),
@@ -105,7 +105,7 @@ def compare_made(disk: Disk, folder: Path, findings: Findings, profiles: list[st
         )
     for profile in profiles:
         for name in made_files(profile):
-            with findings.guard(name, restore(name)):
+            with findings.guard(name, how_to_restore(name)):
                 compare_file(disk, folder, findings, name, profile, by_pixels)
 
 
@@ -117,7 +117,7 @@ def compare_file(disk: Disk, folder: Path, findings: Findings, name: str, profil
         if profile
         else "python -m paper.readme` and `python -m benchmarks.readme_tables"
     )
-    remedy = f"{restore(name)}, or, where code or raw tables changed on purpose, `{command}`"
+    remedy = f"{how_to_restore(name)}, or, where code or raw tables changed on purpose, `{command}`"
     findings.num_compared += 1
     if not (committed.exists() and anew.exists()):
         if committed.exists() != anew.exists():
@@ -129,11 +129,11 @@ def compare_file(disk: Disk, folder: Path, findings: Findings, name: str, profil
             findings.mismatch(f"{name}: {here}, {there}; {remedy}")
         return
     first, second = committed.read_bytes(), anew.read_bytes()
-    if first != second and (difference := describe(name, first, second, by_pixels)):
+    if first != second and (difference := describe_difference(name, first, second, by_pixels)):
         findings.mismatch(f"{name}: {difference}; {remedy}")
 
 
-def describe(name: str, committed: bytes, anew: bytes, by_pixels: bool = False) -> str:
+def describe_difference(name: str, committed: bytes, anew: bytes, by_pixels: bool = False) -> str:
     """Where two versions of a file differ first, in words; "" where they are the same picture by the rule for other
     versions of Matplotlib."""
     if name.endswith(".png"):
@@ -234,5 +234,5 @@ def check_anew(disk: Disk, findings: Findings, folder: Path) -> None:
     copy_inputs(disk, folder, profiles)
     make_anew(folder, findings)
     compare_made(disk, folder, findings, profiles)
-    with findings.guard("README.md", restore("README.md")):
+    with findings.guard("README.md", how_to_restore("README.md")):
         compare_file(disk, folder, findings, "README.md", None, False)

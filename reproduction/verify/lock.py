@@ -19,12 +19,12 @@ from reproduction.verify.pipeline import (
     POINTER,
     Pipeline,
     check_names,
+    how_to_restore,
     open_pipeline,
     profiles_here,
     read_lock,
     read_pointer,
     rerun,
-    restore,
     shown,
 )
 
@@ -34,14 +34,14 @@ ENTRY_FIELDS = ("md5", "size", "nfiles")
 def check_locks(disk: Disk, findings: Findings, profiles: Iterable[str] | None = None) -> None:
     """Check every profile, or those named alone."""
     known: list[str] = []
-    with findings.guard("params.yaml", restore("params.yaml")):
+    with findings.guard("params.yaml", how_to_restore("params.yaml")):
         check_names(disk, findings)
-    with findings.guard("params.yaml", restore("params.yaml")):
+    with findings.guard("params.yaml", how_to_restore("params.yaml")):
         default_profile()
         known = profiles_here(disk) if profiles is None else list(profiles)
     for profile in known:  # none where params.yaml cannot be read: which pipeline stands at the root is written there
         file = shown(pipeline_file(profile))
-        with findings.guard(file, restore(file)):
+        with findings.guard(file, how_to_restore(file)):
             check_profile(disk, findings, open_pipeline(disk, findings, profile))
 
 
@@ -53,11 +53,11 @@ def check_profile(disk: Disk, findings: Findings, pipeline: Pipeline) -> None:
         if pipeline.must_be_whole or outs:
             why = f"{outs[0]} is here" if outs else "params.yaml shows the results of this profile"
             findings.mismatch(
-                f"{pipeline.lock_file}: there is no such file, but {why}; {restore(pipeline.lock_file)} or "
+                f"{pipeline.lock_file}: there is no such file, but {why}; {how_to_restore(pipeline.lock_file)} or "
                 f"{rerun(pipeline.profile)}"
             )
         return
-    with findings.guard(pipeline.lock_file, restore(pipeline.lock_file)):
+    with findings.guard(pipeline.lock_file, how_to_restore(pipeline.lock_file)):
         lock = read_lock(disk, findings, pipeline.lock_file)
         _check_stages(disk, findings, pipeline, lock)
         known = [name for name in pipeline.stages if name in lock]
@@ -117,7 +117,7 @@ def _check_fields(disk: Disk, findings: Findings, pipeline: Pipeline, name: str,
                     pipeline.file,
                 )
                 continue
-            with findings.guard(what, restore(file)):
+            with findings.guard(what, how_to_restore(file)):
                 findings.compare(what, field_of(disk.yaml(file), key), found[file][key], remedy, file)
 
 
@@ -153,7 +153,7 @@ def _check_hashes(disk: Disk, findings: Findings, pipeline: Pipeline, lock: dict
 def _remedy(pipeline: Pipeline, path: str) -> str:
     is_out = path in pipeline.committed_outs
     return (
-        f"{restore(path)}, or make it anew with `make figures PROFILE={pipeline.profile}`"
+        f"{how_to_restore(path)}, or make it anew with `make figures PROFILE={pipeline.profile}`"
         if is_out
         else rerun(pipeline.profile)
     )
@@ -176,7 +176,7 @@ def _check_chain(disk: Disk, findings: Findings, pipeline: Pipeline, lock: dict)
         entry["path"]: (f"stage {name}", entry) for name, locked in lock.items() for entry in locked.get("outs", [])
     }
     if any(entry["path"] == "data" for locked in lock.values() for entry in locked.get("deps", [])):
-        with findings.guard(POINTER, restore(POINTER)):
+        with findings.guard(POINTER, how_to_restore(POINTER)):
             made["data"] = (POINTER, read_pointer(disk))
     for name, locked in lock.items():
         for entry in locked.get("deps", []):

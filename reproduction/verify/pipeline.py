@@ -8,7 +8,7 @@ from dvc.schema import COMPILED_LOCKFILE_SCHEMA
 from voluptuous import MultipleInvalid
 
 from profiles.paths import PAPERS, ROOT, Paths
-from profiles.profile import read_yaml
+from profiles.profile import read_settings
 from reproduction.pipeline import all_stages, out_paths, params_text, pipeline_file
 from reproduction.verify.disk import Disk, Findings
 
@@ -73,7 +73,7 @@ def rerun(profile: str) -> str:
     )
 
 
-def restore(file: str) -> str:
+def how_to_restore(file: str) -> str:
     """What to do about a file that is damaged."""
     return f"restore it with `git checkout -- {file}`"
 
@@ -81,7 +81,7 @@ def restore(file: str) -> str:
 def check_names(disk: Disk, findings: Findings) -> None:
     """The profiles that params.yaml names have a file, and no results and no pipeline belong to a profile without
     one."""
-    params, here = read_yaml(disk.path("params.yaml")), profiles_here(disk)
+    params, here = read_settings(disk.path("params.yaml")), profiles_here(disk)
     named = {"profile": params["profile"]} | {
         f"headline.{paper}": profile for paper, profile in params["headline"].items()
     }
@@ -90,7 +90,7 @@ def check_names(disk: Disk, findings: Findings) -> None:
         if profile not in here:
             findings.mismatch(
                 f"params.yaml: field {field}: there is no profiles/{profile}.yaml; "
-                f"{restore(f'profiles/{profile}.yaml')} or name another"
+                f"{how_to_restore(f'profiles/{profile}.yaml')} or name another"
             )
     for room in ("results", "profiles"):
         for folder in sorted(path for path in disk.path(room).glob("*") if path.is_dir()):
@@ -98,7 +98,7 @@ def check_names(disk: Disk, findings: Findings) -> None:
             if folder.name not in here:
                 file = f"profiles/{folder.name}.yaml"
                 findings.mismatch(
-                    f"{room}/{folder.name}: belongs to no profile, there is no {file}; {restore(file)} or delete the "
+                    f"{room}/{folder.name}: belongs to no profile, there is no {file}; {how_to_restore(file)} or delete the "
                     "folder"
                 )
 
@@ -117,7 +117,7 @@ def open_pipeline(disk: Disk, findings: Findings, profile: str) -> Pipeline:
             findings.num_compared += 1
             if not disk.exists(copy) or disk.path(copy).read_bytes() != expected:
                 findings.mismatch(f"{copy}: not what belongs to the dvc.yaml at the root; {remedy}")
-    params = read_yaml(disk.path("params.yaml"))
+    params = read_settings(disk.path("params.yaml"))
     must_be_whole = profile in (params["profile"], *params["headline"].values())
     return Pipeline(profile, must_be_whole, all_stages(profile), file, not_in_git(Paths(profile)))
 
@@ -129,7 +129,7 @@ def read_lock(disk: Disk, findings: Findings, file: str) -> dict[str, dict]:
         COMPILED_LOCKFILE_SCHEMA(content)
     except MultipleInvalid as error:
         raise ValueError(f"not as DVC writes it: {error.errors[0]}") from None
-    findings.compare(f"{file}: schema", SCHEMA_VERSION, content["schema"], restore(file), "what DVC writes")
+    findings.compare(f"{file}: schema", SCHEMA_VERSION, content["schema"], how_to_restore(file), "what DVC writes")
     return content.get("stages") or {}
 
 

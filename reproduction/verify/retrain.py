@@ -24,7 +24,7 @@ from ladder.workers.progress import duration
 from profiles.paths import PAPERS, Paths
 from profiles.profile import default_profile, load_profile
 from reproduction.verify.disk import Disk, Findings
-from reproduction.verify.pipeline import locked_profiles, restore
+from reproduction.verify.pipeline import how_to_restore, locked_profiles
 
 AT_RANDOM = "1"
 MAX_RANDOM_SECONDS = 240.0  # core-seconds, by the record, of a run that is chosen at random, its trunk included
@@ -54,7 +54,7 @@ class Committed:
         return sum(float(row["train_seconds"]) for row in (self.row, self.parent) if row)
 
 
-def committed_runs(disk: Disk) -> list[Committed]:
+def runs_in_git(disk: Disk) -> list[Committed]:
     """All runs of all profiles with a lock, those of the default profile first."""
     found = []
     for profile in sorted(locked_profiles(disk), key=lambda name: (name != default_profile(), name)):
@@ -100,7 +100,7 @@ def open_ladder_in(profile: str, folder: Path, source: Paths, paper: str) -> Lad
 def check_retrained(disk: Disk, findings: Findings, asked: str, say: Callable[[str], None] = print) -> None:
     """Train a run again and compare it with what is committed; `asked` is its name, or "1" for one at random."""
     seed = time.time_ns() % 1_000_000
-    run = choose_run(committed_runs(disk), asked, seed)
+    run = choose_run(runs_in_git(disk), asked, seed)
     chosen = f", chosen by seed {seed}" if asked == AT_RANDOM else ""
     say(
         f"training {run.name} of profile {run.profile} again{chosen}: {int(run.row['trained_tokens']) / 1e6:.1f}M "
@@ -122,11 +122,11 @@ def check_retrained(disk: Disk, findings: Findings, asked: str, say: Callable[[s
             disk,
             run,
             read_runs_table(ladder.paths.runs_table(run.paper))[run.name],
-            lambda: checkpoint_losses(ladder, run.name),
+            lambda: losses_of_checkpoints(ladder, run.name),
         )
 
 
-def checkpoint_losses(ladder: Ladder, name: str) -> dict[int, float]:
+def losses_of_checkpoints(ladder: Ladder, name: str) -> dict[int, float]:
     """Validation loss of every checkpoint of a run, by tokens seen."""
     found = (validation_loss(ladder.data(name), path) for path in ladder.checkpoints(name))
     return {tokens_seen: loss_nats for tokens_seen, loss_nats, _ in found}
@@ -149,7 +149,7 @@ def compare_run(
     """Compare the row of a run that was trained again, and the losses of its checkpoints."""
     file = run.table.relative_to(disk.root).as_posix()
     where = f"{file}: row of {run.name}"
-    remedy = f"{restore(file)}, or train it anew where code or settings changed on purpose"
+    remedy = f"{how_to_restore(file)}, or train it anew where code or settings changed on purpose"
     for column, value in anew.items():
         if column not in (*CLOCKS, *MACHINE, "weight_hash", "precision", "config") and column in run.row:
             findings.compare(f"{where}: column {column}", value, run.row[column], remedy, "the new training")

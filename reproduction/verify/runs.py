@@ -8,7 +8,7 @@ from pathlib import Path
 from ladder.plan import Run, recipe
 from ladder.runs_table import read_runs_table
 from reproduction.verify.disk import Disk, Findings
-from reproduction.verify.pipeline import restore
+from reproduction.verify.pipeline import how_to_restore
 
 NOT_OF_THE_WEIGHTS = ("device", "resume_every_steps", "state_tokens")  # settings that a recipe leaves out
 
@@ -23,21 +23,21 @@ def check_runs(
     rows: dict[str, dict] = {}
     if not path.exists():
         return {}, rows  # named as an absent output already
-    with findings.guard(file, restore(file)):
+    with findings.guard(file, how_to_restore(file)):
         rows = read_runs_table(path)
         if not rows:
             raise ValueError("it holds no rows")
         with open(path, newline="", encoding="utf-8") as lines:
             num_rows = sum(1 for _ in csv.reader(lines)) - 1
-        findings.compare(f"{file}: number of rows (each run once)", len(rows), num_rows, restore(file))
+        findings.compare(f"{file}: number of rows (each run once)", len(rows), num_rows, how_to_restore(file))
         sizes = {json.loads(row["config"])["model"]["vocab_size"] for row in rows.values()}
-        findings.compare(f"{file}: column config: number of vocabulary sizes", 1, len(sizes), restore(file))
+        findings.compare(f"{file}: column config: number of vocabulary sizes", 1, len(sizes), how_to_restore(file))
         runs = {run.name: run for run in planned(min(sizes))}
         findings.compare(
             f"{file}: order of the rows",
             [name for name in runs if name in rows],
             list(rows),
-            restore(file),
+            how_to_restore(file),
             "the profile's plan",
         )
         for name in dict.fromkeys([*runs, *rows]):
@@ -46,12 +46,12 @@ def check_runs(
                 where,
                 name if name in runs else None,
                 name if name in rows else None,
-                restore(file),
+                how_to_restore(file),
                 "the profile's plan",
             )
             if name in runs and name in rows:
-                with findings.guard(where, restore(file)):
-                    _check_row(findings, where, restore(file), runs[name], runs, rows[name])
+                with findings.guard(where, how_to_restore(file)):
+                    _check_row(findings, where, how_to_restore(file), runs[name], runs, rows[name])
         return {name: run for name, run in runs.items() if name in rows}, rows
     return {}, {}
 

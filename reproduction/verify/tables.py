@@ -23,7 +23,7 @@ from ladder.runs_table import read_runs_table
 from profiles.paths import PAPER_OF, PAPERS, Paths
 from profiles.profile import load_profile
 from reproduction.verify.disk import Disk, Findings, short
-from reproduction.verify.pipeline import profiles_here, restore
+from reproduction.verify.pipeline import how_to_restore, profiles_here
 from reproduction.verify.runs import check_runs
 
 RUN_FIELDS = ("size", "series", "seed", "num_parameters", "num_nonembedding_parameters", "recipe_hash")
@@ -50,7 +50,7 @@ def check_tables(disk: Disk, findings: Findings, profiles: Iterable[str] | None 
         tables = [paths.runs_table(paper) for paper in PAPERS] + [paths.table(stem) for stem in PAPER_OF]
         if not any(path.exists() for path in tables):
             continue
-        with findings.guard(f"profiles/{profile}.yaml", restore(f"profiles/{profile}.yaml")):
+        with findings.guard(f"profiles/{profile}.yaml", how_to_restore(f"profiles/{profile}.yaml")):
             plan, runs = load_profile(profile), {}
             for paper in PAPERS:
                 runs[paper] = check_runs(disk, findings, paths.runs_table(paper), partial(plan_runs, plan, paper))
@@ -75,7 +75,9 @@ def check_joined(disk: Disk, findings: Findings, joined: Joined, rows: dict[str,
     present = sorted(path.stem for path in joined.parts.glob("*.parquet"))
     for name in joined.runs:
         part = f"{folder}/{name}.parquet"
-        findings.compare(part, name, name if name in present else None, restore(part), disk.name(joined.runs_table))
+        findings.compare(
+            part, name, name if name in present else None, how_to_restore(part), disk.name(joined.runs_table)
+        )
     # Rows of runs that the profile no longer plans stay as they were measured; the lock holds their bytes, and no table
     # is made of them.
     if left := [name for name in present if name not in joined.runs]:
@@ -85,16 +87,21 @@ def check_joined(disk: Disk, findings: Findings, joined: Joined, rows: dict[str,
     parts = {}
     for name in (name for name in joined.runs if name in present):
         part = f"{folder}/{name}.parquet"
-        with findings.guard(part, restore(part)):
+        with findings.guard(part, how_to_restore(part)):
             parts[name] = pq.read_table(disk.path(part))
             check_part(findings, part, parts[name], joined, name, rows[name])
-    with findings.guard(file, f"{restore(file)} or join its parts again with `dvc repro`"):
+    with findings.guard(file, f"{how_to_restore(file)} or join its parts again with `dvc repro`"):
         whole = pq.read_table(disk.path(file))
         expected = pa.concat_tables(
             [part.replace_schema_metadata(None) for part in parts.values()], promote_options="default"
         )
         compare_rows(
-            findings, file, expected, whole, folder, f"{restore(file)}, or restore {folder} where that was changed"
+            findings,
+            file,
+            expected,
+            whole,
+            folder,
+            f"{how_to_restore(file)}, or restore {folder} where that was changed",
         )
         if b"evaluation_hash" in (whole.schema.metadata or {}):
             stored = (read_run_file(joined.parts / f"{name}.parquet").stamps.values() for name in parts)
@@ -103,7 +110,7 @@ def check_joined(disk: Disk, findings: Findings, joined: Joined, rows: dict[str,
                 f"{file}: evaluation_hash",
                 sorted(requests),
                 [whole.schema.metadata[b"evaluation_hash"].decode()],
-                restore(file),
+                how_to_restore(file),
                 folder,
             )
 
@@ -134,7 +141,7 @@ def _differing(left: pa.Array, right: pa.Array) -> np.ndarray:
 def check_part(findings: Findings, part: str, table: pa.Table, joined: Joined, name: str, row: dict[str, str]) -> None:
     """The rows of a part are of the run that it is named after, at the checkpoints that the run left, and its stamps
     name that recipe."""
-    run, remedy, runs_table = joined.runs[name], restore(part), joined.runs_table.name
+    run, remedy, runs_table = joined.runs[name], how_to_restore(part), joined.runs_table.name
     for field in ("run", *RUN_FIELDS):
         values = [str(value) for value in table[field].unique().to_pylist()]
         findings.compare(
@@ -172,7 +179,7 @@ def _check_stamps(
     findings: Findings, part: str, table: pa.Table, joined: Joined, name: str, row: dict[str, str]
 ) -> None:
     """The stamps of a part name the recipe of its run; those of pass rates hold the losses of all its checkpoints."""
-    remedy, runs_table = restore(part), joined.runs_table.name
+    remedy, runs_table = how_to_restore(part), joined.runs_table.name
     planned = sorted(joined.runs[name].train.checkpoint_tokens)
     stamps = table.schema.metadata or {}
     stored = json.loads(stamps[b"stamps"])
@@ -208,7 +215,7 @@ def _check_losses(disk: Disk, findings: Findings, paths: Paths) -> None:
     scored, at the same losses."""
     if paths.losses.exists() and paths.run_tables("pass_rates").exists():
         file = disk.name(paths.losses)
-        with findings.guard(file, restore(file)):
+        with findings.guard(file, how_to_restore(file)):
             order = list(read_runs_table(paths.runs_table("passuntil")))
             stored = [
                 json.loads(pq.read_schema(paths.run_tables("pass_rates") / f"{name}.parquet").metadata[b"losses"])
@@ -224,16 +231,20 @@ def _check_losses(disk: Disk, findings: Findings, paths: Paths) -> None:
                 f"{file}: number of lines",
                 len(expected),
                 len(found),
-                restore(file),
+                how_to_restore(file),
                 disk.name(paths.run_tables("pass_rates")),
             )
             for number, (line, other) in enumerate(zip(expected, found), start=1):
                 findings.compare(
-                    f"{file}: line {number}", line, other, restore(file), disk.name(paths.run_tables("pass_rates"))
+                    f"{file}: line {number}",
+                    line,
+                    other,
+                    how_to_restore(file),
+                    disk.name(paths.run_tables("pass_rates")),
                 )
     if paths.threshold_pass_rates.exists() and paths.scores.exists():
         file = disk.name(paths.threshold_pass_rates)
-        with findings.guard(file, restore(file)):
+        with findings.guard(file, how_to_restore(file)):
             tables = [
                 pq.read_table(path, columns=["run", *CHECKPOINT_FIELDS]).to_pandas().drop_duplicates()
                 for path in (paths.scores, paths.threshold_pass_rates)
@@ -245,6 +256,6 @@ def _check_losses(disk: Disk, findings: Findings, paths: Paths) -> None:
                     what,
                     scores.get((row.run, row.tokens_seen)),
                     (row.loss_nats, row.weight_hash),
-                    restore(file),
+                    how_to_restore(file),
                     "scores.parquet",
                 )
