@@ -61,8 +61,7 @@ def jump_share(
         3, tokens_seen=tokens_seen, loss_nats=loss_nats, value=value, num_items=num_items, standard_error=standard_error
     )
     problem = problem or repeated_problem(tokens_seen=tokens) or positive_problem(standard_error=error)
-    problem = problem or (share_problem(value, 0.0, items) if items is not None else "")
-    if problem:
+    if problem := problem or (share_problem(value, 0.0, items) if items is not None else ""):
         return _no_jump(f"failed: {problem}")
     order = np.argsort(tokens, kind="stable")
     loss, value, given = loss[order], value[order], (items if error is None else error)[order]
@@ -70,33 +69,38 @@ def jump_share(
     noise = np.random.default_rng(seed).normal(size=(num_replicates, len(value)))
 
     def row_error(curve: np.ndarray) -> np.ndarray:
-        p = np.clip(curve, 0.5 / (given + 1), 1 - 0.5 / (given + 1))
-        return np.sqrt(p * (1 - p) / given) if standard_error is None else given
-
-    def simulate(curve: np.ndarray) -> np.ndarray:
-        return curve + noise * row_error(curve)
+        return _item_error(curve, given) if standard_error is None else given
 
     smooth = optimize.isotonic_regression(value).x
-    ends = simulate(smooth)[:, [0, -1]]
+    ends = (smooth + noise * row_error(smooth))[:, [0, -1]]
     if smooth[-1] - smooth[0] <= 3 * np.hypot(*np.maximum(ends.std(axis=0), 1e-12)):
         return _no_jump("not reached: no gain")
     observed, place = _largest_step(value[None])
     path = _curve_path(smooth, place[0])
     true_share = np.maximum.accumulate(_largest_step(path)[0])
-    tail = 0.5 - level / 2
-    limits = np.array([np.quantile(_largest_step(simulate(curve))[0], [tail, 0.5, 1 - tail]) for curve in path])
+    tails = [0.5 - level / 2, 0.5, 0.5 + level / 2]
+    limits = np.array([np.quantile(_largest_step(curve + noise * row_error(curve))[0], tails) for curve in path])
     rising = [optimize.isotonic_regression(limits[:, k]).x for k in (2, 1, 0)]
     low, estimate, high = (float(np.interp(observed[0], limit, true_share)) for limit in rising)
-    status = "ok"
+    status, step = "ok", place[0]
     if observed[0] <= rising[2][0]:
         # np.interp holds all three at the start of the path there, an interval of width zero.
-        step_error = float(np.hypot(*row_error(smooth)[place[0] : place[0] + 2]) / (value[-1] - value[0]))
+        step_error = float(np.hypot(*row_error(smooth)[step : step + 2]) / (value[-1] - value[0]))
         high = max(high, float(observed[0] + stats.norm.ppf(0.5 + level / 2) * step_error))
         status = "ok: no larger than item noise alone makes it"
-    step = place[0]
+    return _jump_at(loss, step, Estimate(estimate, low, high, status))
+
+
+def _jump_at(loss: np.ndarray, step: int, share: Estimate) -> Jump:
     span = float(np.ptp(loss))
     part = float(abs(loss[step] - loss[step + 1]) / span) if span > 0 else np.nan
-    return Jump(Estimate(estimate, low, high, status), float(loss[step]), float(loss[step + 1]), part, status)
+    return Jump(share, float(loss[step]), float(loss[step + 1]), part, share.status)
+
+
+def _item_error(value: np.ndarray, items: np.ndarray) -> np.ndarray:
+    """Standard error of shares [n] of `items` questions, never zero: half a question away from both ends at least."""
+    p = np.clip(value, 0.5 / (items + 1), 1 - 0.5 / (items + 1))
+    return np.sqrt(p * (1 - p) / items)
 
 
 def _no_jump(status: str) -> Jump:
@@ -180,30 +184,23 @@ def chance_span(
         ends = [high, high, high]
     span = [float(np.clip((high - end) / (high - low), 0, 1)) for end in ends]
     before = loss > ends[0]
-    outside = int(np.sum(np.abs(value[before] - chance) > 2 * error[before] + margin))
+    num_span, outside = int(before.sum()), int(np.sum(np.abs(value[before] - chance) > 2 * error[before] + margin))
     z = stats.norm.ppf(0.5 + level / 2)
-    departure = failed("no checkpoint before the onset")
-    if before.any():
-        shift, half = (
-            float(np.mean(value[before]) - chance),
-            float(z * np.sqrt(np.sum(error[before] ** 2)) / before.sum()),
-        )
-        departure = Estimate(shift, shift - half, shift + half)
+    departure = _departure(value[before], error[before], chance, z)
     final = float(value[-1] - chance)
     half = float(z * np.sqrt(max(value[-1] * (1 - value[-1]), 0.5 / (items[-1] + 1)) / items[-1]))
-    by_noise = stats.binom.sf(outside - 1, int(before.sum()), 2 * stats.norm.sf(2)) if outside else 1.0
-    status = (
-        "ok"
-        if by_noise > 0.01
-        else f"failed: not at chance ({outside} of {int(before.sum())} checkpoints outside 2 SE)"
-    )
+    by_noise = stats.binom.sf(outside - 1, num_span, 2 * stats.norm.sf(2)) if outside else 1.0
+    status = "ok" if by_noise > 0.01 else f"failed: not at chance ({outside} of {num_span} checkpoints outside 2 SE)"
     if status == "ok" and onset.status != "ok":
         status = f"ok: {onset.status}"
-    return ChanceSpan(
-        Estimate(*span, status),
-        Estimate(final, final - half, final + half),
-        departure,
-        int(before.sum()),
-        outside,
-        status,
-    )
+    gain = Estimate(final, final - half, final + half)
+    return ChanceSpan(Estimate(*span, status), gain, departure, num_span, outside, status)
+
+
+def _departure(value: np.ndarray, error: np.ndarray, chance: float, z: float) -> Estimate:
+    """Mean of the checkpoints before an onset minus chance, their item noise pooled."""
+    if not len(value):
+        return failed("no checkpoint before the onset")
+    shift = float(np.mean(value) - chance)
+    half = float(z * np.sqrt(np.sum(error**2)) / len(value))
+    return Estimate(shift, shift - half, shift + half)

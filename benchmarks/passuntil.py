@@ -18,9 +18,6 @@ from __future__ import annotations
 
 import argparse
 import copy
-import json
-import os
-import platform
 import statistics
 import sys
 import tempfile
@@ -30,10 +27,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import transformers
 from safetensors import SafetensorError, safe_open
 
-from benchmarks.evaluation import processor
 from benchmarks.passuntil_peer import (
     GeneratePeer,
     Peer,
@@ -44,6 +39,7 @@ from benchmarks.passuntil_peer import (
     with_batch,
     with_pieces,
 )
+from benchmarks.passuntil_rows import ATTEMPTS, PLAIN_ATTEMPTS, goals, line, task_rows, write_bench
 from corpus import tokenizer as own_tokenizer
 from evaluation.passuntil.attempt import Decoding, attempt_log_weights
 from evaluation.passuntil.estimates import count_until, sample_until
@@ -54,14 +50,11 @@ from tasks import PASS_TASKS
 
 ROOT = Path(__file__).resolve().parent
 DATA = [ROOT.parent / "data" / "passuntil", ROOT.parent / "data"]
-ATTEMPTS = (1_000, 10_000, 100_000)
 NUM_ITEMS, MAX_ROUNDS, MINUTES = 3, 5, 12.0
 PEER_BATCHES = (64, 256, 1024)
-PLAIN_ATTEMPTS = 1024  # of those that draw one by one: a batch of the largest size, or whole ones of the smaller sizes
 STATISTICS_ATTEMPTS = 512
 LENGTHS, TEMPERATURES, SWEEP_ATTEMPTS, SWEEP_LENGTH = (2, 4, 8, 16, 32), (0.3, 0.6, 1.0, 1.5), 10_000, 8
 SWEEP_SHARE = 0.15  # of the time
-GOALS = {"exact-answer tasks, K = 100,000": 50.0, "program_synthesis, K = 100,000": 5.0, "every row": 1.0}
 
 
 class AnyText:
@@ -212,39 +205,6 @@ def bench_task(bench: PassBench, task: PassItems, budget_seconds: float) -> list
     return task_rows(task.name, seconds, len(items), {**about, "is_exact_answer": is_listed})
 
 
-def task_rows(task: str, seconds: dict[object, list[float]], num_items: int, about: dict) -> list[dict]:
-    """Rows of the contract from the seconds of each round, by K, "sampled" and peer; attempts are per item."""
-    rates = {
-        name: statistics.median(
-            num_items * (name if isinstance(name, int) else PLAIN_ATTEMPTS) / value for value in values
-        )
-        for name, values in seconds.items()
-    }
-    peer = max((name for name in rates if isinstance(name, str) and name != "sampled"), key=rates.get)
-    rows = []
-    for method, attempts, timed_attempts in [("shared", K, K) for K in seconds if isinstance(K, int)] + [
-        ("sampled", max(ATTEMPTS), PLAIN_ATTEMPTS)
-    ]:
-        rate = rates[attempts if method == "shared" else "sampled"]
-        rows.append(
-            {
-                "task": task,
-                "attempts_per_item": attempts,
-                "attempts_per_second": round(rate, 1),
-                "peer": peer,
-                "peer_attempts_per_second": round(rates[peer], 1),
-                "ratio_to_best_peer": round(rate / rates[peer], 2),
-                "method": method,
-                "timed_attempts": timed_attempts,
-                "peer_timed_attempts": PLAIN_ATTEMPTS,
-                "num_items": num_items,
-                "num_rounds": len(seconds[peer]),
-                **about,
-            }
-        )
-    return rows
-
-
 def length_and_entropy(bench: PassBench, item: PassItem, budget_seconds: float) -> list[dict]:
     """The ratio at SWEEP_ATTEMPTS attempts by length at temperature 1, and by temperature at one length; no stop, no
     branch dropped. Cheap rows first.
@@ -268,20 +228,6 @@ def length_and_entropy(bench: PassBench, item: PassItem, budget_seconds: float) 
         about = {"max_new_tokens": length, "temperature": temperature, **bench.attempt_statistics(open_item, decoding)}
         rows += [row for row in task_rows("any text", seconds, 1, about) if row["method"] == "shared"]
     return rows
-
-
-def goals(rows: list[dict]) -> dict[str, dict]:
-    """Each goal with the smallest ratio of the rows it speaks of; None where there are none."""
-    most = [row for row in rows if row["method"] == "shared" and row["attempts_per_item"] == max(ATTEMPTS)]
-    groups = (
-        [row for row in most if row["is_exact_answer"]],
-        [row for row in most if row["task"] == "program_synthesis"],
-        rows,
-    )
-    return {
-        name: {"goal": goal, "smallest_ratio": min((row["ratio_to_best_peer"] for row in group), default=None)}
-        for (name, goal), group in zip(GOALS.items(), groups, strict=True)
-    }
 
 
 def asked_tasks(bench: PassBench, names: list[str] | None, num_items: int) -> list[PassItems]:
@@ -342,44 +288,6 @@ def main() -> int:
         sep="\n",
     )
     return 0
-
-
-def write_bench(path: Path, bench: PassBench, rows: list[dict], sweep: list[dict]) -> None:
-    """The table, anew after each task, so that a run that is cut off leaves what it has."""
-    machine = {
-        "processor": processor(),
-        "cores": os.cpu_count(),
-        "threads": 1,
-        "device": "cuda" if torch.cuda.is_available() else "cpu",
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "transformers": transformers.__version__,
-    }
-    model = {
-        name: bench.model.about[name]
-        for name in ("run", "tokens_seen", "num_parameters", "num_nonembedding_parameters", "weight_hash")
-    }
-    time_ = "seconds" if torch.cuda.is_available() else "CPU seconds of one thread"
-    out = {
-        "machine": machine,
-        "model": model,
-        "time": f"{time_}, median of rounds",
-        "goals": goals(rows),
-        "rows": rows,
-        "length_and_entropy": sweep,
-    }
-    path.parent.mkdir(exist_ok=True)
-    checkpoint.atomic_write(path, (json.dumps(out, indent=1) + "\n").encode())
-
-
-def line(row: dict) -> str:
-    """One row for people."""
-    shape = f"{row['attempt_tokens']:5.1f} tokens, {row['attempt_entropy_nats']:5.1f} nats"
-    rates = (
-        f"{row['attempts_per_second']:12,.0f} attempts/s, {row['peer']} {row['peer_attempts_per_second']:8,.0f}, ratio"
-        f" {row['ratio_to_best_peer']:8.1f}"
-    )
-    return f"{row['task']:42s} {row['method']:8s} K {row['attempts_per_item']:7,d}, {shape}: {rates}"
 
 
 if __name__ == "__main__":

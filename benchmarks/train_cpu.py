@@ -28,18 +28,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.imitated_cpu import WITHOUT_BF16, mkl_as_on_intel
+from benchmarks.train_cpu_rows import SIZES, TABLES, add_ratios, describe_cpu, ladder_rows, num_parameters
 from benchmarks.train_cpu_worker import BATCH_SEQUENCES, SEQUENCE_LENGTH
 
 ROOT = Path(__file__).resolve().parent
-# Four of the cpu profile's sizes, with its batch; the feed-forward widths give about as many parameters as nanoGPT's 8
-# d^2 per layer.
-SIZES = {
-    "0.05M": {"num_layers": 4, "d_model": 32, "num_heads": 2, "num_kv_heads": 2, "d_ff": 96},
-    "0.2M": {"num_layers": 4, "d_model": 64, "num_heads": 4, "num_kv_heads": 4, "d_ff": 176},
-    "0.8M": {"num_layers": 6, "d_model": 112, "num_heads": 7, "num_kv_heads": 7, "d_ff": 288},
-    "3M": {"num_layers": 8, "d_model": 176, "num_heads": 11, "num_kv_heads": 11, "d_ff": 480},
-}
-TABLES = {"native": "train_cpu", "emulated": "train_cpu_without_bf16"}
 PEERS = ("nanogpt", "transformers", "litgpt")
 TUNING_STEPS, NUM_ROUNDS = 2, 3
 LAYOUTS = {
@@ -172,96 +164,59 @@ def measure_size(tools: list[Tool], size: str, options: argparse.Namespace) -> l
     return rows
 
 
-def num_parameters(size: str) -> int:
-    """Non-embedding parameters of the LLaMA shape (nanoGPT's differ by a few per cent)."""
-    from models.config import GPTConfig
-
-    return GPTConfig(vocab_size=1, max_sequence_length=SEQUENCE_LENGTH, **SIZES[size]).num_nonembedding_parameters
-
-
-def ladder_rows(rows: list[dict], sizes: list[str]) -> list[dict]:
-    """Equal tokens at every size, one size after the other: the harmonic mean of the speeds."""
-    tools = dict.fromkeys(row["tool"] for row in rows)
-    out = []
-    for tool in tools:
-        seconds = sum(1 / row["tokens_per_second"] for row in rows if row["tool"] == tool)
-        parameters = sum(num_parameters(size) for size in sizes)
-        out.append(
-            {"size": "ladder", "parameters": parameters, "tool": tool, "tokens_per_second": round(len(sizes) / seconds)}
-        )
-    return out
-
-
-def add_ratios(rows: list[dict]) -> None:
-    """ratio_to_best_peer within each size: of us to the best of the others, of a peer to the best of the peers."""
-    for row in rows:
-        peers = [
-            other["tokens_per_second"] for other in rows if other["size"] == row["size"] and other["tool"] != "ours"
-        ]
-        row["ratio_to_best_peer"] = round(row["tokens_per_second"] / max(peers), 2)
-
-
-def describe_cpu(is_imitated: bool) -> dict:
-    """What the numbers were taken on, what it was made to look like, and how busy it was."""
-    import torch
-
-    from models.capability import cpu_multiplies_bf16, cpu_name
-
-    bf16 = "native" if cpu_multiplies_bf16() and not is_imitated else "emulated"
-    return {"cpu": cpu_name(), "cores": os.cpu_count(), "capability": torch.backends.cpu.get_cpu_capability(), "torch": torch.__version__,
-            "bf16": bf16, "imitated": "a CPU without bf16" if is_imitated else None,
-            "environment": WITHOUT_BF16 | {"LD_PRELOAD": "MKL takes its kernels for Intel", "IMITATED_MAKER": "GenuineIntel"} if is_imitated else {},
-            "load_before": round(os.getloadavg()[0], 2)}  # fmt: skip
-
-
-def main() -> None:
-    """Runs the comparison and writes the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    out = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    out.add_argument(
         "--nanogpt",
         default=os.environ.get("NANOGPT"),
         help="checkout of nanoGPT: git clone https://github.com/karpathy/nanoGPT",
     )
-    parser.add_argument(
+    out.add_argument(
         "--peer-python",
         default=sys.executable,
         help="Python of an environment with transformers, accelerate, litgpt and this torch",
     )
-    parser.add_argument("--tools", nargs="+", default=["ours", *PEERS], choices=["ours", *PEERS])
-    parser.add_argument("--sizes", nargs="+", default=list(SIZES), choices=list(SIZES))
-    parser.add_argument(
+    out.add_argument("--tools", nargs="+", default=["ours", *PEERS], choices=["ours", *PEERS])
+    out.add_argument("--sizes", nargs="+", default=list(SIZES), choices=list(SIZES))
+    out.add_argument(
         "--compile",
         default="all",
         choices=["none", "all"],
         help="also try torch.compile for the peers (needs a C++ compiler)",
     )
-    parser.add_argument(
+    out.add_argument(
         "--precisions",
         nargs="+",
         default=["fp32", "bf16"],
         choices=["fp32", "bf16"],
         help="what the peers are tried in",
     )
-    parser.add_argument(
+    out.add_argument(
         "--layouts",
         nargs="+",
         default=["side-by-side", "two-threads"],
         choices=list(LAYOUTS),
         help="ours takes the first",
     )
-    parser.add_argument(
+    out.add_argument(
         "--together",
         action="store_true",
         help="all tools at once instead of in turn: for a machine that is busy anyway",
     )
-    parser.add_argument("--steps", type=int, default=8, help="steps of a round; each tool has three rounds per size")
-    parser.add_argument(
+    out.add_argument("--steps", type=int, default=8, help="steps of a round; each tool has three rounds per size")
+    out.add_argument(
         "--imitate",
         action="store_true",
         help="as on a CPU without bf16 instructions, for all tools (needs a C compiler)",
     )
-    parser.add_argument("--output", type=Path, help="default: benchmarks/results/<the table of this kind of CPU>.json")
-    options = parser.parse_args()
+    out.add_argument("--output", type=Path, help="default: benchmarks/results/<the table of this kind of CPU>.json")
+    return out
+
+
+def main() -> None:
+    """Runs the comparison and writes the table."""
+    options = parser().parse_args()
     if "nanogpt" in options.tools and not (options.nanogpt and (Path(options.nanogpt) / "model.py").exists()):
         raise SystemExit(
             "train_cpu: no nanoGPT; run `git clone https://github.com/karpathy/nanoGPT` and pass --nanogpt PATH"

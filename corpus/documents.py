@@ -14,7 +14,7 @@ from collections.abc import Callable
 from functools import cache
 from itertools import accumulate
 
-from corpus.lexicon import Language
+from corpus.language import Language
 from corpus.world import TRAIN, World, belongs
 
 Draw = Callable[[], float]

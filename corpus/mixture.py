@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from corpus import documents
-from corpus.lexicon import LANGUAGES, Language
+from corpus.language import Language
+from corpus.lexicon import LANGUAGES
 from corpus.pages import dates, exercises, films, patterns, programs_text, quizzes
 from corpus.tokenizer import PieceEncoder
 from corpus.world import World

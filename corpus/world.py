@@ -10,7 +10,8 @@ import random
 from dataclasses import dataclass
 from itertools import accumulate
 
-from corpus.lexicon import LANGUAGES, Language
+from corpus.language import Language
+from corpus.lexicon import LANGUAGES
 
 # flattens the head: the first of 40 persons is 14 times as frequent as the last (a pure Zipf law would starve the tail)
 ZIPF_SHIFT = 2.0

@@ -15,8 +15,9 @@ from files.lock import Busy, Lock, exclusive
 from ladder.cost import checkpoint_bytes, describe_training, probe_machine, require_disk, train_seconds
 from ladder.ladder import Ladder
 from ladder.measurements.measurement import Measurement
-from ladder.measurements.pass_rates import pass_rates_of, threshold_pass_rates_of
+from ladder.measurements.pass_rates import pass_rates_of
 from ladder.measurements.scores import scores_of
+from ladder.measurements.thresholds import threshold_pass_rates_of
 from ladder.runs_table import committed_runs, require_one_format, write_runs_tables
 from ladder.training import drop_spent_states, prepare_folder, runs_to_train, train_run
 from ladder.workers.machine import num_workers

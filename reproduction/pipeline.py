@@ -16,6 +16,7 @@ from dvc.repo import Repo
 
 from experiments import experiment_stems
 from files.atomic import atomic_write
+from files.text import read_text
 from profiles.paths import ROOT
 from profiles.profile import add_profile_option, default_profile, load_profile, run_command
 
@@ -42,12 +43,16 @@ def write_copy(profile: str, root: Path = ROOT) -> list[Path]:
     return [path, path.with_name("params.yaml")]
 
 
-@cache
-def all_stages(profile: str) -> dict[str, dict]:
+def all_stages(profile: str, root: Path | None = None) -> dict[str, dict]:
     """Every stage of a profile by name, in the order of the text: cmd, deps, params, outs (with metrics and plots), paths
-    from the root."""
+    from the root. ValueError in one line where dvc.yaml is not one that DVC reads."""
+    path = (root or ROOT) / "dvc.yaml"
+    return _resolved(read_text(path, "restore it with git", "stages"), profile)
+
+
+@cache
+def _resolved(text: str, profile: str) -> dict[str, dict]:
     # As in a copy beside a params.yaml of this profile, whether that was written or not.
-    text = (ROOT / "dvc.yaml").read_text(encoding="utf-8")
     content = yaml.safe_load(text.replace("${profile}", profile).replace("${root}", "."))
     with Repo(str(ROOT), uninitialized=True) as repo:
         stages = DataResolver(repo, str(ROOT), content).resolve()["stages"]

@@ -13,7 +13,8 @@ from functools import cache
 from pathlib import Path
 
 from corpus.documents import MAX_NUMBER, Draw, pick
-from corpus.lexicon import LANGUAGES, SOUNDS, SPELLED_WORDS, Language
+from corpus.language import Language
+from corpus.lexicon import LANGUAGES, SOUNDS, SPELLED_WORDS
 from corpus.pages.exercises import MODIFIED_RULES
 from files.text import parse_json
 from tasks import TASKS

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from analysis.onset.threshold import compare_shapes, fit_hinge
+from analysis.onset.shapes import compare_shapes
+from analysis.onset.threshold import fit_hinge
 
 
 def _rows(seed, num_runs=9, eta=2.0, spread=0.05, chance=0.25, amplitude=0.5, exponent=1.0, smooth=False):

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from analysis.task_law.circuits import CURVES, compare_growth, fit_growth
+from analysis.task_law.circuits import compare_growth, fit_growth
+from analysis.task_law.growth_curves import CURVES
 
 SIZE = np.repeat(3e4 * 2.0 ** np.arange(7), 2)
 X = np.log(SIZE) - np.log(SIZE).mean()

@@ -5,16 +5,8 @@ import numpy as np
 import pytest
 
 from analysis.intervals import Estimate, failed
-from analysis.task_law.fit import (
-    Curvature,
-    curvature_test,
-    effective_counts,
-    fit_counts,
-    fit_task_law,
-    growth_table,
-    holm,
-    pass_rate,
-)
+from analysis.task_law.counts import effective_counts, fit_counts
+from analysis.task_law.fit import Curvature, curvature_test, fit_task_law, growth_table, holm, pass_rate
 
 SIZES = 3e4 * 2.0 ** np.arange(6)
 ALPHA, NOISE, ATTEMPTS = 0.25, 0.05, 20_000

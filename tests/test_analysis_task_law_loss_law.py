@@ -4,14 +4,8 @@ import numpy as np
 import pytest
 
 from analysis.intervals import Estimate
-from analysis.task_law.loss_law import (
-    fit_joint_law,
-    fit_loss_law,
-    loss_at_size,
-    observed_size_threshold,
-    size_at_loss,
-    size_threshold,
-)
+from analysis.task_law.joint_law import fit_joint_law
+from analysis.task_law.loss_law import fit_loss_law, loss_at_size, observed_size_threshold, size_at_loss, size_threshold
 
 SIZES = 5e4 * 2.0 ** np.arange(6)
 

@@ -8,7 +8,7 @@ import pytest
 import small_pass
 import torch
 
-from benchmarks import passuntil
+from benchmarks import passuntil, passuntil_rows
 from benchmarks.passuntil_peer import GeneratePeer, count_right, ending_tokens, with_batch
 from corpus.tokenizer import fingerprint
 from evaluation.passuntil.attempt import Decoding
@@ -89,7 +89,7 @@ def test_rows_are_medians_over_rounds_against_the_best_peer():
         "slow": [8.0, 8.0, 8.0],
         "fast": [2.0, 2.0, 4.0],
     }
-    rows = passuntil.task_rows("maths", seconds, 3, {"is_exact_answer": False})
+    rows = passuntil_rows.task_rows("maths", seconds, 3, {"is_exact_answer": False})
     by_k = {(row["method"], row["attempts_per_item"]): row for row in rows}
     assert (
         by_k["shared", 1000]["attempts_per_second"] == 1500 and by_k["shared", 100_000]["attempts_per_second"] == 75_000
@@ -130,8 +130,8 @@ def test_goals_take_the_smallest_ratio_of_their_rows():
         row("program_synthesis", "shared", 100_000, 6.0, False),
         row("a", "sampled", 100_000, 0.9, True),
     ]
-    assert [goal["smallest_ratio"] for goal in passuntil.goals(rows).values()] == [60.0, 6.0, 0.9]
-    assert passuntil.goals(rows[:1])["program_synthesis, K = 100,000"]["smallest_ratio"] is None
+    assert [goal["smallest_ratio"] for goal in passuntil_rows.goals(rows).values()] == [60.0, 6.0, 0.9]
+    assert passuntil_rows.goals(rows[:1])["program_synthesis, K = 100,000"]["smallest_ratio"] is None
 
 
 def test_the_largest_checkpoint_of_the_right_tokenizer_is_taken(tmp_path):

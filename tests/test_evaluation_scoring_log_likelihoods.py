@@ -21,7 +21,7 @@ from models.gpt import GPT
 from models.huggingface import from_llama
 from tasks import TASKS
 from tasks.base import AliasedItem, Item
-from tasks.real.loader import FORMS
+from tasks.real.forms import FORMS
 
 NUM_ITEMS = 24
 OPEN_TASKS = [name for name, task in TASKS.items() if task.answer_form == "open"]

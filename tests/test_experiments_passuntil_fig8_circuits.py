@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.task_law.circuits import CURVES
+from analysis.task_law.growth_curves import CURVES
 from experiments.passuntil_fig8_circuits import measure as circuits
 from experiments.passuntil_fig8_circuits import plot
 from experiments.style.stage import plot_stage

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from experiments.style import plotting
+from experiments.style.axes import _readable_ticks, loss_axis, percent_axis
 from experiments.style.markdown import markdown_table
 
 
@@ -30,8 +31,8 @@ def drawn() -> plotting.Figure:
     figure = plotting.new_figure(2.0, 4.0)
     ax = plotting.grid(figure, 1, 1)[0, 0]
     plotting.draw_points(ax, points(), plotting.Style(results()), joined=True)
-    plotting.loss_axis(ax, points().loss_nats)
-    plotting.percent_axis(ax)
+    loss_axis(ax, points().loss_nats)
+    percent_axis(ax)
     return figure
 
 
@@ -59,7 +60,7 @@ def test_loss_falls_to_the_right_and_tick_labels_stand_apart():
     ax = drawn().axes[0]
     left, right = ax.get_xlim()
     assert left > 3.0 > 1.5 > right
-    ticks = plotting._readable_ticks(0.9, 6.0)
+    ticks = _readable_ticks(0.9, 6.0)
     assert min(np.diff(-np.log(ticks))) > 0.12 * np.log(6.0 / 0.9)
 
 

@@ -13,16 +13,9 @@ from experiments.tables.passes import load_pass_rates
 from ladder.code import reached_files
 from ladder.measurements.columns import PASS_COLUMNS
 from ladder.measurements.measurement import RunFile, read_run_file
-from ladder.measurements.pass_rates import (
-    ENGINE,
-    ThresholdPassRates,
-    losses_job,
-    measure_job,
-    pass_rate_code,
-    pass_rates_of,
-    threshold_pass_rates_of,
-)
+from ladder.measurements.pass_rates import ENGINE, losses_job, measure_job, pass_rate_code, pass_rates_of
 from ladder.measurements.scores import score_run, scores_of
+from ladder.measurements.thresholds import ThresholdPassRates, threshold_pass_rates_of
 from profiles.paths import ROOT
 from tests import tiny_ladder
 from tests.tiny_ladder import LARGE, LONG, MIDDLE, SMALL, TASKS

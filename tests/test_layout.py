@@ -10,7 +10,6 @@ from functools import lru_cache
 from pathlib import Path
 
 import pytest
-import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 # Room -> the rooms right below it, which it may import, and with them all that those may import.
@@ -34,6 +33,7 @@ BELOW = {
 # Library rooms hold no command line and no paths (DESIGN, section 3), but in an entry point of their own.
 LIBRARY_ROOMS = {"files", "kernels", "analysis", "sandbox", "models", "corpus", "tasks", "evaluation"}
 MAX_FILE_LINES, MAX_FUNCTION_LINES, MAX_KERNEL_LINES = 300, 60, 80
+MAX_TEST_LINES = 350  # of a test file: one per source file, and cases are long
 BANNED_FILES = {"utils.py", "common.py", "helpers.py", "misc.py"}
 # One class of checks over all tasks (STYLE, section 8), and tables and inner parts that are tested through what uses
 # them.
@@ -46,7 +46,7 @@ TESTED_TOGETHER = {
     "tasks/language.py": "test_tasks_base.py",
     "tasks/maths.py": "test_tasks_base.py",
 }
-FOLDER_FILES = {"README.md", "measure.py", "plot.py"}
+FOLDER_FILES = {"README.md", "measure.py", "plot.py", "__init__.py"}
 
 
 @lru_cache
@@ -144,7 +144,8 @@ def test_a_wrong_import_would_be_found():
 def test_file_keeps_the_house_rules(path):
     source = path.read_text(encoding="utf-8")
     assert path.name not in BANNED_FILES
-    assert len(source.splitlines()) <= MAX_FILE_LINES, f"{len(source.splitlines())} lines"
+    longest = MAX_TEST_LINES if path.parent.name == "tests" else MAX_FILE_LINES
+    assert len(source.splitlines()) <= longest, f"{len(source.splitlines())} lines"
     assert not long_functions(source)
     assert not re.search(r"^\s*from \S+ import \*", source, re.MULTILINE)
     assert not re.search(r"^\s*except\s*:", source, re.MULTILINE)
@@ -181,17 +182,16 @@ def experiment_folders() -> list[Path]:
 
 
 @pytest.mark.parametrize("folder", experiment_folders(), ids=lambda folder: folder.name)
-def test_figure_folder_has_its_files_and_its_stage(folder):
+def test_figure_folder_has_its_files(folder):
     present = {path.name for path in tracked() if path.parent == folder}
-    assert present >= FOLDER_FILES
-    assert present <= FOLDER_FILES | {"__init__.py", "results.csv"}
-    assert folder.name in yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    assert present == FOLDER_FILES
 
 
-def test_results_are_there_where_the_default_profile_was_run():
-    ran = yaml.safe_load((ROOT / "dvc.lock").read_text(encoding="utf-8"))["stages"]
-    folders = [folder for folder in experiment_folders() if folder.name in ran]
-    assert folders and not [folder.name for folder in folders if not (folder / "results.csv").exists()]
+@pytest.mark.parametrize("profile", ["cpu", "full"])
+def test_results_are_there_where_a_profile_was_run(profile):
+    for folder in experiment_folders():
+        assert (ROOT / "results" / profile / f"{folder.name}.csv").exists()
+        assert (ROOT / "figures" / profile / f"{folder.name}.png").exists()
 
 
 def test_rooms_are_ours_although_packages_of_the_same_name_are_published():
@@ -212,16 +212,6 @@ def test_no_file_names_a_place_on_one_machine():
     ]
     assert not [relative(path) for path in texts if pattern.search(path.read_text(encoding="utf-8", errors="ignore"))]
     assert pattern.search("see /tmp/x") and not pattern.search("https://a.b/work/x")
-
-
-def test_no_command_of_the_pipeline_names_a_machine():
-    for path in tracked():
-        if path.name == "dvc.yaml":
-            for stage in yaml.safe_load(path.read_text(encoding="utf-8"))["stages"].values():
-                for command in [stage["cmd"]] if isinstance(stage["cmd"], str) else stage["cmd"]:
-                    assert re.fullmatch(
-                        r"python -m [a-z0-9_.]+( [a-z]+)? --profile [a-z0-9]+( --readme (L|P|ext))*", command
-                    ), command
 
 
 def test_no_test_is_named_by_an_address(request):

@@ -1,146 +1,159 @@
-"""The committed pipeline files are those the code asks for, and data/ is rebuilt only where it must be."""
+"""dvc.yaml: DVC reads it for every profile, its dependencies are what its commands import, and copies are its text."""
 
-import argparse
 import subprocess
 import sys
 
 import pytest
 import yaml
 
-from profiles.paths import ROOT, Paths
-from profiles.profile import ProfileError, default_profile, profile_names
+from experiments import experiment_stems
+from ladder.code import reached_files
+from profiles.paths import PINNED_DATA, ROOT
+from profiles.profile import default_profile, profile_names
 from reproduction import pipeline
-from reproduction.pipeline import make_data, make_figures, pipeline_file, pipeline_text
+from reproduction.pipeline import all_stages, figure_stages, out_paths, params_text, pipeline_file, write_copy
+
+MAX_LINES = 180
+STAGES = all_stages("cpu")
+# What a command imports and no stage names. Plumbing reads and writes whole files or schedules work and changes no
+# result; what the plan, the data and the trained runs are, data.json, params and runs.csv say.
+PLUMBING = ("files/", "profiles/", "ladder/__init__.py", "ladder/workers/", "ladder/code.py", "experiments/__init__.py")
+KNOWN_BY_TABLES = ("ladder/ladder.py", "ladder/plan.py", "ladder/runs.py", "ladder/data.py", "ladder/live_stream.py")
+# Items are made by corpus/ and lie in the data; a task takes words from it. What is scored is data.json's.
+MADE_INTO_DATA = ("corpus/",)
+# Modules whose imports decide what a stage makes.
+ENTRIES = {
+    "data": (["tasks.build", "ladder.data_folder"], KNOWN_BY_TABLES),
+    "train_loss": (["ladder.training"], ("ladder/live_stream.py", *MADE_INTO_DATA)),
+    "train_passuntil": (["ladder.training"], ("ladder/live_stream.py", *MADE_INTO_DATA)),
+    "runs@loss": (["ladder.runs_table"], (*KNOWN_BY_TABLES, *MADE_INTO_DATA, "models/")),
+    "scores": (["ladder.measurements.scores"], (*KNOWN_BY_TABLES, *MADE_INTO_DATA)),
+    "pass_rates": (["ladder.measurements.pass_rates"], (*KNOWN_BY_TABLES, *MADE_INTO_DATA)),
+    "threshold_pass_rates": (["ladder.measurements.pass_rates"], (*KNOWN_BY_TABLES, *MADE_INTO_DATA)),
+    "verdicts": (["paper.verdicts"], MADE_INTO_DATA),
+    "report": (["paper.report"], (*MADE_INTO_DATA, "tasks/", "experiments/tables/")),
+}
+for _stem, (_measure, _draw) in figure_stages("cpu").items():
+    _name = next(name for name in STAGES if name.startswith("measure_") and name.endswith(f"@{_stem}"))
+    _made = () if "corpus" in STAGES[_name]["deps"] else MADE_INTO_DATA
+    ENTRIES[_name] = ([f"experiments.{_stem}.measure"], (*_made, "ladder/measurements/__init__.py"))
+    ENTRIES[f"draw@{_stem}"] = ([f"experiments.{_stem}.plot"], MADE_INTO_DATA)
+
+
+def uncovered(name: str, deps: list[str]) -> set[str]:
+    """Files that a stage's command imports and that none of its dependencies holds."""
+    modules, known = ENTRIES[name]
+    files = {path.relative_to(ROOT).as_posix() for path in reached_files(modules)}
+    return {
+        file
+        for file in files
+        if not file.startswith((*PLUMBING, *known))
+        and not file.endswith("/__init__.py")
+        and not any(file == dep or file.startswith(f"{dep}/") for dep in deps)
+    }
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_dependencies_are_what_the_command_imports(name):
+    assert not uncovered(name, STAGES[name]["deps"])
+
+
+def test_a_dependency_less_would_be_found():
+    deps = STAGES["train_loss"]["deps"]
+    assert uncovered("train_loss", [dep for dep in deps if dep != "ladder/runs.py"]) == {"ladder/runs.py"}
+    assert "models/gpt.py" in uncovered("train_loss", [dep for dep in deps if dep != "models"])
+
+
+@pytest.mark.parametrize("name", ["train_loss", "train_passuntil"])
+def test_training_depends_on_nothing_else(name):
+    files = {path.relative_to(ROOT).as_posix() for path in reached_files(["ladder.training"])}
+    unused = [
+        dep for dep in STAGES[name]["deps"] if not any(file == dep or file.startswith(f"{dep}/") for file in files)
+    ]
+    assert unused == ["results/cpu/data.json"]
 
 
 @pytest.mark.parametrize("profile", profile_names())
-def test_committed_pipeline_is_the_one_the_code_asks_for(profile):
-    assert pipeline_file(profile).read_text(encoding="utf-8") == pipeline_text(profile), (
-        "run python -m reproduction.pipeline write"
-    )
+def test_every_dependency_is_there_or_made_by_a_stage(profile):
+    stages = all_stages(profile)
+    made = {out for stage in stages.values() for out in out_paths(stage)}
+    for name, stage in stages.items():
+        assert not [path for path in stage["deps"] if path not in made and not (ROOT / path).exists()], name
 
 
-def test_bare_repro_runs_the_default_profile():
-    assert pipeline_file(default_profile()) == ROOT / "dvc.yaml"
-    assert pipeline_file("smoke") == ROOT / "profiles" / "smoke" / "dvc.yaml"
+def test_no_two_stages_and_no_two_profiles_write_one_file():
+    outs = [out for profile in profile_names() for stage in all_stages(profile).values() for out in out_paths(stage)]
+    assert len(outs) == len(set(outs))
 
 
-def test_dvc_understands_all_pipelines():
-    targets = [str(pipeline_file(profile).relative_to(ROOT)) for profile in (default_profile(), "smoke")]
-    for target in targets:
-        listed = subprocess.run(
-            [sys.executable, "-m", "dvc", "stage", "list", "--name-only", target],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.split()
-        assert [name.split(":")[-1] for name in listed] == list(
-            yaml.safe_load((ROOT / target).read_text(encoding="utf-8"))["stages"]
+def test_nothing_committed_is_deleted_before_a_stage_runs():
+    """`persist`: DVC leaves outputs in place, so that an interrupted stage leaves the table that git holds."""
+    for stage in STAGES.values():
+        for out in stage["outs"]:
+            assert next(iter(out.values()))["persist"], out
+
+
+def test_figures_read_tables_and_never_checkpoints():
+    checkpoints = {out for name in ("train_loss", "train_passuntil") for out in out_paths(STAGES[name])}
+    readers = [name for name, stage in STAGES.items() if checkpoints & set(stage["deps"])]
+    assert not readers, "a figure would train for an hour where the checkpoints are not"
+
+
+def test_every_folder_is_measured_and_drawn_once():
+    assert set(figure_stages("cpu")) == set(experiment_stems())
+    names = [name.split("@")[1] for name in STAGES if name.startswith(("measure_", "draw@"))]
+    assert sorted(names) == sorted([*experiment_stems()] * 2)
+
+
+def test_the_text_is_short_and_says_what_each_stage_is_for():
+    text = (ROOT / "dvc.yaml").read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= MAX_LINES
+    assert not [name for name, stage in yaml.safe_load(text)["stages"].items() if not stage.get("desc")]
+
+
+def test_no_command_names_a_machine():
+    for stage in STAGES.values():
+        words = stage["cmd"].split()
+        assert words[:2] == ["python", "-m"] and words[-2:] == ["--profile", "cpu"]
+        assert not {"--minutes", "--index", "--run"} & set(words)
+
+
+def test_dvc_resolves_the_same_stages():
+    command = [sys.executable, "-m", "dvc", "stage", "list", "--name-only", "dvc.yaml"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    assert [name.split(":")[-1] for name in listed] == list(STAGES)
+
+
+def test_copies_are_the_text_of_the_root():
+    copies = sorted((ROOT / "profiles").glob("*/dvc.yaml"))
+    assert [path.parent.name for path in copies] == ["full"]
+    for path in copies:
+        assert path.read_bytes() == (ROOT / "dvc.yaml").read_bytes(), (
+            "run python -m reproduction.pipeline --profile full"
         )
+        assert path.with_name("params.yaml").read_text(encoding="utf-8") == params_text(path.parent.name)
 
 
-@pytest.fixture
-def calls(monkeypatch):
-    """Commands that would have been run; `status` is what dvc status answers, call by call."""
-    made, status = [], []
-    monkeypatch.setattr(
-        pipeline, "dvc", lambda *arguments: made.append(arguments) or (status.pop(0) if "--quiet" in arguments else 0)
-    )
-    monkeypatch.setattr(pipeline.subprocess, "run", lambda command, **_: made.append(tuple(command[1:])))
-    return made, status
+def test_a_copy_is_written_where_it_is_called_for(tmp_path, monkeypatch):
+    (tmp_path / "dvc.yaml").write_text("stages: {}\n")
+    assert write_copy(default_profile(), tmp_path) == [], "the text itself serves it"
+    written = write_copy("smoke", tmp_path)
+    assert [path.relative_to(tmp_path).as_posix() for path in written] == [
+        "profiles/smoke/dvc.yaml",
+        "profiles/smoke/params.yaml",
+    ]
+    assert yaml.safe_load(written[1].read_text()) == {"profile": "smoke", "root": "../.."}
+    assert pipeline_file("smoke", tmp_path) == written[0] and pipeline_file(default_profile()) == ROOT / "dvc.yaml"
 
 
-def test_data_that_is_pinned_is_left_alone(calls):
-    made, status = calls
-    status.append(0)
-    make_data(default_profile())
-    assert made == [("status", "--quiet", "data.dvc")]
-
-
-def test_absent_data_is_built_and_checked(calls):
-    made, status = calls
-    status += [1, 0]
-    make_data(default_profile())
-    assert ("-m", "corpus", "--profile", default_profile()) in made and made[-1] == ("status", "--quiet", "data.dvc")
-
-
-def test_data_that_comes_out_otherwise_is_an_error(calls):
-    calls[1].extend([1, 1])
-    with pytest.raises(ValueError, match="the corpus that was built is not the pinned one"):
-        make_data(default_profile())
-
-
-def test_other_profiles_build_theirs_in_a_stage(calls):
-    make_data("smoke")
-    assert calls[0] == []
-
-
-def test_figures_need_scores(monkeypatch, tmp_path):
-    monkeypatch.setattr(pipeline, "Paths", lambda profile: Paths(profile, tmp_path))
-    monkeypatch.setattr(pipeline, "ROOT", tmp_path)
-    with pytest.raises(
-        ValueError, match=r"results/smoke/scores.parquet: no such file; run `make reproduce PROFILE=smoke` first"
-    ):
-        make_figures(["smoke"])
-
-
-def test_what_is_not_measured_yet_is_left_out_and_said(monkeypatch, tmp_path, capsys):
-    paths, called = Paths("smoke", tmp_path), []
-    paths.results.mkdir(parents=True)
-    for path in (paths.scores, paths.runs_table("loss")):
-        path.touch()
-    monkeypatch.setattr(pipeline, "Paths", lambda profile: paths)
-    monkeypatch.setattr(pipeline, "ROOT", tmp_path)
-    monkeypatch.setattr(pipeline, "ProcessPoolExecutor", lambda *_, **__: InThisProcess(called))
-    make_figures(["smoke"])
-    modules = {command.split()[2] for commands in called for command in commands}
-    printed = capsys.readouterr().out
-    assert (
-        "experiments.loss_fig1_model_sizes.measure" in modules
-        and "experiments.passuntil_thm1_estimators.plot" in modules
-    )
-    assert not any("fig3_loss_law" in module for module in modules)
-    assert "passuntil_fig3_loss_law: left as it is, results/smoke/" in printed
-    assert [command.split()[2] for command in called[-1]] == ["paper.verdicts", "paper.report"], (
-        "claims of figures that are not there: not measured"
-    )
-    for path in (paths.pass_rates, paths.losses, paths.threshold_pass_rates):
-        path.touch()
-    called.clear()
-    make_figures(["smoke"])
-    modules = [command.split()[2] for commands in called for command in commands]
-    assert (
-        modules[-2:] == ["paper.verdicts", "paper.report"] and "experiments.passuntil_fig3_loss_law.measure" in modules
-    )
-
-
-class InThisProcess:
-    """A pool that notes the commands it is given."""
-
-    def __init__(self, called):
-        self._called = called
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        pass
-
-    def map(self, _, commands):
-        return [self._called.append(command) or True for command in commands]
-
-    def submit(self, _, commands):
-        self._called.append(commands)
-        return argparse.Namespace(result=lambda: True)
-
-
-def test_an_unknown_profile_is_refused():
-    with pytest.raises(ProfileError, match="profiles/nowhere.yaml: no such profile"):
-        make_data("nowhere")
+def test_a_text_that_dvc_cannot_read_is_one_line(tmp_path, monkeypatch):
+    (tmp_path / "dvc.yaml").write_text("")
+    with pytest.raises(ValueError, match="dvc.yaml: ") as caught:
+        pipeline.all_stages("cpu", tmp_path)
+    assert "\n" not in str(caught.value)
 
 
 def test_pinned_data_can_be_compared_without_a_cache():
     (out,) = yaml.safe_load((ROOT / "data.dvc").read_text(encoding="utf-8"))["outs"]
-    assert out["path"] == "data" and out["md5"].endswith(".dir")
+    assert out["path"] == "data" and out["md5"].endswith(".dir") and PINNED_DATA == "cpu"
     assert out["cache"] is False, "dvc status would call rebuilt data 'not in cache' on a fresh clone"

@@ -13,7 +13,8 @@ from benchmark_rows import PAIRS, write_rows
 
 from tasks import PAPER_TASKS, TASKS
 from tasks.base import AliasedItem, load_items, save_items
-from tasks.real.loader import FILES, FORMS, SOURCES, load_files, load_hub, make_loaded, normalise
+from tasks.real.forms import FORMS
+from tasks.real.loader import FILES, SOURCES, load_files, load_hub, make_loaded, normalise
 from tasks.real.rows import CHINESE_WORKED, LETTERS, Row, read_row
 
 

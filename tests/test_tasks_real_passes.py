@@ -15,17 +15,8 @@ from pathlib import Path
 import pytest
 
 from sandbox.parent import Limits, Sandbox, run_all
-from tasks.real.passes import (
-    COMMON_WORDS,
-    FILES,
-    REAL_PASS_TASKS,
-    UICL_SUBTASKS,
-    HumanEvalChecker,
-    TitleChecker,
-    completed,
-    is_guessable,
-    load_passes,
-)
+from tasks.real.pass_checkers import COMMON_WORDS, HumanEvalChecker, TitleChecker, completed, is_guessable
+from tasks.real.passes import FILES, REAL_PASS_TASKS, UICL_SUBTASKS, load_passes
 
 OPTIONS = "\nOptions:\n(A) 01/02/2001\n(B) 01/03/2001"
 PROGRAM = {

@@ -3,8 +3,10 @@
 import pytest
 from benchmark_rows import PAIRS, SHEET, write_rows
 
-from tasks.real.loader import FILES, FORMS
-from tasks.real.rows import read_file, read_row
+from tasks.real.files import read_file
+from tasks.real.forms import FORMS
+from tasks.real.loader import FILES
+from tasks.real.rows import read_row
 
 LABELS = {
     "HellaSwag": ("gold", 0, 2),

@@ -4,6 +4,7 @@ interval."""
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -22,8 +23,7 @@ def draw_report(
     path: Path,
     labels: tuple[str, str] = ("loss (nats per token), falling", "score"),
 ) -> None:
-    """Write a PNG; the same table gives the same bytes. Groups are told apart by colour where there are some, else
-    runs."""
+    """Write a PNG; the same table gives the same bytes. Colours distinguish groups where there are some, else runs."""
     figure = Figure(figsize=(7.5, 4.6), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
     ax = figure.subplots()
@@ -43,17 +43,7 @@ def draw_report(
             markeredgewidth=0,
             label=name if len(names) <= MAX_NAMED else None,
         )
-    ax.axhline(chance, color="#8a8a8a", linewidth=1, linestyle=(0, (4, 3)))
-    ax.annotate(
-        "chance",
-        (1, chance),
-        xycoords=("axes fraction", "data"),
-        xytext=(-3, 3),
-        textcoords="offset points",
-        ha="right",
-        fontsize=8,
-        color="#666666",
-    )
+    _draw_chance(ax, chance)
     if report.verdict == "threshold":
         ax.axvspan(report.eta.low, report.eta.high, color="#333333", alpha=0.12, linewidth=0)
         grid = np.linspace(rows["loss_nats"].min(), rows["loss_nats"].max(), 400)
@@ -79,3 +69,17 @@ def draw_report(
     partial = path.with_name(path.name + ".partial")
     figure.savefig(partial, format="png", dpi=150, metadata={"Software": None})
     partial.replace(path)
+
+
+def _draw_chance(ax: Axes, chance: float) -> None:
+    ax.axhline(chance, color="#8a8a8a", linewidth=1, linestyle=(0, (4, 3)))
+    ax.annotate(
+        "chance",
+        (1, chance),
+        xycoords=("axes fraction", "data"),
+        xytext=(-3, 3),
+        textcoords="offset points",
+        ha="right",
+        fontsize=8,
+        color="#666666",
+    )

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from analysis.intervals import Estimate, failed, from_replicates
-from analysis.task_law.fit import counts_problem, fit_counts
+from analysis.task_law.counts import counts_problem, fit_counts
 
 NUM_EM_STEPS = 15
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from analysis.task_law.fit import counts_problem, fit_counts
+from analysis.task_law.counts import counts_problem, fit_counts
 from analysis.task_law.instance_law import InstanceLawFit
 
 

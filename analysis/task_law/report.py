@@ -22,7 +22,8 @@ import pandas as pd
 
 from analysis.intervals import Estimate
 from analysis.rows import float_columns
-from analysis.task_law.fit import Curvature, TaskLawFit, counts_problem, curvature_test, effective_counts, fit_task_law
+from analysis.task_law.counts import counts_problem, effective_counts
+from analysis.task_law.fit import Curvature, TaskLawFit, curvature_test, fit_task_law
 
 BEND_LEVEL = 0.05
 MIN_SIZES = 3

@@ -6,7 +6,7 @@ Which date is asked with which opening and question belongs to one split.
 from datetime import date, timedelta
 
 from corpus.documents import Draw
-from corpus.lexicon import Language
+from corpus.language import Language
 from corpus.world import TRAIN, World, belongs
 
 FIRST_YEAR, NUM_YEARS = 1970, 50

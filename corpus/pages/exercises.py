@@ -1,7 +1,8 @@
 """Documents with numbers and letters: homework, drills and word puzzles; the same rules as documents.py."""
 
 from corpus.documents import MAX_NUMBER, NUMBERS, Draw, fill, pick
-from corpus.lexicon import CONSONANTS, SOUNDS, SPELLED_WORDS, VOWELS, Language
+from corpus.language import Language
+from corpus.lexicon import CONSONANTS, SOUNDS, SPELLED_WORDS, VOWELS
 from corpus.world import TRAIN, World, belongs
 
 MODIFIED_RULES = (

@@ -12,7 +12,7 @@ from functools import lru_cache
 from itertools import accumulate
 
 from corpus.documents import Draw, draw_several, fill, pick
-from corpus.lexicon import Language
+from corpus.language import Language
 from corpus.world import TRAIN, World, belongs
 
 NUM_FILMS = 200

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from datetime import date
 
 from corpus.documents import Draw, draw_several, pick
-from corpus.lexicon import ENGLISH, Language
+from corpus.language import Language
+from corpus.lexicon import ENGLISH
 from corpus.pages.dates import FIRST_YEAR, NUM_YEARS, draw_date
 from corpus.world import TRAIN, World, belongs
 

@@ -9,7 +9,7 @@ import random
 from dataclasses import dataclass
 
 from corpus.documents import Draw, fill, pick
-from corpus.lexicon import Language
+from corpus.language import Language
 from corpus.pages.programs import STEPS, Values, parse, run_program
 from corpus.world import TRAIN, World, belongs
 

@@ -2,7 +2,7 @@
 documents.py."""
 
 from corpus.documents import Draw, draw_person, draw_several, fill
-from corpus.lexicon import Language
+from corpus.language import Language
 from corpus.world import TRAIN, World, belongs
 
 

@@ -26,7 +26,8 @@ from models import checkpoint
 from tasks import checkers
 from tasks.base import load_items
 from tasks.checkers import Checker
-from tasks.real.passes import FILES, REAL_PASS_TASKS, Runner, load_passes
+from tasks.real.pass_checkers import Runner
+from tasks.real.passes import FILES, REAL_PASS_TASKS, load_passes
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 

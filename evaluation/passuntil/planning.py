@@ -12,7 +12,8 @@ from evaluation.passuntil.inputs import PassModel, check_task, load_model, load_
 from evaluation.passuntil.rows import Plan, answer_ids
 from evaluation.readers.next_token import WiderReader
 from evaluation.readers.pieces import Empty, same_pieces
-from tasks.real.passes import FILES, REAL_PASS_TASKS, Runner
+from tasks.real.pass_checkers import Runner
+from tasks.real.passes import FILES, REAL_PASS_TASKS
 
 
 def make_plan(arguments: Any, folders: Sequence[Path], runner: Runner | None = None) -> Plan:

@@ -149,6 +149,12 @@ def measure_item(
             "num_evaluated": bounds.num_evaluated,
             "seconds": time.perf_counter() - began,
         }
+    return row | _counted(plan, item, prompt_ids, pieces, state, on_progress)
+
+
+def _counted(plan: Plan, item: PassItem, prompt_ids: list[int], pieces: list[bytes], state, on_progress) -> dict:
+    """What attempts at an item give: passes and attempts, or with a proposal a weighted estimate."""
+    model, decoding = plan.model, plan.decoding
     key = (model.stream or str(model.about["run"]), plan.task.name, item.item_id)
     if plan.proposal is not None:
         weighted = importance_estimate(
@@ -165,7 +171,7 @@ def measure_item(
             state=state,
             on_progress=on_progress,
         )
-        return row | asdict(weighted)
+        return asdict(weighted)
     count = COUNTING[plan.method](
         model.reader,
         prompt_ids,
@@ -178,7 +184,7 @@ def measure_item(
         state=state,
         on_progress=on_progress,
     )
-    return row | {
+    return {
         "passes": count.passes,
         "attempts": count.attempts,
         "is_reached": count.is_reached,

@@ -97,14 +97,17 @@ def load_huggingface(name: str, dtype: torch.dtype, device: torch.device) -> Loa
         before,
     )
     about = _about(name, model, tokenizer, before, ends)
+    return LoadedModel(_moved(name, model, device), encoding, texts, ends, about)
+
+
+def _moved(name: str, model, device: torch.device):
     try:
-        model = model.to(device)
+        return model.to(device)
     except RuntimeError as error:
         raise ValueError(
             f"{name}: the model does not fit on device {device} ({str(error).splitlines()[0]}); take --dtype bfloat16"
             " or --device cpu"
         ) from error
-    return LoadedModel(model, encoding, texts, ends, about)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from corpus.tokenizer import fingerprint
 from evaluation.scoring import metrics
 from evaluation.scoring.log_likelihoods import BATCH_TOKENS, prepare, score_items, validation_losses
 from models import checkpoint
+from models.config import GPTConfig
 from tasks.base import Item, Task
 
 CHOICE_METRICS = ("accuracy", "correct_choice_prob", "brier_score", "answer_log_likelihood")
@@ -61,15 +62,7 @@ def evaluate_checkpoint(
         tables = {name: score_items(model, tokenizer, chosen[name], task, batch_tokens) for name, task in tasks.items()}
     except ValueError as error:
         raise ValueError(f"{checkpoint_path}: {error}") from error
-    about = {
-        "run": header["run"],
-        **{name: labels.get(name) for name in LABELS},
-        "tokens_seen": header["tokens_seen"],
-        "num_parameters": config.num_parameters,
-        "num_nonembedding_parameters": config.num_nonembedding_parameters,
-        "compute_flops": float(config.flops_per_token) * header["tokens_seen"],
-        **losses,
-    }
+    about = _about_checkpoint(header, config, labels) | losses
     rows, item_rows = [], []
     for name, task in tasks.items():
         for metric in CHOICE_METRICS if task.answer_form == "choice" else OPEN_METRICS:
@@ -89,6 +82,17 @@ def evaluate_checkpoint(
                 pd.DataFrame({"task": name, "item_id": tables[name]["item_id"], "metric": metric, "value": values_I})
             )
     return pd.DataFrame(rows), _item_table(item_rows, {name: about[name] for name in ITEM_LABELS})
+
+
+def _about_checkpoint(header: dict, config: GPTConfig, labels: Mapping[str, object]) -> dict:
+    return {
+        "run": header["run"],
+        **{name: labels.get(name) for name in LABELS},
+        "tokens_seen": header["tokens_seen"],
+        "num_parameters": config.num_parameters,
+        "num_nonembedding_parameters": config.num_nonembedding_parameters,
+        "compute_flops": float(config.flops_per_token) * header["tokens_seen"],
+    }
 
 
 def summarize_losses(losses_ST: np.ndarray, validation: ValidationSet) -> dict[str, float]:

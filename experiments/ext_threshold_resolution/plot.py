@@ -9,6 +9,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
 
 from experiments.style import plotting
+from experiments.style.axes import loss_axis, task_title
 from experiments.style.markdown import number
 from experiments.style.stage import plot_main
 from experiments.tables.names import THRESHOLD
@@ -30,8 +31,8 @@ def draw(results: pd.DataFrame) -> Figure:
     for upper, lower, task in zip(above, below, THRESHOLD):
         one = results[results.task == task]
         draw_probability(upper, one, style)
-        plotting.loss_axis(upper, points.loss_nats)
-        plotting.task_title(upper, task)
+        loss_axis(upper, points.loss_nats)
+        task_title(upper, task)
         draw_forecasts(lower, one[one.kind == "forecast"], style)
         statistics = one[one.kind == "statistic"].set_index("metric")
         plotting.note(

@@ -14,7 +14,8 @@ import pandas as pd
 
 from analysis.intervals import Estimate, failed
 from analysis.onset.threshold import HingeFit
-from analysis.task_law.loss_law import JointLawFit, LossLawFit, fit_joint_law, observed_size_threshold, size_threshold
+from analysis.task_law.joint_law import JointLawFit, fit_joint_law
+from analysis.task_law.loss_law import LossLawFit, observed_size_threshold, size_threshold
 from experiments.tables.names import THRESHOLD
 from experiments.tables.scores import checkpoint_rows, final_checkpoints, select, size_rows, statistic_row
 from experiments.tables.stage import measure_main

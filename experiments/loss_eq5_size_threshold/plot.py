@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from experiments.style import plotting
+from experiments.style.axes import task_title
 from experiments.style.markdown import number
 from experiments.style.stage import plot_main
 from experiments.tables.names import THRESHOLD
@@ -27,7 +28,7 @@ def draw(results: pd.DataFrame) -> Figure:
     limits = _limits(results)
     for task in THRESHOLD:
         _draw_task(axes[task], thresholds[thresholds.task == task], limits)
-        plotting.task_title(axes[task], task)
+        task_title(axes[task], task)
         error = results[(results.task == task) & (results.metric == "size_log2_error")].iloc[0]
         plotting.note(axes[task], f"off by {number(error, 1, 1)} doublings")
     for task in THRESHOLD[2:]:

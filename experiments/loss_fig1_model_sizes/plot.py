@@ -4,6 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from experiments.style import plotting
+from experiments.style.axes import LOSS_LABEL, label_bottom, loss_axis
 from experiments.style.markdown import number
 from experiments.style.stage import plot_main
 from experiments.tables.names import THRESHOLD
@@ -24,8 +25,8 @@ def draw(results: pd.DataFrame) -> Figure:
         plotting.draw_fit(ax, one[one.kind == "fit"])
         plotting.draw_onset(ax, one[one.metric == "onset_loss"])
         plotting.note(ax, _summary(one, task))
-    plotting.loss_axis(panels["recall"], points.loss_nats)
-    plotting.label_bottom(panels, plotting.LOSS_LABEL)
+    loss_axis(panels["recall"], points.loss_nats)
+    label_bottom(panels, LOSS_LABEL)
     plotting.legend(
         figure,
         "Performance against loss along the long runs",

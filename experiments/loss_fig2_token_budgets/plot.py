@@ -5,6 +5,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from experiments.style import plotting
+from experiments.style.axes import LOSS_LABEL, label_bottom, loss_axis
 from experiments.style.markdown import number
 from experiments.style.stage import plot_main
 
@@ -28,8 +29,8 @@ def draw(results: pd.DataFrame) -> Figure:
             f"size effect {number(statistics.loc['size_effect_points'], 1, 0)} points\n"
             f"distance {number(statistics.loc['curve_distance_share'], 100, 0)} % of the gain",
         )
-    plotting.loss_axis(panels["recall"], points.loss_nats)
-    plotting.label_bottom(panels, plotting.LOSS_LABEL)
+    loss_axis(panels["recall"], points.loss_nats)
+    label_bottom(panels, LOSS_LABEL)
     plotting.legend(
         figure,
         "Runs of six sizes and many token budgets at the end of training",

@@ -4,6 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from experiments.style import plotting
+from experiments.style.axes import LOSS_LABEL, loss_axis, percent_axis, task_title
 from experiments.style.stage import plot_main
 from experiments.tables.names import chance_of
 
@@ -28,13 +29,13 @@ def draw(results: pd.DataFrame) -> Figure:
             plotting.note(ax, plotting.threshold_note(one, f"_{metric}"))
         row[0].set_ylabel(plotting.METRIC_NAMES[metric])
     for ax, task in zip(axes[0], EXAMS):
-        plotting.task_title(ax, task)
+        task_title(ax, task)
     for ax in axes[-1]:
-        ax.set_xlabel(plotting.LOSS_LABEL)
-    plotting.percent_axis(axes[0, 0])
+        ax.set_xlabel(LOSS_LABEL)
+    percent_axis(axes[0, 0])
     axes[1, 0].set_ylim(-0.04, 1.27)
     axes[2, 0].set_ylim(-0.05, 1.25 * max(0.8, points[points.metric == "brier_score"].value.max()))
-    plotting.loss_axis(axes[0, 0], points.loss_nats)
+    loss_axis(axes[0, 0], points.loss_nats)
     plotting.legend(
         figure,
         "The exam under one discontinuous and two continuous metrics",

@@ -4,6 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from experiments.style import plotting
+from experiments.style.axes import LOSS_LABEL, label_bottom, loss_axis
 from experiments.style.markdown import number
 from experiments.style.stage import plot_main
 from experiments.tables.names import THRESHOLD
@@ -26,8 +27,8 @@ def draw(results: pd.DataFrame) -> Figure:
             plotting.draw_onset(ax, one[one.metric == "onset_mean"])
             text += f"\nSD of onset {number(statistics.loc['onset_sd_share'], 100, 1)} % of range"
         plotting.note(ax, text)
-    plotting.loss_axis(panels["recall"], points.loss_nats)
-    plotting.label_bottom(panels, plotting.LOSS_LABEL)
+    loss_axis(panels["recall"], points.loss_nats)
+    label_bottom(panels, LOSS_LABEL)
     plotting.legend(
         figure,
         "Intermediate checkpoints of the small runs",

@@ -4,6 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from experiments.style import plotting
+from experiments.style.axes import COMPUTE_LABEL, compute_axis, label_bottom
 from experiments.style.markdown import number
 from experiments.style.stage import plot_main
 
@@ -25,8 +26,8 @@ def draw(results: pd.DataFrame) -> Figure:
         plotting.draw_points(ax, one[one.series == "long"], style, x="compute_flops", joined=True)
         ratio = results[(results.task == task) & (results.metric == "spread_ratio")].iloc[0]
         plotting.note(ax, f"spread against compute / loss:\n{number(ratio, 1, 1)}")
-    plotting.compute_axis(panels["recall"])
-    plotting.label_bottom(panels, plotting.COMPUTE_LABEL)
+    compute_axis(panels["recall"])
+    label_bottom(panels, COMPUTE_LABEL)
     plotting.legend(
         figure,
         "The same points against training compute",

@@ -4,6 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from experiments.style import plotting
+from experiments.style.axes import LOSS_LABEL, loss_axis, percent_axis, task_title
 from experiments.style.markdown import number
 from experiments.style.stage import plot_main
 from experiments.tables.names import BIGBENCH
@@ -26,11 +27,11 @@ def draw(results: pd.DataFrame) -> Figure:
         plotting.draw_onset(ax, one[one.metric == "onset_loss"])
         flat = one[one.metric == "chance_share"].iloc[0]
         plotting.note(ax, f"at chance over {number(flat, 100, 0)} % of the range\n{plotting.threshold_note(one)}")
-        plotting.task_title(ax, task)
-        ax.set_xlabel(plotting.LOSS_LABEL)
+        task_title(ax, task)
+        ax.set_xlabel(LOSS_LABEL)
     axes[0].set_ylabel("exact match")
-    plotting.percent_axis(axes[0])
-    plotting.loss_axis(axes[0], points.loss_nats)
+    percent_axis(axes[0])
+    loss_axis(axes[0], points.loss_nats)
     plotting.legend(
         figure,
         "Stand-ins for three BIG-bench tasks along the long runs",

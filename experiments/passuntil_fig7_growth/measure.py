@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from analysis.intervals import Estimate, failed
-from analysis.task_law.fit import Curvature, curvature_test, effective_counts, fit_counts, growth_table
+from analysis.task_law.counts import effective_counts, fit_counts
+from analysis.task_law.fit import Curvature, curvature_test, growth_table
 from experiments.tables.names import ALL_TASKS, UICL_TASKS, series_names
 from experiments.tables.pass_statistics import joined_statistic, too_high, too_low
 from experiments.tables.passes import (

@@ -8,7 +8,7 @@ import pandas as pd
 
 from analysis.intervals import Estimate, failed, from_replicates
 from analysis.passes.stopping import unbiased_estimate, unbiased_variance
-from analysis.task_law.fit import effective_counts, fit_counts
+from analysis.task_law.counts import effective_counts, fit_counts
 from analysis.task_law.instance_law import InstanceLawFit, fit_instance_law
 from experiments.tables.names import ALL_TASKS, LAW_TASKS, MATHS_TASKS, series_names
 from experiments.tables.pass_statistics import (

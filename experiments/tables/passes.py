@@ -13,7 +13,7 @@ import pandas as pd
 
 from analysis.intervals import Estimate
 from analysis.passes.stopping import pooled_pass_rate, unbiased_estimate, unbiased_variance
-from analysis.task_law.fit import effective_counts
+from analysis.task_law.counts import effective_counts
 from experiments.tables.names import series_names
 from experiments.tables.results import RESTORE
 from files.tables import read_csv, read_parquet

@@ -5,7 +5,7 @@ analysis/forecast.py are fitted to."""
 import numpy as np
 import pandas as pd
 
-from analysis.task_law.fit import effective_counts
+from analysis.task_law.counts import effective_counts
 from experiments.tables.passes import exact_rates, has_method, load_pass_rates, pooled_rates, select_passes
 from profiles.paths import Paths
 

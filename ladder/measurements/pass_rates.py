@@ -31,7 +31,6 @@ from tasks.base import load_items
 from tasks.checkers import checker
 
 BEAM_TASKS = ("emoji_movie", "date_understanding")  # decoded by beam search too (paper P, Fig. 2)
-THRESHOLD_TASKS = ("maths", "maths_zh", "exam", "exam_zh")  # those of paper L whose abilities set in at a loss
 ENGINE = ("evaluation.passuntil.estimates", "models.sampling")  # with all that they import
 ALONE = ("ladder.measurements.items", "corpus.pages.programs")  # without what they import
 LOSSES = "losses"
@@ -218,37 +217,6 @@ class PassRates(Measurement):
         return absent
 
 
-@dataclass(frozen=True)
-class ThresholdPassRates(PassRates):
-    """Pass rates of every checkpoint of paper L's long runs, on its maths and exam tasks."""
-
-    stem: ClassVar[str] = "threshold_pass_rates"
-    what: ClassVar[str] = "pass rates along training"
-    every_checkpoint: ClassVar[bool] = True
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The long runs."""
-        return tuple(name for name, run in self.ladder.runs.items() if run.series == "long")
-
-    def checkpoint_seconds(self, name: str) -> float:
-        """As in PassRates."""
-        return self.ladder.profile.cost.threshold_core_seconds[self.ladder.runs[name].size]
-
-    def is_held_out(self, name: str) -> bool:
-        """No run of paper L is held out."""
-        return False
-
-    def known_losses(self, name: str) -> dict[int, tuple[float, str]]:
-        """Those that the scores of the run hold, so that both tables say the same of a checkpoint."""
-        path = self.ladder.paths.run_tables("scores") / f"{name}.parquet"
-        if not path.exists():
-            return {}
-        rows = pd.read_parquet(path, columns=["tokens_seen", "loss_nats", "weight_hash", "recipe_hash"])
-        rows = rows[rows.recipe_hash == self.ladder.recipe_hash(name)].drop_duplicates()
-        return {int(row.tokens_seen): (row.loss_nats, row.weight_hash) for row in rows.itertuples()}
-
-
 def pass_rates_of(ladder: Ladder) -> PassRates:
     """The pass rates of paper P's ladder, as the code measures them now."""
     ladder = ladder.of("passuntil")
@@ -262,16 +230,6 @@ def pass_rates_of(ladder: Ladder) -> PassRates:
             rows.append(("exact", sampling.temperature))
         methods[task] = tuple(rows)
     return PassRates(ladder, pass_rate_code(), methods, sampling, sampling.num_items)
-
-
-def threshold_pass_rates_of(ladder: Ladder) -> ThresholdPassRates:
-    """The pass rates of paper L's long runs, as the code measures them now."""
-    ladder = ladder.of("loss")
-    sampling, data, methods = ladder.profile.passuntil.threshold_sampling, ladder.data(next(iter(ladder.runs))), {}
-    for task in THRESHOLD_TASKS:
-        exact = (("exact", sampling.temperature),)
-        methods[task] = exact if lists_answers(data, task) else (("shared", sampling.temperature), *exact)
-    return ThresholdPassRates(ladder, pass_rate_code(), methods, sampling, ladder.profile.evaluation.num_items)
 
 
 def lists_answers(data: Data, task: str) -> bool:

@@ -119,7 +119,7 @@ def open_pipeline(disk: Disk, findings: Findings, profile: str) -> Pipeline:
                 findings.mismatch(f"{copy}: not what belongs to the dvc.yaml at the root; {remedy}")
     params = read_settings(disk.path("params.yaml"))
     must_be_whole = profile in (params["profile"], *params["headline"].values())
-    return Pipeline(profile, must_be_whole, all_stages(profile), file, not_in_git(Paths(profile)))
+    return Pipeline(profile, must_be_whole, all_stages(profile, disk.root), file, not_in_git(Paths(profile)))
 
 
 def read_lock(disk: Disk, findings: Findings, file: str) -> dict[str, dict]:
