@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from experiments.style import plotting
-from experiments.style.axes import LOSS_LABEL, label_bottom, loss_axis
+from experiments.style.axes import LOSS_LABEL, loss_axis
 from experiments.style.markdown import number
 from experiments.style.stage import plot_main
 from experiments.tables.names import THRESHOLD
@@ -17,28 +17,27 @@ def draw(results: pd.DataFrame) -> Figure:
     maths tasks."""
     style = plotting.Style(results)
     points = results[results.kind == "checkpoint"]
-    figure = plotting.new_figure(8.2)
-    panels = plotting.twelve_panels(figure)
-    for task, ax in panels.items():
+    panels = plotting.task_panels(points)
+    for task, ax in panels.axes_dict.items():
         one = results[results.task == task]
         plotting.draw_points(ax, points[points.task == task], style, joined=True)
         plotting.draw_fit(ax, one[one.kind == "fit"])
         plotting.draw_onset(ax, one[one.metric == "onset_loss"])
         plotting.note(ax, _summary(one, task))
-    loss_axis(panels["recall"], points.loss_nats)
-    label_bottom(panels, LOSS_LABEL)
+    loss_axis(panels.axes_dict["recall"], points.loss_nats)
+    panels.set_axis_labels(LOSS_LABEL, "score")
     plotting.legend(
-        figure,
+        panels.figure,
         "Performance against loss along the long runs",
         [*plotting.size_handles(style, points["size"]), plotting.chance_handle(), *plotting.onset_handles()],
     )
     plotting.footnote(
-        figure,
+        panels.figure,
         "Score: accuracy, or exact match for recall and maths; bars are 95 % intervals over items. Paper L sees MMLU,"
         " C-Eval, GSM8K and GSM8K-Chinese leave chance near a loss of 2.2, in nats per token of its own corpus and"
         " tokenizer: no place on this axis corresponds to it.",
     )
-    return figure
+    return panels.figure
 
 
 def _summary(one: pd.DataFrame, task: str) -> str:

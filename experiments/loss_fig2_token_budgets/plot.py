@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from experiments.style import plotting
-from experiments.style.axes import LOSS_LABEL, label_bottom, loss_axis
+from experiments.style.axes import LOSS_LABEL, loss_axis
 from experiments.style.markdown import number
 from experiments.style.stage import plot_main
 
@@ -17,9 +17,8 @@ def draw(results: pd.DataFrame) -> Figure:
     """Twelve panels: one point per small run at the end of its training, and the curve that the long runs trace."""
     style = plotting.Style(results)
     points = results[results.kind == "checkpoint"]
-    figure = plotting.new_figure(8.2)
-    panels = plotting.twelve_panels(figure)
-    for task, ax in panels.items():
+    panels = plotting.task_panels(points)
+    for task, ax in panels.axes_dict.items():
         one = results[results.task == task]
         plotting.draw_fit(ax, one[one.kind == "fit"], **CURVE)
         plotting.draw_points(ax, points[points.task == task], style, size=4.8)
@@ -29,10 +28,10 @@ def draw(results: pd.DataFrame) -> Figure:
             f"size effect {number(statistics.loc['size_effect_points'], 1, 0)} points\n"
             f"distance {number(statistics.loc['curve_distance_share'], 100, 0)} % of the gain",
         )
-    loss_axis(panels["recall"], points.loss_nats)
-    label_bottom(panels, LOSS_LABEL)
+    loss_axis(panels.axes_dict["recall"], points.loss_nats)
+    panels.set_axis_labels(LOSS_LABEL, "score")
     plotting.legend(
-        figure,
+        panels.figure,
         "Runs of six sizes and many token budgets at the end of training",
         [
             *plotting.size_handles(style, points["size"]),
@@ -41,12 +40,12 @@ def draw(results: pd.DataFrame) -> Figure:
         ],
     )
     plotting.footnote(
-        figure,
+        panels.figure,
         "Size effect: difference at equal loss between the smallest and the largest model. Distance: root mean square"
         " from the long runs' curve, item noise removed. Bars are 95 % intervals over items, brackets 95 % intervals"
         " over runs.",
     )
-    return figure
+    return panels.figure
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from experiments.style import plotting
-from experiments.style.axes import LOSS_LABEL, label_bottom, loss_axis
+from experiments.style.axes import LOSS_LABEL, loss_axis
 from experiments.style.markdown import number
 from experiments.style.stage import plot_main
 from experiments.tables.names import THRESHOLD
@@ -16,9 +16,8 @@ def draw(results: pd.DataFrame) -> Figure:
     """Twelve panels: every checkpoint of the small runs."""
     style = plotting.Style(results)
     points = results[results.kind == "checkpoint"]
-    figure = plotting.new_figure(8.2)
-    panels = plotting.twelve_panels(figure)
-    for task, ax in panels.items():
+    panels = plotting.task_panels(points)
+    for task, ax in panels.axes_dict.items():
         one = results[results.task == task]
         plotting.draw_points(ax, points[points.task == task], style, size=3.0, alpha=0.75)
         statistics = one[one.kind == "statistic"].set_index("metric")
@@ -27,10 +26,10 @@ def draw(results: pd.DataFrame) -> Figure:
             plotting.draw_onset(ax, one[one.metric == "onset_mean"])
             text += f"\nSD of onset {number(statistics.loc['onset_sd_share'], 100, 1)} % of range"
         plotting.note(ax, text)
-    loss_axis(panels["recall"], points.loss_nats)
-    label_bottom(panels, LOSS_LABEL)
+    loss_axis(panels.axes_dict["recall"], points.loss_nats)
+    panels.set_axis_labels(LOSS_LABEL, "score")
     plotting.legend(
-        figure,
+        panels.figure,
         "Intermediate checkpoints of the small runs",
         [
             *plotting.size_handles(style, points["size"]),
@@ -39,12 +38,12 @@ def draw(results: pd.DataFrame) -> Figure:
         ],
     )
     plotting.footnote(
-        figure,
+        panels.figure,
         "SD of onset: standard deviation over all runs, long and small, of the loss at which a run leaves chance for"
         " good, as a share of the long runs' loss range. Size effect: difference at equal loss between the smallest and"
         " the largest model. Bars are 95 % intervals over items.",
     )
-    return figure
+    return panels.figure
 
 
 if __name__ == "__main__":

@@ -26,12 +26,6 @@ COMPUTE_LABEL = "training compute (FLOPs)"
 LOSS_TICKS = (6, 5, 4, 3, 2.5, 2, 1.7, 1.5, 1.3, 1.2, 1.1, 1.0, 0.9, 0.8)
 
 
-def label_bottom(panels: dict[str, Axes], label: str) -> None:
-    """The same x label under each panel of the last row."""
-    for task in PANELS[-1]:
-        panels[task].set_xlabel(label)
-
-
 def task_title(ax: Axes, task: str) -> None:
     """Panel title: our task, and in grey what it stands for and how it is asked."""
     about = TASKS[task]

@@ -1,8 +1,8 @@
 """How every figure looks: one colour and marker per model size, the loss axis that falls to the right, chance lines,
 light item intervals, stable bytes.
 
-Object interface only. Nothing here fits or averages: what is drawn stands in a results.csv (its `kind` column is
-explained in experiments/tables/scores.py).
+seaborn gives theme, palette, panels per task, points and lines of runs; Matplotlib the intervals, bands and laws.
+Nothing here fits or averages: what is drawn stands in a table of results (experiments/tables/results.py explains it).
 """
 
 import io
@@ -10,12 +10,13 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -28,30 +29,32 @@ from tasks import TASKS
 DPI = 150
 WIDTH_INCHES = 10.5  # README pages show a picture about 900 pixels wide: 8-point text then stays readable
 RC = {
+    "font.family": "DejaVu Sans",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#444444",
+    "grid.color": "#e6e6e6",
+    "svg.hashsalt": "fixed",
+}
+FONTS = {
     "font.size": 8.5,
     "axes.titlesize": 9,
     "axes.labelsize": 8.5,
     "xtick.labelsize": 7.5,
     "ytick.labelsize": 7.5,
     "legend.fontsize": 8,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
+    "legend.title_fontsize": 10.5,
     "axes.linewidth": 0.7,
+    "grid.linewidth": 0.6,
     "xtick.major.width": 0.7,
     "ytick.major.width": 0.7,
-    "axes.grid": True,
-    "grid.color": "#e6e6e6",
-    "grid.linewidth": 0.6,
-    "axes.axisbelow": True,
-    "font.family": "DejaVu Sans",
-    "svg.hashsalt": "fixed",
+    "xtick.major.size": 3.0,
+    "ytick.major.size": 3.0,
 }
 MARKERS = "osD^vPX*"
 # From warm and light (small) to cold and dark (large): the order can be seen, and neighbours differ in hue as well as
 # in marker.
-SIZE_COLORS = LinearSegmentedColormap.from_list(
-    "sizes", ["#f2b134", "#ef7d57", "#c8405a", "#8e5aa8", "#2e86ab", "#12343b"]
-)
+SIZE_PALETTE = "blend:#f2b134,#ef7d57,#c8405a,#8e5aa8,#2e86ab,#12343b"
 CHANCE_COLOR = "#8a8a8a"
 PAPER_COLOR = "#9a9a9a"
 FIT_COLOR = "#333333"
@@ -69,18 +72,25 @@ class Style(dict):
 
     def __init__(self, results: pd.DataFrame):
         sizes = results[results.kind == "size"].sort_values("value")["size"]
-        shades = np.linspace(0.0, 1.0, max(len(sizes), 2))
-        super().__init__(
-            {
-                size: (SIZE_COLORS(shade), MARKERS[i % len(MARKERS)])
-                for i, (size, shade) in enumerate(zip(sizes, shades))
-            }
-        )
+        colors = sns.color_palette(SIZE_PALETTE, max(len(sizes), 2))
+        super().__init__({size: (colors[i], MARKERS[i % len(MARKERS)]) for i, size in enumerate(sizes)})
+
+    @property
+    def colors(self) -> dict[str, tuple]:
+        """Size -> colour, as seaborn takes a palette."""
+        return {size: color for size, (color, _) in self.items()}
+
+    @property
+    def markers(self) -> dict[str, str]:
+        """Size -> marker, as seaborn takes markers."""
+        return {size: marker for size, (_, marker) in self.items()}
 
 
 def house_style():
-    """Context in which a figure is drawn and saved: fonts, grid and lines of all figures."""
-    return rc_context(RC)
+    """Context in which a figure is drawn and saved: seaborn's theme with our fonts, grid and lines."""
+    return rc_context(
+        sns.axes_style("whitegrid", RC) | sns.plotting_context("paper", rc=FONTS) | {"xtick.bottom": True}
+    )
 
 
 def new_figure(height_inches: float, width_inches: float = WIDTH_INCHES) -> Figure:
@@ -98,20 +108,27 @@ def grid(figure: Figure, num_rows: int, num_columns: int, **keywords) -> np.ndar
 def save(figure: Figure, path: Path) -> None:
     """Write a PNG whose bytes depend on the picture alone: no date, no software name."""
     buffer = io.BytesIO()
+    FigureCanvasAgg(figure)  # whatever backend the machine has
     figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
     atomic_write(path, buffer.getvalue())
+    plt.close(figure)
 
 
-def twelve_panels(figure: Figure) -> dict[str, Axes]:
-    """One panel per task on shared axes, titled, with its chance line; the order of PANELS."""
-    axes = grid(figure, len(PANELS), len(PANELS[0]), sharex=True, sharey=True)
-    panels = {task: ax for row, tasks in zip(axes, PANELS) for ax, task in zip(row, tasks)}
-    for task, ax in panels.items():
+def task_panels(points: pd.DataFrame, height_inches: float = 8.2) -> sns.FacetGrid:
+    """One panel per task on shared axes, titled, with its chance line, in the order of PANELS; `axes_dict` has them by
+    task."""
+    order = [task for row in PANELS for task in row]
+    shown = points[points.task.isin(order)]
+    panels = sns.FacetGrid(shown, col="task", col_order=order, col_wrap=len(PANELS[0]), despine=False)
+    panels.figure.set_size_inches(WIDTH_INCHES, height_inches)
+    panels.figure.set_dpi(DPI)
+    panels.figure.set_layout_engine("constrained")
+    panels.set_titles("")
+    for task, ax in panels.axes_dict.items():
         draw_chance(ax, TASKS[task].chance)
         task_title(ax, task)
-    for row in axes:
-        row[0].set_ylabel("score")
-    percent_axis(axes[0, 0])
+    panels.set_axis_labels("", "score")
+    percent_axis(panels.axes_dict[order[0]])
     return panels
 
 
@@ -126,31 +143,32 @@ def draw_points(
     alpha: float = 0.9,
 ) -> None:
     """Measured points with light item intervals. One colour and marker per size; `joined` draws a thin line along each
-    run."""
-    for name, (color, marker) in style.items():
-        part = rows[rows["size"] == name]
-        if part.empty:
-            continue
-        errors = np.vstack([part.value - part.low, part.high - part.value]).clip(min=0)
-        ax.errorbar(
-            part[x], part.value, yerr=errors, fmt="none", ecolor=color, elinewidth=0.7, alpha=0.3 * alpha, zorder=2
-        )
-        ax.plot(
-            part[x],
-            part.value,
-            linestyle="none",
-            marker=marker,
-            markersize=size,
-            color=color,
-            markerfacecolor="white" if hollow else color,
-            markeredgewidth=0.9 if hollow else 0.3,
-            markeredgecolor=color if hollow else "white",
-            alpha=alpha,
-            zorder=3,
-        )
-        if joined:
-            for _, run in part.sort_values("tokens_seen").groupby("run"):
-                ax.plot(run[x], run.value, color=color, linewidth=0.7, alpha=0.45, zorder=1)
+    run. size: of the markers in points."""
+    if rows.empty:
+        return
+    mapped = {"data": rows, "x": x, "y": "value", "hue": "size", "palette": style.colors, "ax": ax, "legend": False}
+    errors = np.vstack([rows.value - rows.low, rows.high - rows.value]).clip(min=0)
+    colors = [style[name][0] for name in rows["size"]]
+    ax.errorbar(
+        rows[x], rows.value, yerr=errors, fmt="none", ecolor=colors, elinewidth=0.7, alpha=0.3 * alpha, zorder=2
+    )
+    if joined:
+        sns.lineplot(**mapped, units="run", estimator=None, sort=True, linewidth=0.7, alpha=0.45, zorder=1)
+    sns.scatterplot(
+        **mapped,
+        style="size",
+        markers=style.markers,
+        s=size**2,
+        alpha=alpha,
+        linewidth=0.3,
+        edgecolor="white",
+        zorder=3,
+    )
+    if hollow:
+        drawn = ax.collections[-1]
+        drawn.set_edgecolor(drawn.get_facecolor())
+        drawn.set_facecolor("white")
+        drawn.set_linewidth(0.9)
 
 
 def draw_chance(ax: Axes, chance: float) -> None:

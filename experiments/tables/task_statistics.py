@@ -10,8 +10,7 @@ import pandas as pd
 from analysis.growth import chance_span, jump_share
 from analysis.intervals import Estimate, failed
 from analysis.onset.fit import onset_by_run
-from analysis.onset.shapes import ShapeComparison, compare_shapes
-from analysis.onset.shapes import CRITERION_DECIMALS
+from analysis.onset.shapes import CRITERION_DECIMALS, ShapeComparison, compare_shapes
 from analysis.onset.threshold import HingeFit, fit_hinge
 from experiments.tables.names import chance_of
 from experiments.tables.scores import fit_rows, statistic_row
