@@ -37,7 +37,7 @@ def command(tmp_path, monkeypatch):
 
 
 class Arguments:
-    profile = "small"
+    profile, text = "small", None
 
 
 def run_both():
