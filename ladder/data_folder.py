@@ -38,13 +38,22 @@ def require_data(paths: Paths, anew: bool = False) -> str:
     return f"{paths.data.relative_to(paths.root)}: {said}, {len(here)} files as in {shown}"
 
 
-def file_hashes(folder: Path) -> dict[str, str]:
-    """sha-256 of every file, by its path from the folder, in alphabetical order."""
+def file_hashes(folder: Path) -> dict[str, dict]:
+    """md5 (as DVC takes it, so that data.dvc can be compared without the data) and size of every file, by its path from
+    the folder, in alphabetical order."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
-    return {path.relative_to(folder).as_posix(): _sha256(path) for path in files}
+    return {path.relative_to(folder).as_posix(): {"md5": _md5(path), "size": path.stat().st_size} for path in files}
 
 
-def live_stream_hashes(paths: Paths) -> dict[str, str]:
+def folder_hash(files: dict[str, dict]) -> dict[str, object]:
+    """What a .dvc file says of a folder with these files: md5 of DVC's listing, size, number of files."""
+    listing = [{"md5": about["md5"], "relpath": name} for name, about in sorted(files.items()) if "md5" in about]
+    digest = hashlib.md5(json.dumps(listing, sort_keys=True).encode(), usedforsecurity=False).hexdigest()
+    size = sum(about["size"] for about in files.values() if "md5" in about)
+    return {"md5": f"{digest}.dir", "size": size, "nfiles": len(listing)}
+
+
+def live_stream_hashes(paths: Paths) -> dict[str, dict]:
     """Hash of the beginning of every stream that no file holds: what says that its generator has changed."""
     profile, hashes = load_profile(paths.profile), {}
     for paper in PAPERS:
@@ -57,10 +66,10 @@ def live_stream_hashes(paths: Paths) -> dict[str, str]:
             for seed in sorted({*seeds}):
                 if not (data.streams / f"train_{seed}.bin").exists():
                     name = f"{paper}/{series}" if paper == "passuntil" else paper
-                    hashes[f"stream {name}, seed {seed}"] = data.stream_hash(seed)
+                    hashes[f"stream {name}, seed {seed}"] = {"first_chunk": data.stream_hash(seed)}
     return hashes
 
 
-def _sha256(path: Path) -> str:
+def _md5(path: Path) -> str:
     with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

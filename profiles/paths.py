@@ -45,7 +45,7 @@ class Paths:
 
     @property
     def data_hashes(self) -> Path:
-        """sha-256 of every file of the data (git): what says whether other data are the same ones."""
+        """md5 and size of every file of the data (git): what says whether other data are the same ones."""
         return self.results / "data.json"
 
     def runs(self, paper: str) -> Path:

@@ -87,7 +87,7 @@ CODE = {
             "experiments/style/stage.py",
             "experiments/style/plotting.py",
             "experiments/tables/scores.py",
-            "profiles/profile.py",
+            "ladder/training.py",
             "experiments/loss_tab2_correlations/measure.py",
             "experiments/loss_tab2_correlations/plot.py",
             "paper/claims.py",
@@ -133,12 +133,12 @@ PLANS = {
     "data.dvc: cache": replace("data.dvc", "cache: false", "cache: true"),
     **{
         f"{file}: {name}": change
-        for file in ("dvc.yaml", "profiles/full/dvc.yaml", "profiles/smoke/dvc.yaml")
+        for file in ("dvc.yaml", "profiles/full/dvc.yaml")
         for name, change in {
-            "cmd": replace(file, "sweep train", "sweep report"),
+            "cmd": replace(file, "train loss --here", "train loss"),
             "gone": delete(file),
             "conflict marks": conflict(file),
-            "a dependency less": replace(file, "  - kernels\n", ""),
+            "a dependency less": replace(file, "deps: [kernels, models, ", "deps: [models, "),
         }.items()
     },
 }

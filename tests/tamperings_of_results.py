@@ -52,8 +52,8 @@ RAW = {
     "runs.csv: empty": write(f"{CPU}/loss/runs.csv", ""),
     "runs.csv: its head alone": csv_lines(f"{CPU}/loss/runs.csv", lambda lines: lines[:1]),
     "runs.csv: a digit": csv_cell(f"{FULL}/loss/runs.csv", 4, "num_parameters"),
-    "series.csv: a row less": csv_lines(f"{CPU}/passuntil/runs.csv", lambda lines: lines[:-1]),
-    "series_losses.csv: a digit": csv_cell(f"{CPU}/passuntil/losses.csv", 4, "loss_nats"),
+    "passuntil/runs.csv: a row less": csv_lines(f"{CPU}/passuntil/runs.csv", lambda lines: lines[:-1]),
+    "losses.csv: a digit": csv_cell(f"{CPU}/passuntil/losses.csv", 4, "loss_nats"),
     "all results of full": delete(FULL),
     "results and lock of full": together(delete(FULL), delete(LOCKS["full"])),
 }

@@ -4,13 +4,13 @@ instructions."""
 import json
 
 import pytest
-from ladder.series_plan import plan_series, series_view
 
 from benchmarks import readme_tables
 from benchmarks.reproduce_cost import reproduce_minutes, slowdown_of, slowdowns
 from ladder.cost import train_seconds
-from ladder.plan import plan_runs
+from ladder.runs import plan_runs
 from models.config import GPTConfig
+from profiles.paths import PAPERS
 from profiles.profile import load_profile
 
 
@@ -38,9 +38,7 @@ def test_slowdown_is_taken_at_the_nearest_size():
 
 def test_only_training_gets_slower():
     profile = load_profile("cpu")
-    training = sum(train_seconds(profile, run) for run in plan_runs(profile, 1024)) + sum(
-        train_seconds(series_view(profile), run) for run in plan_series(profile, 1024)
-    )
+    training = sum(train_seconds(profile, run) for paper in PAPERS for run in plan_runs(profile, paper, 1024))
     assert reproduce_minutes("cpu", {1000: 3.0}) - reproduce_minutes("cpu") == pytest.approx(2 * training / 120)
     assert 45 < reproduce_minutes("cpu") < 120, "README's time of a reproduction on the CPU of the table"
 

@@ -25,20 +25,20 @@ TASK = "emoji_movie"
 # bytes.
 COMMAND = """
 import resource, sys
-from evaluation import passuntil_command
+from evaluation.passuntil import __main__ as command, state
 from tests.tiny_command import hold
 
-class Held(passuntil_command.PassProgress):
+class Held(command.PassProgress):
     report = staticmethod(hold(lambda fraction: None))
 
     def update(self, num_done, fraction):
         super().update(num_done, fraction)
         self.report(fraction)
 
-passuntil_command.PassProgress, passuntil_command.SAVE_SECONDS = Held, 0.0
+command.PassProgress, state.SAVE_SECONDS = Held, 0.0
 if limit := int(sys.argv.pop(1)):
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-sys.exit(passuntil_command.main(sys.argv[1:]))
+sys.exit(command.main(sys.argv[1:]))
 """
 
 

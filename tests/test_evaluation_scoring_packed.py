@@ -68,4 +68,4 @@ def test_sequence_losses_are_the_models():
     tokens = np.random.default_rng(0).integers(0, 64, (3, 9))
     with torch.inference_mode():
         expected = model.per_token_loss(torch.from_numpy(tokens[:, :-1]), torch.from_numpy(tokens[:, 1:])).numpy()
-        assert packed.packed_sequence_losses(PackedGPT(model), tokens) == pytest.approx(expected, abs=1e-5)
+        assert packed.sequence_losses(PackedGPT(model), tokens) == pytest.approx(expected, abs=1e-5)

@@ -17,7 +17,7 @@ from experiments.tables.task_statistics import hinge
 from experiments.tables.thresholds import checkpoint_rates, threshold_pass_rates
 from paper.claims import load_claims
 from paper.verdicts import Statistics, verdict_of
-from profiles.paths import Paths
+from profiles.paths import PAPERS, Paths
 from tests.planted_scores import Plant, runs_table, scores_table
 from tests.planted_threshold_rates import THRESHOLD_TASKS, ThresholdPlant, threshold_table
 
@@ -106,10 +106,9 @@ def test_folder_end_to_end(tmp_path, monkeypatch, plant):
         ext, "hinge", partial(hinge, shape="hinge_linear")
     )  # the comparison of shapes takes its time and has its own test
     paths = Paths("smoke", tmp_path)
-    paths.results.mkdir(parents=True)
-    threshold_table(ThresholdPlant(num_checkpoints=10, num_items=8, **plant)).to_parquet(
-        paths.results / "threshold_pass_rates.parquet"
-    )
+    for paper in PAPERS:
+        (paths.results / paper).mkdir(parents=True)
+    threshold_table(ThresholdPlant(num_checkpoints=10, num_items=8, **plant)).to_parquet(paths.threshold_pass_rates)
     scores = scores_table(Plant(seeds=(0,), num_checkpoints=10), tasks=THRESHOLD_TASKS, series_wanted=("long",))
     scores.to_parquet(paths.scores)
     runs_table(scores).to_csv(paths.runs_table("loss"), index=False)

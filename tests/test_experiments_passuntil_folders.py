@@ -13,7 +13,7 @@ from experiments.tables.names import LAW_TASKS
 from experiments.tables.passes import series_pass_rates
 from experiments.tables.results import RESULT_COLUMNS
 from experiments.tables.stage import measure_stage
-from profiles.paths import ROOT, Paths
+from profiles.paths import PAPERS, ROOT, Paths
 from tests.planted_pass_rates import HELD_OUT, SIZES, PassPlant, losses_table, pass_table, rates_of, runs_of
 
 STEMS = (
@@ -29,7 +29,8 @@ PLANT = PassPlant(num_items=24)
 
 def folder(path, plant: PassPlant) -> Paths:
     paths = Paths(PROFILE, path)
-    paths.results.mkdir(parents=True)
+    for paper in PAPERS:
+        (paths.results / paper).mkdir(parents=True)
     pass_table(plant).to_parquet(paths.pass_rates)
     losses_table(plant).to_csv(paths.losses, index=False)
     return paths
@@ -90,7 +91,7 @@ def test_folder_measures_and_plots(planted, results, stem):
     plot = importlib.import_module(f"experiments.{stem}.plot")
     first = [path.read_bytes() for path in plot_stage(planted, stem, plot.draw, getattr(plot, "table", None))]
     files = plot_stage(planted, stem, plot.draw, getattr(plot, "table", None))
-    assert all(path.stat().st_size > 1000 and path.is_relative_to(planted.results) for path in files)
+    assert all(path.stat().st_size > 1000 and path.is_relative_to(planted.figures) for path in files)
     assert [path.read_bytes() for path in files] == first, "equal results, equal bytes"
 
 

@@ -5,7 +5,6 @@ import platform
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from reproduction.pipeline_stages import tables_read
 
 from experiments import experiment_stems
 from profiles.paths import Paths
@@ -20,8 +19,7 @@ PROFILE = "cpu"
 
 def measured(profile: str) -> list[str]:
     """Figures whose tables are committed for a profile."""
-    paths = Paths(profile)
-    return [stem for stem in experiment_stems() if all(path.exists() for path in tables_read(paths, stem))]
+    return [stem for stem in experiment_stems() if Paths(profile).results_csv(stem).exists()]
 
 
 def compare(tmp_path, profile: str, cpus: tuple[str, ...], *stems: str) -> None:

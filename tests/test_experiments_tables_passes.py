@@ -7,7 +7,7 @@ import pytest
 
 from experiments.tables import passes as pass_table
 from experiments.tables.results import RESULT_COLUMNS, write_results
-from profiles.paths import Paths
+from profiles.paths import PAPERS, Paths
 from tests.planted_pass_rates import EXACT_TASKS, HELD_OUT, SIZES, PassPlant, losses_table, rates_of, runs_of
 from tests.planted_pass_rates import pass_table as planted_table
 
@@ -22,7 +22,8 @@ def passes() -> pd.DataFrame:
 
 def test_planted_tables_are_read_back(tmp_path, passes):
     paths = Paths("smoke", tmp_path)
-    paths.results.mkdir(parents=True)
+    for paper in PAPERS:
+        (paths.results / paper).mkdir(parents=True)
     passes.to_parquet(paths.pass_rates)
     losses_table(PLANT).to_csv(paths.losses, index=False)
     assert len(pass_table.series_pass_rates(paths)) == len(passes)

@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 
 from analysis.intervals import Estimate, failed
+from experiments.tables import names
 from experiments.tables import results as results_table
 from experiments.tables import scores as score_table
-from profiles.paths import ROOT
+from profiles.paths import ROOT, Paths
 from tasks import TASKS
 from tests.planted_scores import Plant, runs_table, scores_table
 
@@ -84,14 +85,14 @@ def test_final_checkpoints_are_the_last_of_each_run(scores):
 
 
 def test_chance_of_each_metric():
-    assert score_table.chance_of("exam", "accuracy") == score_table.chance_of("exam", "correct_choice_prob") == 0.25
-    assert score_table.chance_of("exam", "brier_score") == 0.75  # paper L, section 3.2
-    assert score_table.chance_of("coreference", "brier_score") == 0.5
+    assert names.chance_of("exam", "accuracy") == names.chance_of("exam", "correct_choice_prob") == 0.25
+    assert names.chance_of("exam", "brier_score") == 0.75  # paper L, section 3.2
+    assert names.chance_of("coreference", "brier_score") == 0.5
 
 
 def test_task_lists_are_the_papers():
-    assert set(score_table.TWELVE) == set(score_table.SMOOTH) | set(score_table.THRESHOLD)
-    assert len(score_table.TWELVE) == 12 and set(score_table.TWELVE) | set(score_table.BIGBENCH) <= set(TASKS)
+    assert set(names.TWELVE) == set(names.SMOOTH) | set(names.THRESHOLD)
+    assert len(names.TWELVE) == 12 and set(names.TWELVE) | set(names.BIGBENCH) <= set(TASKS)
 
 
 def test_results_round_trip_with_equal_bytes(tmp_path, scores):
@@ -156,18 +157,17 @@ def test_a_last_bit_changes_no_byte(tmp_path):
 
 def test_absent_results_name_the_folder(tmp_path):
     with pytest.raises(ValueError, match="run the measure step of loss_x"):
-        results_table.read_results(tmp_path / "loss_x" / "results.csv")
+        results_table.read_results(tmp_path / "loss_x.csv")
 
 
-COMMITTED = sorted(path.parent.name for path in (ROOT / "experiments").glob("*/results.csv"))
+COMMITTED = sorted(path.stem for path in (ROOT / "results" / "cpu").glob("*.csv"))
 
 
 @pytest.mark.parametrize("stem", COMMITTED)
 def test_committed_tables_are_read_and_refused_without_their_numbers(tmp_path, stem):
-    source = ROOT / "experiments" / stem / "results.csv"
+    source = Paths("cpu").results_csv(stem)
     assert len(results_table.read_results(source)) > 0
-    path = tmp_path / stem / "results.csv"
-    path.parent.mkdir()
+    path = tmp_path / f"{stem}.csv"
     table = pd.read_csv(source, dtype={"seed": str})
     table.assign(value=np.nan, loss_nats=np.nan).to_csv(path, index=False, lineterminator="\n")
     with pytest.raises(ValueError, match=f"rows hold no finite value or loss .line .* run the measure step of {stem}"):
@@ -175,7 +175,7 @@ def test_committed_tables_are_read_and_refused_without_their_numbers(tmp_path, s
     text = source.read_text()
     for length in (1, len(text) // 3, len(text) - 1):
         path.write_text(text[:length])
-        with pytest.raises(ValueError, match=f"results.csv: .*; run the measure step of {stem} again") as caught:
+        with pytest.raises(ValueError, match=f"{stem}.csv: .*; run the measure step of {stem} again") as caught:
             results_table.read_results(path)
         assert "\n" not in str(caught.value)
 

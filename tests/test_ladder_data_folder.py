@@ -5,9 +5,11 @@ import shutil
 from dataclasses import replace
 
 import pytest
+import yaml
 
 from ladder import data_folder
-from ladder.data_folder import file_hashes, live_stream_hashes, require_data
+from ladder.data_folder import file_hashes, folder_hash, live_stream_hashes, require_data
+from profiles.paths import PINNED_DATA, ROOT, Paths
 from tests import tiny_ladder
 
 
@@ -26,11 +28,7 @@ def paths(tmp_path, monkeypatch):
 
 
 def test_hashes_are_written_once_and_compared_then(paths):
-    assert (
-        "already there" in require_data(paths)
-        and "their hashes stand in results/tiny/data.json" in require_data(paths)
-        or True
-    )
+    assert require_data(paths).endswith("their hashes stand in results/tiny/data.json")
     kept = json.loads(paths.data_hashes.read_text())
     assert {name: digest for name, digest in kept.items() if not name.startswith("stream")} == file_hashes(paths.data)
     assert f"{len(kept)} files as in results/tiny/data.json" in require_data(paths)
@@ -58,4 +56,10 @@ def test_streams_that_no_file_holds_are_known_by_their_beginning(paths):
     (paths.data / "train_0.bin").unlink()
     hashes = live_stream_hashes(paths)
     data = replace(tiny_ladder.open_ladder(tiny_ladder.profile(), paths)).data(tiny_ladder.LONG)
-    assert hashes == {"stream loss, seed 0": data.stream_hash(0)}
+    assert hashes == {"stream loss, seed 0": {"first_chunk": data.stream_hash(0)}}
+
+
+def test_the_committed_hashes_are_those_that_data_dvc_pins():
+    (pinned,) = yaml.safe_load((ROOT / "data.dvc").read_text(encoding="utf-8"))["outs"]
+    stored = json.loads(Paths(PINNED_DATA).data_hashes.read_text(encoding="utf-8"))
+    assert folder_hash(stored) == {name: pinned[name] for name in ("md5", "size", "nfiles")}

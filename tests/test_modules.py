@@ -15,7 +15,7 @@ MAX_MODULES = 15  # of one folder, which a newcomer still overlooks
 # The same contract in many files: entry points, and the two functions and the name of every figure folder.
 CONTRACTS = {"main", "parser", "measure", "draw", "table"}
 # One operation on several paths, by one name.
-ONE_MEANING = {"swiglu", "swiglu_backward"}
+ONE_MEANING = {"swiglu", "swiglu_backward", "score_contexts", "sequence_losses"}
 # Words of committed tables, which stay byte for byte until the claims are registered anew.
 KEPT_WORDS = ("hidden runs told from zero",)
 # House dialect, and what the field or plain English says instead.

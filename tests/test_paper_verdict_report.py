@@ -44,7 +44,7 @@ def test_report_shows_verdicts_and_figures(paths, capsys):
         and "at most -0.9" in printed
         and "replicated: -0.988 [-0.99, -]" in printed
     )
-    assert f"results/smoke/figures/{stem}.png" in printed and printed.count(".png") == 1
+    assert f"figures/smoke/{stem}.png" in printed and printed.count(".png") == 1
 
 
 def test_a_claim_on_several_tasks_is_one_line():

@@ -44,6 +44,6 @@ def test_every_claim_has_its_line():
         {"id": name, "verdict": verdict, "value": 50.0, "low": 40.0, "high": 60.0}
         for name, verdict in (("a", "replicated"), ("b", "not replicated"))
     ]
-    lines = verdict_table(claims, verdicts, lambda folder: f"[{folder}](figures/{folder}.png)").splitlines()
+    lines = verdict_table(claims, verdicts, lambda folder: f"[{folder}](figures/cpu/{folder}.png)").splitlines()
     assert len(lines) == 4
     assert "| **not replicated** | [loss_x](figures/cpu/loss_x.png) |" in lines[3] and "points >= 30" in lines[3]

@@ -65,13 +65,13 @@ def statistics_of(claim: str, **plant) -> list[dict]:
             pooled,
         ),
         "prediction_dataset": lambda: prediction.last_deviation(
-            pooled, prediction.prediction_rows(rows, pooled), "dataset"
+            pooled, prediction.level_predictions(rows, pooled), "dataset"
         ),
         "prediction_instance": lambda: prediction.last_deviation(
-            pooled, prediction.prediction_rows(rows, pooled), "instance"
+            pooled, prediction.level_predictions(rows, pooled), "instance"
         ),
         "instance_beats_dataset": lambda: prediction.instance_advantage(
-            rows, pooled, prediction.prediction_rows(rows, pooled)
+            rows, pooled, prediction.level_predictions(rows, pooled)
         ),
     }
     if claim == "task_law_length":

@@ -135,23 +135,20 @@ def test_data_plan_freezes_one_stream_per_seed(root):
     spoil(root, lambda c: c["small_runs"].update(seeds=[3]))
     plan = data_plan("smoke")
     frozen = load_profile("smoke").corpus.train_tokens
-    assert plan["train_tokens"] == {0: frozen, 3: frozen} and plan["out"] == Paths("smoke").data
+    assert plan["corpus"]["train_tokens"] == {0: frozen, 3: frozen} and plan["out"] == Paths("smoke").data
     spoil(root, lambda c: c["corpus"].update(train_tokens=0))
-    assert data_plan("smoke")["train_tokens"] == {}
+    assert data_plan("smoke")["corpus"]["train_tokens"] == {}
 
 
 def test_data_plan_freezes_the_series_of_paper_p(root):
-    asked = load_profile("smoke").passuntil
-    plan = data_plan("smoke")["passuntil"]
-    assert (
-        plan["series"] == {"prose": "prose"}
-        and plan["train_tokens"] == {0: asked.tokens + 65536}
-        and plan["sequence_length"] == 192
-    )
-    assert (plan["validation_sequences"], plan["num_items"]) == (asked.validation_sequences, asked.num_items)
-    assert data_plan("full")["passuntil"]["train_tokens"].keys() == {0, 1, 2}
+    section, plan = load_profile("smoke").passuntil, data_plan("smoke")
+    corpus = plan["passuntil_corpus"]
+    assert corpus["series"] == {"prose": "prose"} and corpus["train_tokens"] == {0: section.tokens + 65536}
+    assert corpus["sequence_length"] == 192 and corpus["validation_sequences"] == section.validation_sequences
+    assert plan["passuntil_items"] == section.num_items
+    assert data_plan("full")["passuntil_corpus"]["train_tokens"].keys() == {0, 1, 2}
     spoil(root, lambda c: c["corpus"].update(train_tokens=0))
-    assert data_plan("smoke")["passuntil"]["train_tokens"] == {}, "drawn on the fly, as the stream of paper L"
+    assert data_plan("smoke")["passuntil_corpus"]["train_tokens"] == {}, "drawn on the fly, as the stream of paper L"
 
 
 def test_user_errors_exit_with_2_and_one_line(capsys, monkeypatch):

@@ -8,7 +8,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from profiles.paths import ROOT, Paths
+from profiles.paths import PAPERS, ROOT, Paths
 from profiles.profile import default_profile
 from reproduction import compare
 from reproduction.compare import (
@@ -72,7 +72,8 @@ OTHER_RUNS = [
 def write(
     paths: Paths, verdicts: list | str | None = None, runs: list | str | None = None, series: list | None = None
 ) -> None:
-    paths.results.mkdir(parents=True, exist_ok=True)
+    for paper in PAPERS:
+        (paths.results / paper).mkdir(parents=True, exist_ok=True)
     paths.verdicts.parent.mkdir(parents=True, exist_ok=True)
     if verdicts is not None:
         paths.verdicts.write_text(verdicts if isinstance(verdicts, str) else json.dumps(verdicts, indent=1))

@@ -9,8 +9,9 @@ import pytest
 
 from benchmarks import readme_tables
 from paper import readme as paper_readme
+from profiles import paths as profile_paths
 from profiles import profile as profiles
-from reproduction import pipeline, pipeline_stages
+from reproduction import pipeline
 from reproduction.verify import __main__ as module
 from reproduction.verify import lock, tables
 from reproduction.verify import pipeline as verify_pipeline
@@ -21,7 +22,7 @@ from tests.tampered_files import Overlay, copy_repository, tampered, with_hash
 from tests.tamperings import CODE, LOCKS, PLANS
 from tests.tamperings_of_results import FORGED, MADE, OUT_OF_SCOPE, RAW, SHOWN, TAMPERINGS
 
-ROOT = profiles.ROOT
+ROOT = profile_paths.ROOT
 
 
 @pytest.fixture(scope="module")
@@ -30,14 +31,12 @@ def clone(tmp_path_factory) -> Path:
     tampering."""
     root = copy_repository(ROOT, tmp_path_factory.mktemp("clone"))
     patch = pytest.MonkeyPatch()
-    for room in (profiles, pipeline, pipeline_stages, verify_pipeline):
+    for room in (profiles, pipeline, verify_pipeline):
         patch.setattr(room, "ROOT", root)
     patch.setattr(readme_tables, "RESULTS", root / "benchmarks" / "results")
     overlay = Overlay(root)
-    for profile in verify_pipeline.profiles_here(overlay.disk):
-        (root / pipeline.pipeline_file(profile).relative_to(root)).write_text(
-            pipeline.pipeline_text(profile), encoding="utf-8"
-        )
+    for profile in LOCKS:
+        pipeline.write_copy(profile, root)
     for profile, file in LOCKS.items():
         bring_up(overlay, profile, file)
     yield root
@@ -48,7 +47,7 @@ def bring_up(overlay: Overlay, profile: str, file: str) -> None:
     """Today's code in a lock."""
     import yaml
 
-    stages, content = pipeline_stages.all_stages(profile), yaml.load(overlay.read(file), yaml.CSafeLoader)
+    stages, content = pipeline.all_stages(profile), yaml.load(overlay.read(file), yaml.CSafeLoader)
     for name, locked in content["stages"].items():
         known = {entry["path"]: entry for entry in locked["deps"]}
         locked["cmd"] = stages[name]["cmd"]
@@ -108,12 +107,12 @@ def compare_readme(overlay: Overlay, anew: Path, findings: Findings) -> None:
 
 
 # Tables of stages depend on code and on these files; they are made once for all tamperings that leave them alone.
-STAGES_HANG_ON = ("params.yaml", "without a profile", "profile full: gone", "what DVC ignores", "smoke")
+STAGES_DEPEND_ON = ("params.yaml", "without a profile", "profile full: gone", "what DVC ignores", "smoke")
 
 
 @cache
-def _kept_stages(profile: str) -> dict:
-    return pipeline_stages.all_stages(profile)
+def _kept_stages(profile: str, root: Path) -> dict:
+    return pipeline.all_stages(profile, root)
 
 
 def _with_kept_stages(disk, findings, profile):
@@ -135,7 +134,7 @@ def test_there_are_enough_tamperings_of_every_kind():
 
 @pytest.mark.parametrize("name", TAMPERINGS)
 def test_a_tampering_is_found(overlay, anew, monkeypatch, name):
-    lines = found(overlay, anew, TAMPERINGS[name], monkeypatch, not any(word in name for word in STAGES_HANG_ON))
+    lines = found(overlay, anew, TAMPERINGS[name], monkeypatch, not any(word in name for word in STAGES_DEPEND_ON))
     assert lines
     assert all("\n" not in line and len(line) < 1200 for line in lines)
     assert any(word in lines[0] for word in ("restore it", "run `make", "write it with", "see the line")), lines[0]
@@ -149,14 +148,16 @@ def test_a_tampering_is_found(overlay, anew, monkeypatch, name):
 def test_what_is_out_of_scope_is_not_found_and_says_why(overlay, anew, monkeypatch, name):
     change, reason = OUT_OF_SCOPE[name]
     assert reason
-    assert found(overlay, anew, change, monkeypatch, not any(word in name for word in STAGES_HANG_ON)) == []
+    assert found(overlay, anew, change, monkeypatch, not any(word in name for word in STAGES_DEPEND_ON)) == []
 
 
 def test_a_damaged_file_hides_no_other_mismatch(overlay, anew, monkeypatch):
     """A lock with conflict marks, an empty table of runs and a damaged profile at once: one line each, and those after
     them too."""
     names = ("lock of cpu: conflict marks", "runs.csv: empty", "profile full: another", "verdicts.json: a verdict")
-    changes = [TAMPERINGS[name] for name in names if name in TAMPERINGS] + [TAMPERINGS["series.csv: a row less"]]
+    changes = [TAMPERINGS[name] for name in names if name in TAMPERINGS] + [
+        TAMPERINGS["passuntil/runs.csv: a row less"]
+    ]
     lines = found(
         overlay, anew, lambda overlay: [change(overlay) for change in changes], monkeypatch, list(LOCKS), ask_all=True
     )

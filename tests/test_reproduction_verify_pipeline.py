@@ -6,6 +6,7 @@ import yaml
 
 from profiles.paths import ROOT
 from profiles.profile import default_profile
+from reproduction.pipeline import write_copy
 from reproduction.verify import pipeline as module
 from reproduction.verify.disk import Disk, Findings
 from reproduction.verify.pipeline import check_names, open_pipeline, read_lock, read_pointer
@@ -46,33 +47,35 @@ def test_results_and_pipelines_without_a_profile_are_named(root):
 
 
 @pytest.fixture
-def asked(monkeypatch):
-    monkeypatch.setattr(module, "all_stages", lambda profile: stages())
-    return module.pipeline_text(default_profile(), stages())
+def copied(root, monkeypatch):
+    """A profile that was run, with its copy of the text."""
+    (root / "dvc.yaml").write_text("stages: {}\n")
+    write_copy("full", root)
+    monkeypatch.setattr(module, "all_stages", lambda profile, root: stages())
+    return root
 
 
-@pytest.mark.parametrize(
-    ("edit", "told"),
-    [
-        (lambda text: text, None),
-        (lambda text: text.replace("echo picture", "echo paint"), "- echo paint > figures/cpu/loss_fig.png' here, "),
-        (lambda text: text + "more: 1\n", "'more: 1' here, '' by reproduction/pipeline_stages.py"),
-        (lambda text: text[: len(text) // 2], " by reproduction/pipeline_stages.py"),
-        (lambda text: "", "line 1: '' here"),
-        (lambda text: None, "there is no such file"),
-    ],
-)
-def test_the_file_is_the_one_that_the_code_asks_for(root, asked, edit, told):
-    if (text := edit(asked)) is not None:
-        (root / "dvc.yaml").write_text(text, encoding="utf-8")
+def test_a_copy_is_the_text_of_the_root(copied):
     findings = Findings()
-    pipeline = open_pipeline(Disk(root), findings, default_profile())
-    assert pipeline.stages == stages() and pipeline.must_be_whole and pipeline.lock_file == "dvc.lock"
-    if told is None:
-        assert findings.mismatches == []
-    else:
-        (line,) = findings.mismatches
-        assert line.startswith("dvc.yaml: ") and told in line and "python -m reproduction.pipeline write" in line
+    pipeline = open_pipeline(Disk(copied), findings, "full")
+    assert pipeline.stages == stages() and pipeline.must_be_whole and findings.mismatches == []
+    assert pipeline.lock_file == "profiles/full/dvc.lock"
+    assert open_pipeline(Disk(copied), findings, default_profile()).lock_file == "dvc.lock"
+
+
+@pytest.mark.parametrize("name", ["dvc.yaml", "params.yaml"])
+@pytest.mark.parametrize("text", ["stages: {a: 1}\n", "", None])
+def test_another_text_is_named(copied, name, text):
+    path = copied / "profiles" / "full" / name
+    path.unlink() if text is None else path.write_text(text)
+    findings = Findings()
+    open_pipeline(Disk(copied), findings, "full")
+    if name == "dvc.yaml" and text is None:
+        assert findings.mismatches == [], "a profile without a copy was never run; its lock says if it was"
+        (copied / "profiles" / "full" / "dvc.lock").touch()
+        open_pipeline(Disk(copied), findings, "full")
+    (line,) = findings.mismatches
+    assert line.startswith(f"profiles/full/{name}: ") and "write it with `python -m reproduction.pipeline" in line
 
 
 @pytest.mark.parametrize(
@@ -92,7 +95,7 @@ def test_a_lock_that_dvc_would_refuse_is_one_line(tmp_path, content, told):
 def test_the_committed_locks_are_read():
     for file in ("dvc.lock", "profiles/full/dvc.lock"):
         findings = Findings()
-        assert {"train", "verdicts"} <= set(read_lock(Disk(ROOT), findings, file)) and findings.mismatches == []
+        assert {"train_loss", "verdicts"} <= set(read_lock(Disk(ROOT), findings, file)) and findings.mismatches == []
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
-from ladder.scores import write_table
 
-from ladder.training import prepare_folder, read_runs_table, train_run, write_runs_table
+from ladder.measurements.measurement import write_table
+from ladder.runs_table import read_runs_table, write_runs_tables
+from ladder.training import prepare_folder, train_run
 from reproduction.verify import retrain as module
 from reproduction.verify.disk import Disk, Findings
 from reproduction.verify.retrain import Committed, check_retrained, choose_run, compare_run, losses_of_checkpoints
@@ -23,7 +24,7 @@ def trained(tmp_path_factory):
     for name in (LONG, TRUNK, BRANCH):
         prepare_folder(tiny, name)
         train_run((tiny, name), lambda share: None, 0)
-    write_runs_table(tiny)
+    write_runs_tables(tiny)
     rows = [
         {"run": name, "tokens_seen": tokens, "loss_nats": loss}
         for name in (LONG, TRUNK, BRANCH)
@@ -40,14 +41,15 @@ def again(trained, monkeypatch):
     root, paths = trained
     rows = read_runs_table(paths.runs_table("loss"))
     runs = [
-        Committed("tiny", name, paths.runs_table("loss"), row, rows.get(row["parent"]), False)
+        Committed("tiny", name, paths.runs_table("loss"), row, rows.get(row["parent"]), "loss")
         for name, row in rows.items()
     ]
     monkeypatch.setattr(module, "load_profile", lambda _: profile())
+    monkeypatch.setattr(module, "require_data", lambda _: "the data are there")
 
     def check(name, **changed):
         known = [replace(run, row=run.row | changed) for run in runs]
-        monkeypatch.setattr(module, "committed_runs", lambda _: known)
+        monkeypatch.setattr(module, "runs_in_git", lambda _: known)
         findings, said = Findings(), []
         check_retrained(Disk(root), findings, name, said.append)
         return findings, said
@@ -67,11 +69,11 @@ def test_the_same_code_trains_the_same_bytes(again, name):
 
 def test_a_forged_hash_is_named(again):
     (line,) = again(LONG, weight_hash="0" * 64)[0].mismatches
-    assert line.startswith(f"results/tiny/runs.csv: row of {LONG}: column weight_hash: 00000000 here, ")
+    assert line.startswith(f"results/tiny/loss/runs.csv: row of {LONG}: column weight_hash: 00000000 here, ")
     assert "in the new training on the same kind of CPU; " in line
     (line,) = again(LONG, weight_hash="0" * 64, machines="")[0].mismatches
     assert line.startswith(
-        f"results/tiny/runs.csv: row of {LONG}: column weight_hash: another than that of the new training"
+        f"results/tiny/loss/runs.csv: row of {LONG}: column weight_hash: another than that of the new training"
     )
 
 
@@ -87,8 +89,8 @@ def test_one_at_random_says_its_seed(again):
 ROW = {"run": "a", "parent": "", "train_seconds": "100", "weight_hash": "11", "precision": "bf16", "recipe_hash": "5"}
 
 
-def committed(tmp_path, name="a", profile="cpu", is_series=False, **changed):
-    return Committed(profile, name, tmp_path / "results" / "runs.csv", ROW | changed, None, is_series)
+def committed(tmp_path, name="a", profile="cpu", paper="loss", **changed):
+    return Committed(profile, name, tmp_path / "results" / "runs.csv", ROW | changed, None, paper)
 
 
 def compared(tmp_path, monkeypatch, anew, apart, **changed):

@@ -6,8 +6,8 @@ from functools import partial
 
 import pytest
 
-from ladder.plan import plan_runs
-from ladder.training import COLUMNS
+from ladder.runs import plan_runs
+from ladder.runs_table import COLUMNS
 from profiles.paths import Paths
 from profiles.profile import load_profile
 from reproduction.verify.disk import Disk, Findings
@@ -27,7 +27,7 @@ def table(tmp_path):
 
 def mismatches(table):
     findings = Findings()
-    runs, rows = check_runs(Disk(table.parent), findings, table, partial(plan_runs, PLAN))
+    runs, rows = check_runs(Disk(table.parent), findings, table, partial(plan_runs, PLAN, "loss"))
     assert len(runs) <= len(rows)
     return findings.mismatches
 

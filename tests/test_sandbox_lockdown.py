@@ -12,7 +12,7 @@ from tests.sandbox_processes import REFUSE_NAMESPACES, ROOT
 
 STATUS = """
 import ctypes, json, os, sys
-from evaluation import sandbox_lock
+from sandbox import lockdown
 libc = ctypes.CDLL(None, use_errno=True)
 def status():
     return dict(line.split(":\\t", 1) for line in open("/proc/self/status").read().splitlines() if ":\\t" in line)
@@ -31,7 +31,7 @@ def run(source: str, before: str = "") -> object:
 
 def test_no_capability_is_left():
     before, holds, after = run(
-        "before = status(); holds = sandbox_lock.drop_capabilities(libc)\nprint(json.dumps([before, holds, status()]))"
+        "before = status(); holds = lockdown.drop_capabilities(libc)\nprint(json.dumps([before, holds, status()]))"
     )
     assert holds is True
     assert {int(after[name], 16) for name in CAPABILITIES if name != "CapBnd"} == {0}
@@ -41,7 +41,7 @@ def test_no_capability_is_left():
 
 def test_no_capability_is_left_of_those_that_a_namespace_gives():
     is_apart, before, holds, after = run(
-        "is_apart = sandbox_lock.isolate(libc); before = status(); holds = sandbox_lock.drop_capabilities(libc)\n"
+        "is_apart = lockdown.isolate(libc); before = status(); holds = lockdown.drop_capabilities(libc)\n"
         "print(json.dumps([is_apart, before, holds, status()]), flush=True)"
     )
     if not is_apart:
@@ -56,9 +56,9 @@ def test_a_locked_process_can_gain_nothing():
     source = f"""
 import resource
 code = bytes.fromhex({code!r}); held = ctypes.create_string_buffer(code, len(code))
-program = ctypes.byref(sandbox_lock.FilterProgram(len(code) // 8, ctypes.addressof(held)))
+program = ctypes.byref(lockdown.FilterProgram(len(code) // 8, ctypes.addressof(held)))
 file = open("/proc/self/status"); mine = open("/proc/self/limits")
-sandbox_lock.lock(libc, program, {limits}, 8)
+lockdown.lock(libc, program, {limits}, 8)
 print(json.dumps([file.read(), mine.read()]), flush=True)
 os._exit(0)
 """
@@ -80,12 +80,12 @@ os._exit(0)
 
 
 def test_where_namespaces_are_refused_it_says_so():
-    assert run("print(json.dumps(sandbox_lock.isolate(libc)))", REFUSE_NAMESPACES) is False
+    assert run("print(json.dumps(lockdown.isolate(libc)))", REFUSE_NAMESPACES) is False
 
 
 def test_addresses_are_the_same_from_start_to_start():
     source = (
-        "holds = sandbox_lock.fix_addresses(libc)\nprint(json.dumps([holds, id(libc), [str(kind) for kind in {int, str,"
+        "holds = lockdown.fix_addresses(libc)\nprint(json.dumps([holds, id(libc), [str(kind) for kind in {int, str,"
         " list, dict, set, tuple}]]))"
     )
     first, second = (run(source) for _ in range(2))
@@ -96,9 +96,9 @@ def test_the_modules_import_where_linux_is_not():
     """On macOS nothing of Linux is looked for before a sandbox is started, and then one line says what is wanted."""
     source = (
         "import sys\nfor name in ('fcntl', 'resource'):\n    sys.modules[name] = None\nsys.platform = 'darwin'\n"
-        "from evaluation import sandbox, sandbox_filter, sandbox_proxy, sandbox_values\n"
+        "from sandbox import filter, parent, proxy, values\n"
         "import platform; platform.machine = lambda: 'arm64'\n"
-        "try:\n    sandbox.Sandbox()\nexcept sandbox.SandboxError as error:\n    print(error)\n"
+        "try:\n    parent.Sandbox()\nexcept parent.SandboxError as error:\n    print(error)\n"
     )
     ended = subprocess.run([sys.executable, "-c", source], cwd=ROOT, capture_output=True, text=True, timeout=600)
     assert ended.returncode == 0, ended.stderr
@@ -110,9 +110,9 @@ def test_the_modules_import_where_linux_is_not():
 
 
 def test_empty_root_holds_where_it_may():
-    if os.getuid() and not run("print(json.dumps(sandbox_lock.isolate(libc)), flush=True)"):
+    if os.getuid() and not run("print(json.dumps(lockdown.isolate(libc)), flush=True)"):
         pytest.skip("neither root nor a namespace here")
     assert run(
-        "sandbox_lock.isolate(libc)\nheld = sandbox_lock.empty_root()\n"
+        "lockdown.isolate(libc)\nheld = lockdown.empty_root()\n"
         "print(json.dumps([held, os.path.exists('/etc')]), flush=True)"
     ) == [True, False]

@@ -35,7 +35,7 @@ from evaluation.passuntil.planning import make_plan
 from evaluation.passuntil.progress import OnlyWriter, PassProgress
 from evaluation.passuntil.rows import METHODS, Plan, cost_line
 from evaluation.passuntil.state import State, measure_plan
-from files.atomic import atomic_write
+from files.atomic import atomic_write, explain
 from profiles.paths import ROOT
 from sandbox.parent import Sandbox
 
@@ -164,7 +164,7 @@ def main(argv: list[str] | None = None) -> int:
     except ValueError as error:
         return _failed(error, 2)
     except OSError as error:
-        return _failed(error, 1)
+        return _failed(explain(error), 1)
     except KeyboardInterrupt:
         return _failed("interrupted; the same command goes on from what was counted", 130)
     finally:

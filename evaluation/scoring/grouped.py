@@ -30,7 +30,7 @@ def _batches(contexts: list[Context], batch_tokens: int) -> Iterator[list[Contex
             yield group[start : start + num_rows]
 
 
-def score_grouped_contexts(
+def score_contexts(
     model: GPT, questions: Questions, task: Task, stop_id: int | None, batch_tokens: int
 ) -> list[Context]:
     """The contexts with their log_likelihoods, and for open form `generated`."""
@@ -107,7 +107,7 @@ def _answer(model: GPT, waiting: list[tuple[Context, int, forward.Cache]], task:
         context.generated = generated
 
 
-def grouped_sequence_losses(model: GPT, tokens_RT1: np.ndarray) -> np.ndarray:
+def sequence_losses(model: GPT, tokens_RT1: np.ndarray) -> np.ndarray:
     """Cross-entropy in nats of the targets [R, T] of sequences [R, T + 1], fp32."""
     rows = torch.from_numpy(tokens_RT1).to(model.embedding.weight.device)
     return model.per_token_loss(rows[:, :-1], rows[:, 1:]).cpu().numpy()

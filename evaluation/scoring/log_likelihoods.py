@@ -70,7 +70,7 @@ def score_items(
     with torch.inference_mode():
         prepared = prepare(model)
         room = packed if isinstance(prepared, PackedGPT) else grouped
-        contexts = room.score_grouped_contexts(prepared, questions, task, stop_id, batch_tokens)
+        contexts = room.score_contexts(prepared, questions, task, stop_id, batch_tokens)
     for context in contexts:
         # Greedy decoding is prefix-closed: what it would have said had it ended there.
         ended = next((place for place, token in enumerate(context.generated) if token in end_ids), None)
@@ -86,7 +86,7 @@ def validation_losses(model: GPT | PackedGPT, tokens: np.ndarray, batch_tokens: 
     num_rows = max(1, batch_tokens // tokens.shape[1])
     with torch.inference_mode():
         prepared = prepare(model)
-        losses = packed.packed_sequence_losses if isinstance(prepared, PackedGPT) else grouped.grouped_sequence_losses
+        losses = packed.sequence_losses if isinstance(prepared, PackedGPT) else grouped.sequence_losses
         parts = [
             losses(prepared, tokens[start : start + num_rows].astype(np.int64))
             for start in range(0, len(tokens), num_rows)

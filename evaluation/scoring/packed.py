@@ -69,7 +69,7 @@ def _batch(
     )
 
 
-def score_packed_contexts(
+def score_contexts(
     model: PackedGPT, questions: Questions, task: Task, stop_id: int | None, batch_tokens: int
 ) -> list[Context]:
     """The contexts with their log_likelihoods, and for open form `generated`."""
@@ -134,7 +134,7 @@ def _begin(
     return num_read, greedy[:-1], greedy[-1]
 
 
-def packed_sequence_losses(model: PackedGPT, tokens_RT1: np.ndarray) -> np.ndarray:
+def sequence_losses(model: PackedGPT, tokens_RT1: np.ndarray) -> np.ndarray:
     """Cross-entropy in nats of the targets [R, T] of sequences [R, T + 1], fp32."""
     R, T = len(tokens_RT1), tokens_RT1.shape[1] - 1
     first_R = np.arange(R) * T

@@ -12,6 +12,9 @@ first damaged lock and names no field. So its hashes, its schema and its rules a
 
 from collections.abc import Iterable, Mapping
 
+from files.tables import read_json
+from ladder.data_folder import folder_hash
+from profiles.paths import PINNED_DATA, Paths
 from profiles.profile import default_profile
 from reproduction.pipeline import out_paths, pipeline_file
 from reproduction.verify.disk import Disk, Findings
@@ -39,10 +42,26 @@ def check_locks(disk: Disk, findings: Findings, profiles: Iterable[str] | None =
     with findings.guard("params.yaml", how_to_restore("params.yaml")):
         default_profile()
         known = profiles_here(disk) if profiles is None else list(profiles)
+    with findings.guard(POINTER, how_to_restore(POINTER)):
+        check_pointer(disk, findings)
     for profile in known:  # none where params.yaml cannot be read: which pipeline stands at the root is written there
         file = shown(pipeline_file(profile))
         with findings.guard(file, how_to_restore(file)):
             check_profile(disk, findings, open_pipeline(disk, findings, profile))
+
+
+def check_pointer(disk: Disk, findings: Findings) -> None:
+    """data.dvc pins the data whose files results/<profile>/data.json lists, on which every stage depends."""
+    pinned, hashes = read_pointer(disk), Paths(PINNED_DATA, disk.root).data_hashes
+    file = disk.name(hashes)
+    with findings.guard(file, how_to_restore(file)):
+        listed = folder_hash(read_json(hashes, file, "restore it with git"))
+        for field in ENTRY_FIELDS:
+            findings.compare(f"{POINTER}: {field}", listed[field], pinned.get(field), how_to_restore(POINTER), file)
+        if (found := disk.entry("data")) is not None:
+            findings.compare(
+                "data: md5", listed["md5"], found["md5"], "build it anew with `python -m ladder data`", file
+            )
 
 
 def check_profile(disk: Disk, findings: Findings, pipeline: Pipeline) -> None:
@@ -175,9 +194,6 @@ def _check_chain(disk: Disk, findings: Findings, pipeline: Pipeline, lock: dict)
     made = {
         entry["path"]: (f"stage {name}", entry) for name, locked in lock.items() for entry in locked.get("outs", [])
     }
-    if any(entry["path"] == "data" for locked in lock.values() for entry in locked.get("deps", [])):
-        with findings.guard(POINTER, how_to_restore(POINTER)):
-            made["data"] = (POINTER, read_pointer(disk))
     for name, locked in lock.items():
         for entry in locked.get("deps", []):
             if entry["path"] in made:
