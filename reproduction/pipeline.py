@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 import yaml
+from dvc.exceptions import DvcException
 from dvc.parsing import DataResolver
 from dvc.repo import Repo
 
@@ -21,8 +22,9 @@ from profiles.paths import ROOT
 from profiles.profile import add_profile_option, default_profile, load_profile, run_command
 
 
-def pipeline_file(profile: str, root: Path = ROOT) -> Path:
+def pipeline_file(profile: str, root: Path | None = None) -> Path:
     """The dvc.yaml of a profile."""
+    root = root or ROOT
     return root / "dvc.yaml" if profile == default_profile() else root / "profiles" / profile / "dvc.yaml"
 
 
@@ -31,10 +33,11 @@ def params_text(profile: str) -> str:
     return f"# Beside a copy of the root's dvc.yaml: `python -m reproduction.pipeline --profile {profile}` writes both.\nprofile: {profile}\nroot: ../..\n"
 
 
-def write_copy(profile: str, root: Path = ROOT) -> list[Path]:
+def write_copy(profile: str, root: Path | None = None) -> list[Path]:
     """Write a profile's copy of the pipeline and its params.yaml; nothing for the default profile, which has the text
     itself."""
     load_profile(profile)
+    root = root or ROOT
     path = pipeline_file(profile, root)
     if path.parent == root:
         return []
@@ -47,13 +50,19 @@ def all_stages(profile: str, root: Path | None = None) -> dict[str, dict]:
     """Every stage of a profile by name, in the order of the text: cmd, deps, params, outs (with metrics and plots), paths
     from the root. ValueError in one line where dvc.yaml is not one that DVC reads."""
     path = (root or ROOT) / "dvc.yaml"
-    return _resolved(read_text(path, "restore it with git", "stages"), profile)
+    text = read_text(path, "restore it with git", "stages")
+    try:
+        return _resolved(text, profile)
+    except (yaml.YAMLError, DvcException) as error:
+        raise ValueError(f"{path}: not read by DVC ({' '.join(str(error).split())}); restore it with git") from error
 
 
 @cache
 def _resolved(text: str, profile: str) -> dict[str, dict]:
     # As in a copy beside a params.yaml of this profile, whether that was written or not.
     content = yaml.safe_load(text.replace("${profile}", profile).replace("${root}", "."))
+    if not isinstance(content, dict):
+        raise DvcException("no mapping")
     with Repo(str(ROOT), uninitialized=True) as repo:
         stages = DataResolver(repo, str(ROOT), content).resolve()["stages"]
     return {name: _plain(stage) for name, stage in stages.items()}

@@ -19,7 +19,7 @@ LOCKS = {"cpu": "dvc.lock", "full": "profiles/full/dvc.lock"}
 README = "README.md"
 
 
-def _stage(content: dict, name: str = "loss_tab2_correlations") -> dict:
+def _stage(content: dict, name: str = "measure_loss@loss_tab2_correlations") -> dict:
     return content["stages"][name]
 
 
@@ -27,7 +27,7 @@ def of_locks() -> dict[str, Change]:
     """Everything that can be done to a lock, twice: the default profile's and a headline profile's."""
     edits = {
         "another schema": lambda content: content.update(schema="1.0"),
-        "a stage less": lambda content: content["stages"].pop("loss_tab2_correlations"),
+        "a stage less": lambda content: content["stages"].pop("draw@loss_tab2_correlations"),
         "a stage more": lambda content: content["stages"].update(more={"cmd": "true"}),
         "no stages": lambda content: content.update(stages={}),
         "outs: []": lambda content: _stage(content).update(outs=[]),
@@ -39,20 +39,18 @@ def of_locks() -> dict[str, Change]:
         "a dep less": lambda content: _stage(content)["deps"].pop(0),
         "a dep more": lambda content: _stage(content)["deps"].append({"path": "Makefile", "md5": "0" * 32}),
         "another cmd": lambda content: _stage(content).update(cmd="true"),
-        "no params": lambda content: _stage(content, "evaluate").pop("params"),
-        "a section less": lambda content: next(iter(_stage(content, "evaluate")["params"].values())).pop("evaluation"),
-        "a section more": lambda content: next(iter(_stage(content, "evaluate")["params"].values())).update(name="x"),
+        "no params": lambda content: _stage(content, "scores").pop("params"),
+        "a section less": lambda content: next(iter(_stage(content, "scores")["params"].values())).pop("evaluation"),
+        "a section more": lambda content: next(iter(_stage(content, "scores")["params"].values())).update(name="x"),
         "another param": (
-            lambda content: next(iter(_stage(content, "train")["params"].values()))["training"].update(beta1=0.8)
+            lambda content: next(iter(_stage(content, "train_loss")["params"].values()))["training"].update(beta1=0.8)
         ),
-        "another file of params": lambda content: _stage(content, "train").update(params={"params.yaml": {}}),
+        "another file of params": lambda content: _stage(content, "train_loss").update(params={"params.yaml": {}}),
         "hash of code": lambda content: _stage(content)["deps"][0].update(md5="0" * 32),
         "hash of an out": lambda content: _stage(content)["outs"][0].update(md5="0" * 32),
         "no hash": lambda content: _stage(content)["outs"][0].pop("md5"),
         "size": lambda content: _stage(content)["outs"][0].update(size=1),
-        "number of files": lambda content: _stage(content, "train")["deps"][0].update(nfiles=1),
-        "checkpoints read": lambda content: _stage(content, "evaluate")["deps"][-2].update(md5="0" * 32 + ".dir"),
-        "checkpoints written": lambda content: _stage(content, "train_series")["outs"][0].update(md5="0" * 32 + ".dir"),
+        "number of files": lambda content: _stage(content, "train_loss")["deps"][0].update(nfiles=1),
     }
     found = {}
     for profile, file in LOCKS.items():

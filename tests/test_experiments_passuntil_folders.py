@@ -91,7 +91,8 @@ def test_folder_measures_and_plots(planted, results, stem):
     plot = importlib.import_module(f"experiments.{stem}.plot")
     first = [path.read_bytes() for path in plot_stage(planted, stem, plot.draw, getattr(plot, "table", None))]
     files = plot_stage(planted, stem, plot.draw, getattr(plot, "table", None))
-    assert all(path.stat().st_size > 1000 and path.is_relative_to(planted.figures) for path in files)
+    assert [path.name for path in files] == [f"{stem}.png", f"{stem}.md"]
+    assert all(path.stat().st_size > 100 and path.is_relative_to(planted.figures) for path in files)
     assert [path.read_bytes() for path in files] == first, "equal results, equal bytes"
 
 

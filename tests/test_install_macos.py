@@ -59,7 +59,7 @@ def test_a_figure_is_measured_and_drawn_with_the_same_bytes(said):
 
 
 def test_a_ladder_trains_and_is_scored(tmp_path):
-    assert steps(tmp_path, "train") == ["scores True"]
+    assert steps(tmp_path, "train")[-1] == "scores True"
 
 
 @pytest.mark.slow

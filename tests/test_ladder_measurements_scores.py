@@ -6,7 +6,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from ladder.measurements.scores import ALL, Scores, score_run, scores_of, scoring_code
+from ladder.measurements.scores import Scores, score_run, scores_of, scoring_code
 from tasks import TASKS
 from tests import tiny_ladder
 from tests.tiny_ladder import BRANCH, LONG, TRUNK
@@ -46,19 +46,19 @@ def test_items_of_all_runs_read_as_one_table(scored):
 
 
 def test_scored_runs_are_left_alone(scores):
-    assert scores.parts_left(LONG) == [] and scores.parts_left(TRUNK) == scores.parts_left(BRANCH) == [ALL]
+    assert scores.parts_left(LONG) == [] and scores.parts_left(TRUNK) == scores.parts_left(BRANCH) == [Scores.stem]
 
 
 def test_other_questions_are_scored_again(scores):
     profile = scores.ladder.profile
     evaluation = profile.evaluation.model_copy(update={"num_items": 2})
     ladder = replace(scores.ladder, profile=profile.model_copy(update={"evaluation": evaluation}))
-    assert Scores(ladder, scores.code).parts_left(LONG, any_code=True) == [ALL]
+    assert Scores(ladder, scores.code).parts_left(LONG, any_code=True) == [Scores.stem]
 
 
 def test_lost_items_are_made_again_where_the_checkpoints_are(scores):
     shutil.rmtree(scores.ladder.paths.items)
-    assert scores.parts_left(LONG) == [ALL]
+    assert scores.parts_left(LONG) == [Scores.stem]
     shutil.rmtree(scores.ladder.folder(LONG))
     assert scores.parts_left(LONG) == []
 

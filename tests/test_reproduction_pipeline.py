@@ -23,7 +23,7 @@ KNOWN_BY_TABLES = ("ladder/ladder.py", "ladder/plan.py", "ladder/runs.py", "ladd
 MADE_INTO_DATA = ("corpus/",)
 # Modules whose imports decide what a stage makes.
 ENTRIES = {
-    "data": (["tasks.build", "ladder.data_folder"], KNOWN_BY_TABLES),
+    "data": (["tasks.build", "ladder.data_folder"], (*KNOWN_BY_TABLES, "models/config.py")),
     "train_loss": (["ladder.training"], ("ladder/live_stream.py", *MADE_INTO_DATA)),
     "train_passuntil": (["ladder.training"], ("ladder/live_stream.py", *MADE_INTO_DATA)),
     "runs@loss": (["ladder.runs_table"], (*KNOWN_BY_TABLES, *MADE_INTO_DATA, "models/")),
@@ -147,10 +147,11 @@ def test_a_copy_is_written_where_it_is_called_for(tmp_path, monkeypatch):
 
 
 def test_a_text_that_dvc_cannot_read_is_one_line(tmp_path, monkeypatch):
-    (tmp_path / "dvc.yaml").write_text("")
-    with pytest.raises(ValueError, match="dvc.yaml: ") as caught:
-        pipeline.all_stages("cpu", tmp_path)
-    assert "\n" not in str(caught.value)
+    for text in ("", "<<<<<<< HEAD\na: 1\n=======\n", "- a\n"):
+        (tmp_path / "dvc.yaml").write_text(text)
+        with pytest.raises(ValueError, match="dvc.yaml: ") as caught:
+            pipeline.all_stages("cpu", tmp_path)
+        assert "\n" not in str(caught.value)
 
 
 def test_pinned_data_can_be_compared_without_a_cache():

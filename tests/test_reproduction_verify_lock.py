@@ -1,13 +1,15 @@
 """Locks against what DVC itself wrote: silence where all belongs together, a named mismatch for every changed byte."""
 
+import json
 import os
 import shutil
 
 import pytest
 import yaml
 
+from profiles.paths import PINNED_DATA, ROOT, Paths
 from reproduction.verify.disk import Disk, Findings
-from reproduction.verify.lock import check_profile
+from reproduction.verify.lock import check_pointer, check_profile
 from tests.tiny_pipeline import PARAMS, RESULTS, copy, make, pipeline, stages
 
 
@@ -69,7 +71,6 @@ def replace_in(path, old, new):
     return change
 
 
-POINTER = "outs:\n- {path: data, hash: md5, cache: false, md5: 00000000000000000000000000000000.dir}\n"
 CHANGES = {
     "code": (append("room/deep/b.py"), "room: "),
     "new file in a room": (lambda root: (root / "room" / "new.py").write_text(""), "room: "),
@@ -77,18 +78,13 @@ CHANGES = {
     "data": (append("data/a.bin"), "data: "),
     "result": (append("figures/cpu/loss_fig.png"), "figures/cpu/loss_fig.png: "),
     "result gone": (
-        lambda root: os.remove(root / "figures" / "loss_fig.png"),
+        lambda root: os.remove(root / "figures" / "cpu" / "loss_fig.png"),
         "figures/cpu/loss_fig.png: nothing here",
     ),
     "checkpoint": (
         lambda root: (root / RESULTS / "runs" / "a" / "checkpoints" / "2").write_text("x"),
         f"{RESULTS}/runs: ",
     ),
-    "pointer": (
-        lambda root: (root / "data.dvc").write_text(POINTER),
-        "dvc.lock: stage train: data as it was read: md5",
-    ),
-    "pointer gone": (lambda root: os.remove(root / "data.dvc"), "data.dvc: cannot be checked (there is no such file)"),
 }
 
 
@@ -99,6 +95,30 @@ def test_every_change_is_named(root, case):
     found = mismatches(root)
     assert any(line.startswith(expected) for line in found), found
     assert all("\n" not in line for line in found)
+
+
+def test_the_pointer_pins_the_data_whose_hashes_are_committed(tmp_path):
+    hashes = Paths(PINNED_DATA, tmp_path).data_hashes
+    hashes.parent.mkdir(parents=True)
+    for name in ("data.dvc", hashes.relative_to(tmp_path)):
+        shutil.copy(ROOT / name, tmp_path / name)
+
+    def found():
+        findings = Findings()
+        check_pointer(Disk(tmp_path), findings)
+        return findings.mismatches
+
+    assert found() == []
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "other.bin").write_bytes(b"1")
+    (line,) = found()
+    assert line.startswith("data: md5: ")
+    shutil.rmtree(tmp_path / "data")
+    content = json.loads(hashes.read_text())
+    first = next(iter(content))
+    hashes.write_text(json.dumps(content | {first: content[first] | {"md5": "0" * 32}}))
+    (line,) = found()
+    assert line.startswith("data.dvc: md5: ")
 
 
 @pytest.mark.parametrize(
@@ -181,11 +201,11 @@ def test_only_a_profile_that_nobody_shows_may_have_neither_lock_nor_results(root
 
 def test_a_stage_not_run_is_noted_for_other_profiles_and_a_mismatch_for_those_shown(root):
     edit(root, lambda lock: lock.pop("loss_fig"))
-    os.remove(root / "figures" / "loss_fig.png")
+    os.remove(root / "figures" / "cpu" / "loss_fig.png")
     assert [line for line in mismatches(root) if "stage loss_fig: nothing here" in line]
     findings = check(root, must_be_whole=False)
     assert findings.mismatches == [] and len(findings.notes) == 1 and "loss_fig" in findings.notes[0]
-    (root / "figures" / "loss_fig.png").write_text("from nowhere")
+    (root / "figures" / "cpu" / "loss_fig.png").write_text("from nowhere")
     assert [line for line in check(root, must_be_whole=False).mismatches if "stage loss_fig" in line], (
         "an output without a record"
     )

@@ -107,7 +107,7 @@ def compare_readme(overlay: Overlay, anew: Path, findings: Findings) -> None:
 
 
 # Tables of stages depend on code and on these files; they are made once for all tamperings that leave them alone.
-STAGES_DEPEND_ON = ("params.yaml", "without a profile", "profile full: gone", "what DVC ignores", "smoke")
+STAGES_DEPEND_ON = ("dvc.yaml", "params.yaml", "without a profile", "profile full: gone", "what DVC ignores", "smoke")
 
 
 @cache

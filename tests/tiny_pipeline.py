@@ -44,7 +44,7 @@ def stages() -> dict[str, dict]:
             "outs": [{f"{RESULTS}/scores.parquet": {"cache": False}}],
         },
         "loss_fig": {
-            "cmd": ["mkdir -p figures", "echo picture > figures/cpu/loss_fig.png"],
+            "cmd": ["mkdir -p figures/cpu", "echo picture > figures/cpu/loss_fig.png"],
             "deps": [f"{RESULTS}/scores.parquet"],
             "outs": [{"figures/cpu/loss_fig.png": {"cache": False}}],
         },

@@ -56,9 +56,9 @@ class Measurement(ABC):
         return tuple(self.ladder.runs)
 
     @property
-    @abstractmethod
     def parts(self) -> tuple[str, ...]:
-        """The parts that are stamped and resumed each by itself."""
+        """The parts that are stamped and resumed each by itself; by default there is one."""
+        return (self.stem,)
 
     @abstractmethod
     def request(self, name: str, part: str) -> dict:
@@ -68,9 +68,8 @@ class Measurement(ABC):
     def jobs(self, left: dict[str, list[str]], factor: float, after_training: Collection[str] = ()) -> list[Job]:
         """Jobs that measure these parts of these runs; costs times `factor`; those of runs in `after_training` wait."""
 
-    @abstractmethod
     def merge(self, name: str) -> None:
-        """Take what workers have finished of a run into its file."""
+        """Take what workers have finished of a run into its file; by default a worker writes that file itself."""
 
     def prepare(self, say: Callable[[str], None]) -> None:
         """Take in what earlier starts left unfinished; `say` gets a line for each row that is lost."""

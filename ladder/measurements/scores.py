@@ -18,8 +18,6 @@ from profiles.profile import Profile
 from tasks import TASKS
 from tasks.base import load_items
 
-ALL = "scores"  # one part: the tasks of a checkpoint are scored together, on one loaded model
-
 
 def scoring_code() -> str:
     """Hash of the code between a checkpoint and its scores."""
@@ -28,15 +26,11 @@ def scoring_code() -> str:
 
 @dataclass(frozen=True)
 class Scores(Measurement):
-    """Validation loss and scores of all tasks, of every checkpoint of every run of paper L."""
+    """Validation loss and scores of all tasks, of every checkpoint of every run of paper L. One part: the tasks of a
+    checkpoint are scored together, on one loaded model."""
 
     stem: ClassVar[str] = "scores"
     what: ClassVar[str] = "scores"
-
-    @property
-    def parts(self) -> tuple[str, ...]:
-        """One part."""
-        return (ALL,)
 
     def request(self, name: str, part: str) -> dict:
         """Validation set, items, number of items and version of each task."""
@@ -56,13 +50,13 @@ class Scores(Measurement):
     @cached_property
     def about_table(self) -> dict[str, str]:
         """The request that the rows answer."""
-        return {"evaluation_hash": self.request_hash(self.names[0], ALL)}
+        return {"evaluation_hash": self.request_hash(self.names[0], self.stem)}
 
     def parts_left(self, name: str, any_code: bool = False) -> list[str]:
         """As in Measurement; and a run whose checkpoints lie here without their table of items is scored again."""
         items = self.ladder.paths.items / f"{name}.parquet"
         if self.ladder.is_trained(name) and not any_code and not items.exists():
-            return [ALL]
+            return [self.stem]
         return super().parts_left(name, any_code)
 
     def jobs(self, left: dict[str, list[str]], factor: float, after_training: Collection[str] = ()) -> list[Job]:
@@ -78,9 +72,6 @@ class Scores(Measurement):
             )
             for name in left
         ]
-
-    def merge(self, name: str) -> None:
-        """The worker has written the file whole."""
 
 
 def score_seconds(profile: Profile, run: Run) -> float:
@@ -113,6 +104,6 @@ def score_run(payload: tuple[Scores, str], report: Callable[[float], None], slot
     rows, per_item = (pd.concat(parts, ignore_index=True) for parts in zip(*tables, strict=True))
     rows["recipe_hash"] = ladder.recipe_hash(name)
     write_table(ladder.paths.items / f"{name}.parquet", per_item, {})
-    scores.write(name, rows, RunFile({ALL: scores.stamp(name, ALL)}))
-    scores.measured(name, (ALL,))
+    scores.write(name, rows, RunFile({scores.stem: scores.stamp(name, scores.stem)}))
+    scores.measured(name, scores.parts)
     return f"{len(checkpoints)} checkpoints, best loss {rows['loss_nats'].min():.3f} nats"

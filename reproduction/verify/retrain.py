@@ -137,7 +137,9 @@ def committed_losses(disk: Disk, run: Committed) -> dict[int, float]:
     paths = Paths(run.profile, disk.root)
     columns = ["run", "tokens_seen", "loss_nats"]
     table = (
-        pd.read_csv(paths.losses, usecols=columns) if run.is_series else pd.read_parquet(paths.scores, columns=columns)
+        pd.read_csv(paths.losses, usecols=columns)
+        if run.paper == "passuntil"
+        else pd.read_parquet(paths.scores, columns=columns)
     )
     rows = table[table.run == run.name].drop_duplicates()
     return dict(zip(rows.tokens_seen.astype(int), rows.loss_nats, strict=True))

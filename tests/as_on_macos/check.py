@@ -9,7 +9,6 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 from unittest import mock
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,19 +42,20 @@ def import_all(_: Path) -> None:
 
 
 def train_and_score(folder: Path) -> None:
-    """A tiny ladder through the real pool: `sweep run`, from nothing to scores."""
-    from ladder import sweep
+    """A tiny ladder through the real pool, `python -m ladder`, from nothing to scores."""
+    from ladder import __main__ as command
+    from ladder import work
     from ladder.cost import Machine
     from tests import tiny_ladder
 
     paths = tiny_ladder.paths(folder)
-    patches = {
-        "load_profile": lambda name: tiny_ladder.profile(),
-        "Paths": lambda name: paths,
-        "probe_machine": lambda *_: Machine(1.0, 500.0),
-    }
-    with mock.patch.multiple(sweep, **patches):
-        assert sweep.main(SimpleNamespace(command="run", profile="tiny", minutes=None)) == 0
+    patches = {"load_profile": lambda name: tiny_ladder.profile(), "Paths": lambda name: paths}
+    with (
+        mock.patch.multiple(command, **patches),
+        mock.patch.object(work, "probe_machine", lambda *_: Machine(1.0, 500.0)),
+    ):
+        for words in (("train", "loss"), ("measure", "scores")):
+            assert command.main(command.parser().parse_args([*words, "--profile", "cpu"])) == 0
     print("scores", paths.scores.stat().st_size > 0)
 
 
@@ -69,9 +69,8 @@ def measure_and_draw(folder: Path) -> None:
 
     committed, fresh = Paths(default_profile()), Paths(default_profile(), folder)
     shutil.copytree(
-        committed.results, fresh.results, ignore=shutil.ignore_patterns("runs", "series", "items.parquet", "data")
+        committed.results, fresh.results, ignore=shutil.ignore_patterns("runs", "items.parquet", "data", f"{STEM}.csv")
     )
-    fresh.results_csv(STEM).parent.mkdir(parents=True)
     fresh.figure(STEM).parent.mkdir(parents=True, exist_ok=True)
     measure, plot = (importlib.import_module(f"experiments.{STEM}.{part}") for part in ("measure", "plot"))
     measure_stage(fresh, STEM, measure.measure)
