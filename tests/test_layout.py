@@ -35,16 +35,40 @@ LIBRARY_ROOMS = {"files", "kernels", "analysis", "sandbox", "models", "corpus", 
 MAX_FILE_LINES, MAX_FUNCTION_LINES, MAX_KERNEL_LINES = 300, 60, 80
 MAX_TEST_LINES = 350  # of a test file: one per source file, and cases are long
 BANNED_FILES = {"utils.py", "common.py", "helpers.py", "misc.py"}
-# One class of checks over all tasks (STYLE, section 8), and tables and inner parts that are tested through what uses
-# them.
+# Tested through what uses them: tables of words and names, inner parts, and all tasks by one class of checks.
 TESTED_TOGETHER = {
+    "analysis/onset/shapes.py": "test_analysis_onset_threshold.py",
+    "analysis/task_law/counts.py": "test_analysis_task_law_fit.py",
+    "analysis/task_law/growth_curves.py": "test_analysis_task_law_circuits.py",
+    "analysis/task_law/joint_law.py": "test_analysis_task_law_loss_law.py",
+    "corpus/build.py": "test_corpus_main.py",
+    "corpus/language.py": "test_corpus_documents.py",
     "corpus/lexicon.py": "test_corpus_documents.py",
-    "evaluation/readers/forward.py": "test_evaluation_scoring_log_likelihoods.py",
+    "corpus/token_file.py": "test_corpus_stream.py",
+    "corpus/tokenizer_training.py": "test_corpus_tokenizer.py",
     "evaluation/passuntil/inputs.py": "test_evaluation_passuntil_main.py",
+    "evaluation/passuntil/planning.py": "test_evaluation_passuntil_main.py",
+    "evaluation/passuntil/state.py": "test_evaluation_passuntil_progress.py",
+    "evaluation/readers/forward.py": "test_evaluation_scoring_log_likelihoods.py",
+    "evaluation/readers/pieces.py": "test_evaluation_readers_encoding.py",
+    "experiments/style/axes.py": "test_experiments_style_plotting.py",
+    "experiments/style/markdown.py": "test_experiments_style_plotting.py",
+    "experiments/tables/names.py": "test_experiments_tables_scores.py",
+    "experiments/tables/results.py": "test_experiments_tables_scores.py",
+    "experiments/tables/stage.py": "test_experiments_style_stage.py",
+    "ladder/ladder.py": "test_ladder_runs.py",
+    "ladder/live_stream.py": "test_ladder_data.py",
+    "ladder/measurements/columns.py": "test_ladder_measurements_pass_rates.py",
+    "ladder/measurements/thresholds.py": "test_ladder_measurements_pass_rates.py",
+    "profiles/paths.py": "test_profiles_profile.py",
+    "tasks/__main__.py": "test_corpus_main.py",
     "tasks/bigbench.py": "test_tasks_base.py",
     "tasks/knowledge.py": "test_tasks_base.py",
     "tasks/language.py": "test_tasks_base.py",
     "tasks/maths.py": "test_tasks_base.py",
+    "tasks/real/files.py": "test_tasks_real_rows.py",
+    "tasks/real/forms.py": "test_tasks_real_rows.py",
+    "tasks/real/pass_checkers.py": "test_tasks_real_passes.py",
 }
 FOLDER_FILES = {"README.md", "measure.py", "plot.py", "__init__.py"}
 

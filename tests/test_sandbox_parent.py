@@ -111,7 +111,7 @@ def test_nothing_is_left_for_the_next_attempt(sandbox):
 
 
 def test_no_process_is_left():
-    """While one sleeps; more in test_evaluation_sandbox_processes.py."""
+    """While one sleeps; more in test_sandbox_processes.py."""
     with Sandbox(LIMITS) as sandbox:
         server = sandbox._process.pid
         started = {(server, processes()[server][2])} | descendants(server)
