@@ -6,7 +6,6 @@
     python -m ladder train passuntil --here        runs of paper P, all of them trained on this machine
     python -m ladder measure scores                also: pass_rates, threshold_pass_rates
     python -m ladder run                           train and measure, each run as soon as it is trained; for long ladders
-    python -m ladder accept                        after a change that tests prove neutral: measured rows stay
 
 What is finished is skipped and what was interrupted goes on with the same numbers, so any of these may be stopped and
 started again. An array job takes a part: `--index 3 --of 16`, or `--run NAME`; a start without them joins the tables.
@@ -19,7 +18,7 @@ import sys
 from ladder.data_folder import require_data
 from ladder.ladder import Ladder, open_ladder
 from ladder.overview import print_plan
-from ladder.work import EXIT_STOPPED, MEASUREMENTS, Start, hold, measure_runs, train_runs
+from ladder.work import EXIT_STOPPED, Start, hold, measure_runs, train_runs
 from profiles.paths import PAPER_OF, PAPERS, Paths
 from profiles.profile import add_profile_option, load_profile, run_command
 
@@ -72,12 +71,6 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _work(start: Start, arguments: argparse.Namespace) -> int:
-    if arguments.command == "accept":
-        for name, paper in PAPER_OF.items():
-            if paper in start.ladder.papers:
-                measurement = MEASUREMENTS[name](start.ladder)
-                print(f"{len(measurement.accept())} runs keep their {measurement.what}")
-        return 0
     if arguments.command == "measure":
         return measure_runs(start, arguments.what)
     with_measuring = [name for name, paper in PAPER_OF.items() if paper in start.ladder.papers]
@@ -117,7 +110,6 @@ def parser() -> argparse.ArgumentParser:
         if command != "plan":
             one.add_argument("--here", action="store_true", help="train also what another machine trained")
     commands.add_parser("measure", parents=[shared]).add_argument("what", choices=tuple(PAPER_OF))
-    commands.add_parser("accept", parents=[shared])
     data = commands.add_parser("data", parents=[shared])
     data.add_argument("--build", action="store_true", help="build the data anew and write data.json, whatever is there")
     return out

@@ -4,6 +4,7 @@ recorded as DVC would have."""
 import os
 import shutil
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -43,6 +44,24 @@ def test_a_neutral_change_of_code_is_accepted_without_the_checkpoints(root):
     after = yaml.safe_load((root / "dvc.lock").read_text())["stages"]
     assert after["train"]["outs"] == before["train"]["outs"] and after["train"]["deps"] != before["train"]["deps"]
     assert after["evaluate"] == before["evaluate"]
+
+
+def test_files_that_name_their_code_are_stamped_once_the_results_are_known_to_be_right(root):
+    scores = root / RESULTS / "scores.parquet"
+
+    def restamp():
+        table = pd.read_parquet(scores)
+        table.attrs["code"] = "today"
+        table.to_parquet(scores)
+
+    CHANGES["code"][0](root)
+    accept_code(PROFILE, root, restamp)
+    assert pd.read_parquet(scores).attrs == {"code": "today"} and mismatches(root) == []
+    CHANGES["result"][0](root)
+    before = scores.read_bytes()
+    with pytest.raises(ValueError, match="not a change of code alone"):
+        accept_code(PROFILE, root, lambda: scores.write_bytes(b""))
+    assert scores.read_bytes() == before
 
 
 @pytest.mark.parametrize("case", ["result", "result gone", "param", "checkpoint"])

@@ -21,8 +21,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from profiles.paths import ROOT
-from profiles.profile import run_command
+from ladder.ladder import open_ladder
+from ladder.work import accept_rows
+from profiles.paths import PAPERS, ROOT, Paths
+from profiles.profile import load_profile, run_command
 from reproduction.figures import make_figures
 from reproduction.verify.accept import accept_code, accept_results, record
 from reproduction.verify.anew import check_anew
@@ -63,7 +65,8 @@ def main(arguments: argparse.Namespace) -> int:
         print(f"recorded: {', '.join(record(arguments.record))}")
     if arguments.accept:
         make_figures([arguments.accept])
-        accept_code(arguments.accept)
+        ladder = open_ladder(load_profile(arguments.accept), Paths(arguments.accept), PAPERS)
+        accept_code(arguments.accept, restamp=lambda: accept_rows(ladder))
     if arguments.accept_results:
         make_figures([arguments.accept_results])
         accept_results(arguments.accept_results)
@@ -99,8 +102,7 @@ if __name__ == "__main__":
         metavar="PROFILE",
         help=(
             "after a change of code that the golden losses prove neutral: make the figures anew, and where they "
-            "come out the "
-            "same, write today's hashes of code into the profile's dvc.lock"
+            "come out the same, write today's code into the stamps of the measured rows and into the profile's dvc.lock"
         ),
     )
     parser.add_argument(

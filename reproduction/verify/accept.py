@@ -4,6 +4,7 @@ machines.
 `dvc commit` does the same where every checkpoint lies here, and refuses where they do not.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 from dvc.repo import Repo
@@ -15,10 +16,11 @@ from reproduction.verify.lock import check_profile
 from reproduction.verify.pipeline import open_pipeline, read_lock
 
 
-def accept_code(profile: str, root: Path = ROOT) -> None:
+def accept_code(profile: str, root: Path = ROOT, restamp: Callable[[], None] = lambda: None) -> None:
     """Write today's hashes of code into dvc.lock after a change that alters no result; what is absent keeps its hash.
 
-    ValueError where a result in git is not the one of the lock: make the figures anew first, and accept only if they
+    restamp: called once the results are known to be those of the lock; writes today's code into the files that name
+    the code that made them. ValueError where a result in git is not the one of the lock: make the figures anew first, and accept only if they
     come out as they were."""
     disk, findings = Disk(root), Findings()
     pipeline = open_pipeline(disk, findings, profile)
@@ -29,9 +31,13 @@ def accept_code(profile: str, root: Path = ROOT) -> None:
         line for line in findings.mismatches if line.startswith(outs) or ": params " in line or ": outs " in line
     ]:
         raise ValueError(f"not a change of code alone: {changed[0]}")
+    restamp()
     with Repo(str(root)) as repo, repo.lock:
         for stage in repo.stage.collect(str(root / pipeline_file(profile).relative_to(ROOT))):
             stage.save_deps(allow_missing=True)
+            for out in stage.outs:
+                if out.exists:
+                    out.save()
             stage.dump(update_pipeline=False)
 
 
