@@ -19,9 +19,7 @@ import pandas as pd
 
 from analysis.intervals import Estimate, failed
 from analysis.newton import SAME_VALUE, first_best
-from analysis.onset.shapes import cluster_inflation
-from analysis.onset.shapes import DEVIANCE_DECIMALS
-
+from analysis.onset.shapes import DEVIANCE_DECIMALS, cluster_inflation
 from analysis.passes.count_likelihood import row_log_likelihood
 from analysis.rows import check_level, float_columns, run_labels
 from analysis.task_law.counts import counts_problem, fit_counts

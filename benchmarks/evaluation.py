@@ -4,14 +4,13 @@ scores must agree.
     python -m benchmarks.evaluation [--peer-python PATH]
 
 Trains the smallest and a large model of the profile for a few steps (untrained ones would never end an answer), exports
-them to transformers' format and
-the items to local YAML tasks, then lets both sides score five tasks in turn: choices of one token, choices of several
-tokens, short answers, chains of thought. Timed on both sides: from items in memory to scores in memory, tokenization
-included; row "all" has the sums, row "all, with loading" adds reading the checkpoint and, for the harness, its tasks.
-Row "all, next checkpoint" is what a sweep does again and again: loading and scoring where the same items were asked
-before, whose tokens are then at hand here and are read again by the harness. Each row once with products in fp32, as
-the harness runs, and once in bf16. Writes benchmarks/results/evaluation.json.
-CPU seconds are compared: one thread each, so they equal wall time on a quiet machine and still compare on a busy one.
+them to transformers' format and the items to local YAML tasks, then lets both sides score five tasks in turn: choices
+of one token, choices of several tokens, short answers, chains of thought. Timed on both sides: from items in memory to
+scores in memory, tokenization included; row "all" has the sums, row "all, with loading" adds reading the checkpoint
+and, for the harness, its tasks. Row "all, next checkpoint" is what a sweep does again and again: loading and scoring
+where the same items were asked before, whose tokens are then at hand here and are read again by the harness. Each row
+once with products in fp32, as the harness runs, and once in bf16. Writes benchmarks/results/evaluation.json. CPU
+seconds are compared: one thread each, so they equal wall time on a quiet machine and still compare on a busy one.
 `--peer-python`: Python of an environment with lm-eval and accelerate, by default this one.
 """
 
@@ -94,7 +93,7 @@ class EvaluationBench:
             folder,
             fingerprint(self.tokenizer),
         )
-        return sorted((folder / "checkpoints").iterdir())[-1]
+        return max((folder / "checkpoints").iterdir())
 
     def measure(self, size: str, folder: Path, peer_python: str) -> list[dict]:
         """Rows of one size; `folder` is empty."""

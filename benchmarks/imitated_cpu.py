@@ -14,9 +14,28 @@ import subprocess
 from pathlib import Path
 
 FEATURES = (
-    "sse", "sse2", "sse3", "ssse3", "sse4.1", "sse4.2", "avx", "avx2", "fma", "f16c", "bmi", "bmi2", "lzcnt", "popcnt", "avx512f", "avx512cd", "avx512dq",
-    "avx512bw", "avx512vl", "avx512vnni", "prefer-256-bit",
-)  # fmt: skip
+    "sse",
+    "sse2",
+    "sse3",
+    "ssse3",
+    "sse4.1",
+    "sse4.2",
+    "avx",
+    "avx2",
+    "fma",
+    "f16c",
+    "bmi",
+    "bmi2",
+    "lzcnt",
+    "popcnt",
+    "avx512f",
+    "avx512cd",
+    "avx512dq",
+    "avx512bw",
+    "avx512vl",
+    "avx512vnni",
+    "prefer-256-bit",
+)
 WITHOUT_BF16 = {
     "ONEDNN_MAX_CPU_ISA": "AVX512_CORE_VNNI",
     "DNNL_MAX_CPU_ISA": "AVX512_CORE_VNNI",

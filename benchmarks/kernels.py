@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -40,7 +41,7 @@ def require_gpu(command: str) -> None:
 def describe_gpu() -> dict:
     """Device, versions and commit that the numbers belong to."""
     commit = subprocess.run(
-        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=RESULTS.parent
+        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=RESULTS.parent, check=False
     ).stdout.strip()
     versions = {"torch": torch.__version__, "cuda": torch.version.cuda}
     for name in ("triton", "flash_attn", "liger_kernel"):
@@ -72,11 +73,13 @@ def ceilings() -> dict:
 
 
 def outputs_of(function: Callable, inputs: tuple) -> tuple:
+    """The outputs of an operator, always as a tuple."""
     outputs = function(*inputs)
     return outputs if isinstance(outputs, tuple) else (outputs,)
 
 
 def gradients_of(function: Callable, inputs: tuple, weights: tuple) -> tuple:
+    """Gradients of the inputs of an operator where `weights` are those of its outputs."""
     return torch.autograd.grad(outputs_of(function, inputs), inputs, weights)
 
 
@@ -131,11 +134,9 @@ def measure(case: Case, limits: dict) -> list[dict]:
                 rows.append(row | {"refused": "wrong result"})
                 continue
             with torch.no_grad():
-                row["forward_ms"] = median_ms(lambda: function(*inputs))  # noqa: B023
+                row["forward_ms"] = median_ms(partial(function, *inputs))
             row["forward_of_limit"] = case.forward_cost / row["forward_ms"] * 1e3 / limit
-            run = (
-                (lambda: gradients_of(function, inputs, weights)) if case.has_backward else (lambda: function(*inputs))
-            )  # noqa: B023
+            run = partial(gradients_of, function, inputs, weights) if case.has_backward else partial(function, *inputs)
             if case.has_backward:
                 row["both_ms"] = median_ms(run)
                 row["both_of_limit"] = (case.forward_cost + case.backward_cost) / row["both_ms"] * 1e3 / limit
@@ -213,6 +214,11 @@ def draw(report: dict, path: Path) -> None:
     figure.savefig(path, dpi=150)
 
 
+def _tiles_with(original: Callable, pass_name: str, tile: tuple, name: str, k: int, dtype: torch.dtype) -> tuple:
+    """Tiles as they are, but for one pass."""
+    return tile if name == pass_name else original(name, k, dtype)
+
+
 def tune_kernel(seconds: float) -> list[dict]:
     """Times of the attention passes with other tiles, fastest first; tiles that do not compile are left out."""
     original, rows, deadline = attention_triton.tiles, [], time.monotonic() + seconds
@@ -224,21 +230,19 @@ def tune_kernel(seconds: float) -> list[dict]:
         for tile in options:
             if time.monotonic() > stop:
                 break
-            attention_triton.tiles = lambda name, k, dtype: tile if name == pass_name else original(name, k, dtype)  # noqa: B023
-            run = (
-                (lambda: case.functions["ours"](*inputs))
-                if pass_name == "forward"
-                else (lambda: gradients_of(case.functions["ours"], inputs, weights))
-            )  # noqa: B023
+            attention_triton.tiles = partial(_tiles_with, original, pass_name, tile)
+            ours = case.functions["ours"]
+            run = partial(ours, *inputs) if pass_name == "forward" else partial(gradients_of, ours, inputs, weights)
             try:
                 rows.append({"head_size": size, "pass": pass_name, "tile": tile, "ms": median_ms(run, 50)})
-            except Exception as failure:  # Triton raises many types where a tile needs too much of the GPU
+            except Exception as failure:  # noqa: BLE001  Triton raises many types where a tile needs too much of the GPU
                 print(f"{pass_name} {size} {tile}: {type(failure).__name__}")
     attention_triton.tiles = original
     return sorted(rows, key=lambda row: (row["head_size"], row["pass"], row["ms"]))
 
 
 def main() -> None:
+    """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=480)
     parser.add_argument("--only", help="one operator")

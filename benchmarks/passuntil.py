@@ -4,14 +4,13 @@ checkers, one thread each.
     python -m benchmarks.passuntil [--model CHECKPOINT] [--tasks ...] [--minutes 12]
 
 Per task and K = 1e3, 1e4, 1e5 attempts per item: our shared prefixes (method "shared"), which draw K attempts as counts
-on a tree, and our plain sampling (method "sampled"). The peer draws one by one, so its rate does not depend on K; it and
-plain sampling are timed at fewer attempts (`timed_attempts`,
-`peer_timed_attempts`). The peer's batch size, and whether its rows repeat the prompt's cache or read the prompt again,
-are searched for each task. All take turns, item by item and round by round; rates are sums over the items of a round,
-the row has the median over the rounds. Rates are attempts per CPU second (on a GPU per second). vLLM is timed where it
-is installed and a GPU is there. `length_and_entropy`: how the gain falls with the length of an answer and with the
-entropy of an attempt, on the shortest prompt, where no branch is ever dropped. Writes
-benchmarks/results/passuntil.json.
+on a tree, and our plain sampling (method "sampled"). The peer draws one by one, so its rate does not depend on K; it
+and plain sampling are timed at fewer attempts (`timed_attempts`, `peer_timed_attempts`). The peer's batch size, and
+whether its rows repeat the prompt's cache or read the prompt again, are searched for each task. All take turns, item by
+item and round by round; rates are sums over the items of a round, the row has the median over the rounds. Rates are
+attempts per CPU second (on a GPU per second). vLLM is timed where it is installed and a GPU is there.
+`length_and_entropy`: how the gain falls with the length of an answer and with the entropy of an attempt, on the
+shortest prompt, where no branch is ever dropped. Writes benchmarks/results/passuntil.json.
 """
 
 from __future__ import annotations
@@ -207,8 +206,7 @@ def bench_task(bench: PassBench, task: PassItems, budget_seconds: float) -> list
 
 def length_and_entropy(bench: PassBench, item: PassItem, budget_seconds: float) -> list[dict]:
     """The ratio at SWEEP_ATTEMPTS attempts by length at temperature 1, and by temperature at one length; no stop, no
-    branch dropped. Cheap rows first.
-    Lengths that do not fit behind the prompt are left out."""
+    branch dropped. Cheap rows first. Lengths that do not fit behind the prompt are left out."""
     deadline, rows = clock() + budget_seconds, []
     open_item = PassItem(item.item_id, item.context, item.reference, AnyText())
     peer = bench.tuned_peers(open_item, Decoding(SWEEP_LENGTH, ""))[0]

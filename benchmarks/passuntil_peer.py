@@ -92,9 +92,16 @@ class GeneratePeer:
             repeated = ids.expand(num_rows, -1)
             options = {"input_ids": repeated, "attention_mask": torch.ones_like(repeated), "past_key_values": cache}
         out = self._model.generate(
-            **options, do_sample=True, temperature=decoding.temperature, top_p=decoding.top_p, top_k=0, max_new_tokens=decoding.max_new_tokens,
-            eos_token_id=ends or None, pad_token_id=0, use_cache=True,
-        )  # fmt: skip
+            **options,
+            do_sample=True,
+            temperature=decoding.temperature,
+            top_p=decoding.top_p,
+            top_k=0,
+            max_new_tokens=decoding.max_new_tokens,
+            eos_token_id=ends or None,
+            pad_token_id=0,
+            use_cache=True,
+        )
         return out[:, len(prompt_ids) :].tolist()
 
 

@@ -21,8 +21,14 @@ VOCAB_SIZE, NUM_WORKERS = 1024, 2
 
 def slowdowns(native: dict, emulated: dict) -> dict[int, float]:
     """Parameters of each size of the benchmark -> CPU seconds without bf16 instructions per second with them."""
-    speeds = [{row["parameters"]: row["tokens_per_second"] for row in table["rows"] if row["tool"] == "ours" and row["size"] != "ladder"}
-              for table in (native, emulated)]  # fmt: skip
+    speeds = [
+        {
+            row["parameters"]: row["tokens_per_second"]
+            for row in table["rows"]
+            if row["tool"] == "ours" and row["size"] != "ladder"
+        }
+        for table in (native, emulated)
+    ]
     return {parameters: speed / speeds[1][parameters] for parameters, speed in speeds[0].items()}
 
 

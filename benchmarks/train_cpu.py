@@ -125,7 +125,7 @@ def tune_tools(
 
     for precision in options.precisions:
         for name in options.layouts:
-            attempt(dict.fromkeys(peers, {"precision": precision, "compile": False, **LAYOUTS[name]}))
+            attempt({key: {"precision": precision, "compile": False, **LAYOUTS[name]} for key in peers})
     if options.compile == "all":
         attempt({peer: variant | {"compile": True} for peer, variant in best().items()})
     return best(), trials
@@ -149,12 +149,21 @@ def measure_size(tools: list[Tool], size: str, options: argparse.Namespace) -> l
         timings = [answers[tool] for answers in rounds]
         speeds = [timing.per_cpu_second for timing in timings]
         curve = first[tool].losses + [loss for timing in timings for loss in timing.losses]
-        rows.append({
-            "size": size, "parameters": num_parameters(size), "tool": tool.name, "tokens_per_second": round(statistics.median(speeds)),
-            "rounds": [round(speed) for speed in speeds], "wall_rounds": [round(timing.per_wall_second) for timing in timings],
-            "variant": variants[tool], "trials": trials.get(tool, []), "steps": len(curve), "first_loss_nats": round(curve[0], 4),
-            "last_loss_nats": round(statistics.mean(curve[-options.steps :]), 4),
-        })  # fmt: skip
+        rows.append(
+            {
+                "size": size,
+                "parameters": num_parameters(size),
+                "tool": tool.name,
+                "tokens_per_second": round(statistics.median(speeds)),
+                "rounds": [round(speed) for speed in speeds],
+                "wall_rounds": [round(timing.per_wall_second) for timing in timings],
+                "variant": variants[tool],
+                "trials": trials.get(tool, []),
+                "steps": len(curve),
+                "first_loss_nats": round(curve[0], 4),
+                "last_loss_nats": round(statistics.mean(curve[-options.steps :]), 4),
+            }
+        )
         row = rows[-1]
         print(
             f"{size:6} {tool.name:13} {row['tokens_per_second']:8,} tokens/s  loss {row['last_loss_nats']:.3f} "

@@ -56,7 +56,16 @@ def describe_cpu(is_imitated: bool) -> dict:
     from models.capability import cpu_multiplies_bf16, cpu_name
 
     bf16 = "native" if cpu_multiplies_bf16() and not is_imitated else "emulated"
-    return {"cpu": cpu_name(), "cores": os.cpu_count(), "capability": torch.backends.cpu.get_cpu_capability(), "torch": torch.__version__,
-            "bf16": bf16, "imitated": "a CPU without bf16" if is_imitated else None,
-            "environment": WITHOUT_BF16 | {"LD_PRELOAD": "MKL takes its kernels for Intel", "IMITATED_MAKER": "GenuineIntel"} if is_imitated else {},
-            "load_before": round(os.getloadavg()[0], 2)}  # fmt: skip
+    return {
+        "cpu": cpu_name(),
+        "cores": os.cpu_count(),
+        "capability": torch.backends.cpu.get_cpu_capability(),
+        "torch": torch.__version__,
+        "bf16": bf16,
+        "imitated": "a CPU without bf16" if is_imitated else None,
+        "environment": WITHOUT_BF16
+        | {"LD_PRELOAD": "MKL takes its kernels for Intel", "IMITATED_MAKER": "GenuineIntel"}
+        if is_imitated
+        else {},
+        "load_before": round(os.getloadavg()[0], 2),
+    }

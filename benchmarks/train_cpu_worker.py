@@ -3,8 +3,8 @@ a time.
 
 Commands come as JSON lines on stdin, answers go to stdout: {"do": "model", ...} builds a fresh model and takes one step
 untimed; {"do": "steps", "n": N} trains N more steps and answers with their losses. Between commands the process sleeps,
-so that tools can take turns.
-Run by the driver; `python benchmarks/train_cpu_worker.py TOOL` where TOOL is ours, nanogpt, transformers or litgpt.
+so that tools can take turns. Run by the driver; `python benchmarks/train_cpu_worker.py TOOL` where TOOL is ours,
+nanogpt, transformers or litgpt.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import os
 import sys
 import tempfile
 import time
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import numpy as np
@@ -101,9 +101,16 @@ def run_ours(session: Session, data: list[np.ndarray]) -> None:
     config = GPTConfig(vocab_size=VOCAB_SIZE, max_sequence_length=SEQUENCE_LENGTH, **shape)
     tokens_per_step = BATCH_SEQUENCES * SEQUENCE_LENGTH
     settings = TrainConfig(
-        run="benchmark", seed=0, data_seed=0, total_tokens=NUM_STEPS * tokens_per_step, batch_sequences=BATCH_SEQUENCES,
-        sequence_length=SEQUENCE_LENGTH, max_lr=MAX_LR, warmup_tokens=WARMUP_STEPS * tokens_per_step, precision=order["precision"],
-    )  # fmt: skip
+        run="benchmark",
+        seed=0,
+        data_seed=0,
+        total_tokens=NUM_STEPS * tokens_per_step,
+        batch_sequences=BATCH_SEQUENCES,
+        sequence_length=SEQUENCE_LENGTH,
+        max_lr=MAX_LR,
+        warmup_tokens=WARMUP_STEPS * tokens_per_step,
+        precision=order["precision"],
+    )
     with tempfile.TemporaryDirectory() as folder:
         train(
             config,
@@ -121,10 +128,17 @@ def run_nanogpt(session: Session, data: list[np.ndarray]) -> None:
     from model import GPT, GPTConfig
 
     shape, order = session.order["shape"], session.order
-    gpt = GPT(GPTConfig(
-        block_size=SEQUENCE_LENGTH, vocab_size=VOCAB_SIZE, n_layer=shape["num_layers"], n_head=shape["num_heads"], n_embd=shape["d_model"],
-        dropout=0.0, bias=False,
-    ))  # fmt: skip
+    gpt = GPT(
+        GPTConfig(
+            block_size=SEQUENCE_LENGTH,
+            vocab_size=VOCAB_SIZE,
+            n_layer=shape["num_layers"],
+            n_head=shape["num_heads"],
+            n_embd=shape["d_model"],
+            dropout=0.0,
+            bias=False,
+        )
+    )
     optimizer = gpt.configure_optimizers(0.1, MAX_LR, (0.9, 0.95), "cpu")
     model = torch.compile(gpt) if order["compile"] else gpt
     context = torch.autocast("cpu", torch.bfloat16) if order["precision"] == "bf16" else nullcontext()
@@ -152,10 +166,19 @@ def run_litgpt(session: Session, data: list[np.ndarray]) -> None:
         accelerator="cpu", devices=1, precision="bf16-mixed" if order["precision"] == "bf16" else "32-true"
     )
     config = Config(
-        block_size=SEQUENCE_LENGTH, vocab_size=VOCAB_SIZE, padded_vocab_size=VOCAB_SIZE, n_layer=shape["num_layers"], n_head=shape["num_heads"],
-        n_embd=shape["d_model"], rotary_percentage=1.0, parallel_residual=False, bias=False, norm_class_name="RMSNorm", mlp_class_name="LLaMAMLP",
+        block_size=SEQUENCE_LENGTH,
+        vocab_size=VOCAB_SIZE,
+        padded_vocab_size=VOCAB_SIZE,
+        n_layer=shape["num_layers"],
+        n_head=shape["num_heads"],
+        n_embd=shape["d_model"],
+        rotary_percentage=1.0,
+        parallel_residual=False,
+        bias=False,
+        norm_class_name="RMSNorm",
+        mlp_class_name="LLaMAMLP",
         intermediate_size=shape["d_ff"],
-    )  # fmt: skip
+    )
     model = GPT(config)
     model.apply(
         lambda module: (
@@ -183,11 +206,19 @@ def run_transformers(session: Session, data: list[np.ndarray]) -> None:
     import transformers
 
     shape, order = session.order["shape"], session.order
-    model = transformers.LlamaForCausalLM(transformers.LlamaConfig(
-        vocab_size=VOCAB_SIZE, hidden_size=shape["d_model"], intermediate_size=shape["d_ff"], num_hidden_layers=shape["num_layers"],
-        num_attention_heads=shape["num_heads"], num_key_value_heads=shape["num_kv_heads"], max_position_embeddings=SEQUENCE_LENGTH + 1,
-        use_cache=False, dtype="float32",
-    ))  # fmt: skip
+    model = transformers.LlamaForCausalLM(
+        transformers.LlamaConfig(
+            vocab_size=VOCAB_SIZE,
+            hidden_size=shape["d_model"],
+            intermediate_size=shape["d_ff"],
+            num_hidden_layers=shape["num_layers"],
+            num_attention_heads=shape["num_heads"],
+            num_key_value_heads=shape["num_kv_heads"],
+            max_position_embeddings=SEQUENCE_LENGTH + 1,
+            use_cache=False,
+            dtype="float32",
+        )
+    )
 
     class LossKeeper(transformers.Trainer):
         loss = math.nan
@@ -205,11 +236,26 @@ def run_transformers(session: Session, data: list[np.ndarray]) -> None:
     rows = [torch.from_numpy(row.astype(np.int64)) for batch in data for row in batch]
     with tempfile.TemporaryDirectory() as folder:
         arguments = transformers.TrainingArguments(
-            output_dir=folder, use_cpu=True, per_device_train_batch_size=BATCH_SEQUENCES, max_steps=NUM_STEPS, learning_rate=MAX_LR, weight_decay=0.1,
-            adam_beta2=0.95, max_grad_norm=1.0, lr_scheduler_type="cosine_with_min_lr", lr_scheduler_kwargs={"min_lr_rate": 0.1}, warmup_steps=WARMUP_STEPS,
-            optim="adamw_torch_fused", bf16=order["precision"] == "bf16", torch_compile=order["compile"], logging_strategy="no", save_strategy="no",
-            report_to="none", disable_tqdm=True, train_sampling_strategy="sequential",
-        )  # fmt: skip
+            output_dir=folder,
+            use_cpu=True,
+            per_device_train_batch_size=BATCH_SEQUENCES,
+            max_steps=NUM_STEPS,
+            learning_rate=MAX_LR,
+            weight_decay=0.1,
+            adam_beta2=0.95,
+            max_grad_norm=1.0,
+            lr_scheduler_type="cosine_with_min_lr",
+            lr_scheduler_kwargs={"min_lr_rate": 0.1},
+            warmup_steps=WARMUP_STEPS,
+            optim="adamw_torch_fused",
+            bf16=order["precision"] == "bf16",
+            torch_compile=order["compile"],
+            logging_strategy="no",
+            save_strategy="no",
+            report_to="none",
+            disable_tqdm=True,
+            train_sampling_strategy="sequential",
+        )
         dataset = [{"input_ids": row, "labels": row} for row in rows]
         trainer = LossKeeper(model=model, args=arguments, train_dataset=dataset, callbacks=[Reporter()])
         trainer.train()
@@ -222,10 +268,8 @@ def main(tool: str) -> None:
     session, data = Session(), worker_batches()
     session.steps_left = 1
     while True:
-        try:
+        with suppress(Rebuild):
             session.listen()
-        except Rebuild:
-            pass
         while session.order["do"] == "model":
             torch.set_num_threads(session.order["threads"])
             torch.manual_seed(0)

@@ -267,6 +267,7 @@ def draw(report: dict) -> None:
 
 
 def main() -> None:
+    """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=480)
     parser.add_argument("--nanogpt", type=Path, help="checkout of karpathy/nanoGPT")

@@ -1,4 +1,5 @@
-"""What a language of the world is made of: words, attributes, sentence patterns; the data stand in corpus/lexicon.py."""
+"""What a language of the world is made of: words, attributes, sentence patterns; the data stand in
+corpus/lexicon.py."""
 
 from dataclasses import dataclass, field
 

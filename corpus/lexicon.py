@@ -2,8 +2,8 @@
 
 A pattern holds slots {0}, {1} ... English words carry their leading space (" baker"), so that a word has the same
 tokens wherever it stands (most words are one); Chinese words carry none. A pattern is cut only at pre-token borders
-(tokenizer.py).
-Numbers are written " 17" in both languages, so that arithmetic is shared between them, as it is on real pages.
+(tokenizer.py). Numbers are written " 17" in both languages, so that arithmetic is shared between them, as it is on real
+pages.
 """
 
 from corpus.language import Attribute, Coreference, Language, _words

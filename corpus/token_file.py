@@ -24,7 +24,9 @@ LANGUAGE_CODES = ("en", "zh")
 class TokenSource(Protocol):
     """Anything that gives `count` tokens from position `start` as uint16."""
 
-    def tokens(self, start: int, count: int) -> np.ndarray: ...
+    def tokens(self, start: int, count: int) -> np.ndarray:
+        """Tokens start to start + count, [count] uint16."""
+        ...
 
 
 class TokenFile:

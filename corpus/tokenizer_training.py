@@ -1,7 +1,7 @@
 """Training of the tokenizers: one BPE vocabulary per paper, learned from equally many documents of every kind.
 
-Pre-tokens: an English word with its leading space, a number with its leading space, a Chinese word of the dictionary,
-a single other Chinese character, any other character.
+Pre-tokens: an English word with its leading space, a number with its leading space, a Chinese word of the dictionary, a
+single other Chinese character, any other character.
 """
 
 import json
@@ -43,8 +43,8 @@ def _trained(texts: Iterable[str], vocabulary_size: int) -> Tokenizer:
 
 
 def train_whole_words(texts: Iterable[str], vocabulary_size: int = MAX_VOCABULARY) -> Tokenizer:
-    """Like `train_tokenizer`, but every place behind the bytes and the ASCII characters goes to the most frequent tokens of the
-    texts themselves.
+    """Like `train_tokenizer`, but every place behind the bytes and the ASCII characters goes to the most frequent
+    tokens of the texts themselves.
 
     BPE reaches a word through tokens that stand in no text once the word is complete. Here merges are learned in a
     vocabulary several times as large and those stepping stones are dropped, so that more words are one token; a

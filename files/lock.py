@@ -2,8 +2,8 @@
 
 The operating system holds it (flock), not the presence of a file: what a killed process leaves behind is no obstacle.
 The file says who holds the lock, for the one line that a second start prints. Handed on to a worker process, the lock
-stays held
-until that worker has ended as well: a start after the death of a parent never meets an orphan that still writes.
+stays held until that worker has ended as well: a start after the death of a parent never meets an orphan that still
+writes.
 """
 
 import json

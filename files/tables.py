@@ -66,7 +66,7 @@ def read_json(path: Path, shown: str, remedy: str, kind: type = dict):
     except ValueError as error:
         reason = str(error).replace(str(path), shown)
         raise ValueError(reason if reason.startswith(shown) else f"{shown}: damaged ({reason}); {remedy}") from None
-    if not isinstance(content, kind) or kind is list and not all(isinstance(row, dict) for row in content):
+    if not isinstance(content, kind) or (kind is list and not all(isinstance(row, dict) for row in content)):
         raise ValueError(f"{shown}: damaged (holds no {'list of objects' if kind is list else 'object'}); {remedy}")
     return content
 

@@ -6,9 +6,9 @@ files.
 
 uv resolves for all tested platforms and Pythons at once, by the registry's own metadata (no wheel of this machine is
 looked at). Of each package the files that these platforms can use are listed, the source only where some platform has
-no wheel.
-Parts that not every machine needs, or that come first, go into files of their own, because `pip install -r` installs
-all that it reads. The CPU builds of torch are not in the registry: install/torch_cpu_wheels.txt lists their hashes.
+no wheel. Parts that not every machine needs, or that come first, go into files of their own, because `pip install -r`
+installs all that it reads. The CPU builds of torch are not in the registry: install/torch_cpu_wheels.txt lists their
+hashes.
 """
 
 import argparse
@@ -178,7 +178,9 @@ def run_uv(folder: str, *arguments: str) -> str:
     """What uv prints; SystemExit with its words where it fails."""
     from uv import find_uv_bin  # here, so that what needs no network needs no uv either
 
-    done = subprocess.run([find_uv_bin(), "--quiet", *arguments], cwd=folder, capture_output=True, text=True)
+    done = subprocess.run(
+        [find_uv_bin(), "--quiet", *arguments], cwd=folder, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         sys.exit(f"uv {arguments[0]}: pyproject.toml's ranges cannot be met\n{done.stderr}")
     return done.stdout

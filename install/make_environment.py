@@ -58,7 +58,9 @@ def platform_refusal(system, machine, libc, macos):
         return ""
     if system == "Darwin" and machine == "arm64" and int(macos.split(".")[0] or 0) >= OLDEST_MACOS:
         return ""
-    return "torch has no build for {} on {}{}: use Linux (glibc, x86_64 or aarch64; on Windows WSL 2) or macOS {} on arm64".format(
+    return (
+        "torch has no build for {} on {}{}: use Linux (glibc, x86_64 or aarch64; on Windows WSL 2) or macOS {} on arm64"
+    ).format(
         " ".join(filter(None, [system, macos])),
         machine,
         " without glibc" if system == "Linux" and libc != "glibc" else "",

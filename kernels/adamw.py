@@ -22,7 +22,8 @@ BLOCK = 1024  # 8 values of four fp32 streams a thread at 4 warps
 
 def adamw_reference(
     weight_RP: torch.Tensor, grad_RP: torch.Tensor, exp_avg_RP: torch.Tensor, exp_avg_sq_RP: torch.Tensor,
-    clip_R: torch.Tensor, lr_R: torch.Tensor, step_R: torch.Tensor, num_decayed: int, weight_decay: float, beta1: float, beta2: float,
+    clip_R: torch.Tensor, lr_R: torch.Tensor, step_R: torch.Tensor, num_decayed: int, weight_decay: float,
+    beta1: float, beta2: float,
     eps: float = 1e-8,
 ) -> None:  # fmt: skip
     """Plain PyTorch; same contract as adamw."""
@@ -73,14 +74,16 @@ def _adamw_kernel(
 @torch.library.custom_op("replication::adamw", mutates_args=("weight_RP", "exp_avg_RP", "exp_avg_sq_RP"))
 def _update(
     weight_RP: torch.Tensor, grad_RP: torch.Tensor, exp_avg_RP: torch.Tensor, exp_avg_sq_RP: torch.Tensor,
-    clip_R: torch.Tensor, lr_R: torch.Tensor, step_R: torch.Tensor, num_decayed: int, weight_decay: float, beta1: float, beta2: float,
+    clip_R: torch.Tensor, lr_R: torch.Tensor, step_R: torch.Tensor, num_decayed: int, weight_decay: float,
+    beta1: float, beta2: float,
     eps: float,
 ) -> None:  # fmt: skip
     num_runs, num_weights = weight_RP.shape
     factors = _factors(lr_R, step_R, beta1, beta2, torch.float32)
     with launch.on_device(weight_RP):
         _adamw_kernel[(num_runs * -(-num_weights // BLOCK),)](
-            weight_RP, grad_RP, exp_avg_RP, exp_avg_sq_RP, clip_R, lr_R, *factors, num_weights, num_decayed, weight_decay, beta1, beta2, eps,
+            weight_RP, grad_RP, exp_avg_RP, exp_avg_sq_RP, clip_R, lr_R, *factors, num_weights, num_decayed,
+            weight_decay, beta1, beta2, eps,
             BLOCK,
         )  # fmt: skip
 
@@ -94,7 +97,8 @@ def _(
 
 def adamw(
     weight_RP: torch.Tensor, grad_RP: torch.Tensor, exp_avg_RP: torch.Tensor, exp_avg_sq_RP: torch.Tensor,
-    clip_R: torch.Tensor, lr_R: torch.Tensor, step_R: torch.Tensor, num_decayed: int, weight_decay: float, beta1: float, beta2: float,
+    clip_R: torch.Tensor, lr_R: torch.Tensor, step_R: torch.Tensor, num_decayed: int, weight_decay: float,
+    beta1: float, beta2: float,
     eps: float = 1e-8, path: str = "auto",
 ) -> None:  # fmt: skip
     """Update weights and moments (fp32 [R, P], contiguous) in place; step_R counts this update (1 at the first).

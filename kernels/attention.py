@@ -80,7 +80,8 @@ def _kernel_arguments(
 
 @torch.library.custom_op("replication::attention", mutates_args=())
 def _forward(
-    q_BTHK: torch.Tensor, k_BTGK: torch.Tensor, v_BTGK: torch.Tensor, starts_BT: torch.Tensor | None, ends_BT: torch.Tensor | None,
+    q_BTHK: torch.Tensor, k_BTGK: torch.Tensor, v_BTGK: torch.Tensor, starts_BT: torch.Tensor | None,
+    ends_BT: torch.Tensor | None,
     scale: float,
 ) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
     batch, num_queries, num_heads, _ = q_BTHK.shape
@@ -107,7 +108,8 @@ def _forward(
 @torch.library.custom_op("replication::attention_backward", mutates_args=())
 def _backward(
     dout_BTHK: torch.Tensor, dlse_BHT: torch.Tensor, q_BTHK: torch.Tensor, k_BTGK: torch.Tensor, v_BTGK: torch.Tensor,
-    out_BTHK: torch.Tensor, lse_BHT: torch.Tensor, starts_BT: torch.Tensor | None, ends_BT: torch.Tensor | None, scale: float,
+    out_BTHK: torch.Tensor, lse_BHT: torch.Tensor, starts_BT: torch.Tensor | None, ends_BT: torch.Tensor | None,
+    scale: float,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:  # fmt: skip
     batch, num_queries, num_heads, size = q_BTHK.shape
     num_keys, num_key_heads = k_BTGK.shape[1:3]
@@ -123,7 +125,8 @@ def _backward(
         counts, constants, options = _kernel_arguments("dkdv", q_BTHK, k_BTGK, v_BTGK, starts_BT is not None)
         num_tiles = -(-num_keys // triton_kernels.tiles("dkdv", size, q_BTHK.dtype)[1])
         triton_kernels.attention_dkdv_kernel[(batch * num_key_heads * num_tiles,)](
-            q_BTHK, k_BTGK, v_BTGK, dout_BTHK, lse_BHT, delta_BHT, starts_BT, ends_BT, dk, dv, *counts, scale, scale_log2, *constants,
+            q_BTHK, k_BTGK, v_BTGK, dout_BTHK, lse_BHT, delta_BHT, starts_BT, ends_BT, dk, dv, *counts, scale,
+            scale_log2, *constants,
             **options,
         )  # fmt: skip
         counts, constants, options = _kernel_arguments("dq", q_BTHK, k_BTGK, v_BTGK, starts_BT is not None)

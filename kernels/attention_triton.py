@@ -30,8 +30,7 @@ def tiles(pass_name: str, head_size: int, dtype: torch.dtype) -> tuple[int, int,
 
     Half precision: large tiles that compile for sm_90 within its 227 KiB of shared memory and without register spills
     (dk, dv at 128 spill about 100 bytes a thread). fp32 products run on the ordinary units and need small tiles. Not
-    timed on a GPU yet:
-    `python -m benchmarks.kernels --tune` tries others.
+    timed on a GPU yet: `python -m benchmarks.kernels --tune` tries others.
     """
     if dtype == torch.float32:
         return (32, 32, 4, 2) if head_size <= 64 else (16, 16, 4, 2)
@@ -58,7 +57,8 @@ def _load_tile(ptr, rows, columns, stride, num_rows, num_columns, MASK_ROWS: tl.
 
 @jit
 def _forward_walk(
-    out, total, largest, q, k_ptr, v_ptr, positions, starts, first, last, k_stride, v_stride, num_keys, size, scale_log2,
+    out, total, largest, q, k_ptr, v_ptr, positions, starts, first, last, k_stride, v_stride, num_keys, size,
+    scale_log2,
     MASKED: tl.constexpr, MASK_SIZE: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr,
 ):  # fmt: skip
     columns = tl.arange(0, BLOCK_K)
@@ -85,7 +85,8 @@ def _forward_walk(
 def attention_forward_kernel(
     q_ptr, k_ptr, v_ptr, starts_ptr, out_ptr, lse_ptr, num_queries, num_keys, num_heads, group_size, size, scale_log2,
     q_batch, q_time, q_head, k_batch, k_time, k_head, v_batch, v_time, v_head,
-    HAS_DOCUMENTS: tl.constexpr, MASK_SIZE: tl.constexpr, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr,
+    HAS_DOCUMENTS: tl.constexpr, MASK_SIZE: tl.constexpr, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr,
+    BLOCK_K: tl.constexpr,
 ):  # fmt: skip
     num_tiles = tl.cdiv(num_queries, BLOCK_M)
     tile = num_tiles - 1 - tl.program_id(0) % num_tiles  # the longest walks first, so that none is left over at the end
@@ -109,7 +110,8 @@ def attention_forward_kernel(
         starts = tl.zeros([BLOCK_M], tl.int32)
         first = (tile * BLOCK_M + offset + 1) // BLOCK_N * BLOCK_N  # keys before it are seen by every query of the tile
         out, total, largest = _forward_walk(
-            out, total, largest, q, k_ptr, v_ptr, positions, starts, 0, first, k_time, v_time, num_keys, size, scale_log2,
+            out, total, largest, q, k_ptr, v_ptr, positions, starts, 0, first, k_time, v_time, num_keys, size,
+            scale_log2,
             False, MASK_SIZE, BLOCK_N, BLOCK_K,
         )  # fmt: skip
     out, total, largest = _forward_walk(
@@ -157,8 +159,10 @@ def _score_gradients(left, right, dleft, dright, lse, delta, is_seen, scale_log2
 
 @jit
 def _dkdv_walk(
-    dk, dv, k, v, keys, q_ptr, dout_ptr, lse_ptr, delta_ptr, starts_ptr, first, last, q_stride, dout_stride, num_queries, size, offset,
-    scale_log2, HAS_DOCUMENTS: tl.constexpr, MASKED: tl.constexpr, MASK_SIZE: tl.constexpr, BLOCK_M: tl.constexpr, BLOCK_K: tl.constexpr,
+    dk, dv, k, v, keys, q_ptr, dout_ptr, lse_ptr, delta_ptr, starts_ptr, first, last, q_stride, dout_stride,
+    num_queries, size, offset,
+    scale_log2, HAS_DOCUMENTS: tl.constexpr, MASKED: tl.constexpr, MASK_SIZE: tl.constexpr, BLOCK_M: tl.constexpr,
+    BLOCK_K: tl.constexpr,
 ):  # fmt: skip
     columns = tl.arange(0, BLOCK_K)
     for start in range(first, last, BLOCK_M):
@@ -183,7 +187,8 @@ def attention_dkdv_kernel(
     q_ptr, k_ptr, v_ptr, dout_ptr, lse_ptr, delta_ptr, starts_ptr, ends_ptr, dk_ptr, dv_ptr,
     num_queries, num_keys, num_heads, group_size, size, scale, scale_log2,
     q_batch, q_time, q_head, k_batch, k_time, k_head, v_batch, v_time, v_head,
-    HAS_DOCUMENTS: tl.constexpr, MASK_SIZE: tl.constexpr, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr,
+    HAS_DOCUMENTS: tl.constexpr, MASK_SIZE: tl.constexpr, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr,
+    BLOCK_K: tl.constexpr,
 ):  # fmt: skip
     num_key_heads = num_heads // group_size
     num_tiles = tl.cdiv(num_keys, BLOCK_N)
@@ -232,7 +237,8 @@ def attention_dkdv_kernel(
 
 @jit
 def _dq_walk(
-    dq, q, dout, lse, delta, k_ptr, v_ptr, positions, starts, first, last, k_stride, v_stride, num_keys, size, scale_log2,
+    dq, q, dout, lse, delta, k_ptr, v_ptr, positions, starts, first, last, k_stride, v_stride, num_keys, size,
+    scale_log2,
     MASKED: tl.constexpr, MASK_SIZE: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr,
 ):  # fmt: skip
     columns = tl.arange(0, BLOCK_K)
@@ -251,7 +257,8 @@ def attention_dq_kernel(
     q_ptr, k_ptr, v_ptr, dout_ptr, lse_ptr, delta_ptr, starts_ptr, dq_ptr,
     num_queries, num_keys, num_heads, group_size, size, scale, scale_log2,
     q_batch, q_time, q_head, k_batch, k_time, k_head, v_batch, v_time, v_head,
-    HAS_DOCUMENTS: tl.constexpr, MASK_SIZE: tl.constexpr, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr,
+    HAS_DOCUMENTS: tl.constexpr, MASK_SIZE: tl.constexpr, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr,
+    BLOCK_K: tl.constexpr,
 ):  # fmt: skip
     num_tiles = tl.cdiv(num_queries, BLOCK_M)
     tile = num_tiles - 1 - tl.program_id(0) % num_tiles
@@ -280,11 +287,13 @@ def attention_dq_kernel(
         starts = tl.zeros([BLOCK_M], tl.int32)
         first = (tile * BLOCK_M + offset + 1) // BLOCK_N * BLOCK_N
         dq = _dq_walk(
-            dq, q, dout, lse, delta, k_ptr, v_ptr, positions, starts, 0, first, k_time, v_time, num_keys, size, scale_log2,
+            dq, q, dout, lse, delta, k_ptr, v_ptr, positions, starts, 0, first, k_time, v_time, num_keys, size,
+            scale_log2,
             False, MASK_SIZE, BLOCK_N, BLOCK_K,
         )  # fmt: skip
     dq = _dq_walk(
-        dq, q, dout, lse, delta, k_ptr, v_ptr, positions, starts, first, end, k_time, v_time, num_keys, size, scale_log2,
+        dq, q, dout, lse, delta, k_ptr, v_ptr, positions, starts, first, end, k_time, v_time, num_keys, size,
+        scale_log2,
         True, MASK_SIZE, BLOCK_N, BLOCK_K,
     )  # fmt: skip
     tl.store(dq_ptr + output_ptrs, (dq * scale).to(dq_ptr.dtype.element_ty), mask=output_mask)

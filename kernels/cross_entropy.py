@@ -5,11 +5,10 @@ Backward:  dlogits_mv = dloss_m (exp(logits_mv - lse_m) - [v = target(m)])      
 Rows whose target is ignore_index have loss 0, no gradient, and do not count in the mean. Saved: x, w, targets and lse.
 
 The forward pass walks over rows, since a row's lse needs its whole vocabulary. The backward pass knows lse and walks
-over the vocabulary
-instead: each part of dw is then written once, and only dx, small beside dw, is added up (in fp32). Logits are computed
-again there: four matrix products in all, against the three of keeping them, for a peak of LOGITS_BYTES however long the
-batch and the vocabulary.
-A part of the logits is turned into its gradient in place; it is this file's own buffer, never an input.
+over the vocabulary instead: each part of dw is then written once, and only dx, small beside dw, is added up (in fp32).
+Logits are computed again there: four matrix products in all, against the three of keeping them, for a peak of
+LOGITS_BYTES however long the batch and the vocabulary. A part of the logits is turned into its gradient in place; it is
+this file's own buffer, never an input.
 
 Shapes: M tokens, D width, V vocabulary, C rows or columns of one part.
 """

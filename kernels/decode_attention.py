@@ -64,7 +64,8 @@ def decode_attention_reference(
 
 @jit
 def _shared_keys_kernel(
-    q_ptr, k_ptr, v_ptr, lengths_ptr, out_ptr, lse_ptr, num_rows, num_keys, num_key_heads, group_size, size, first_part, num_parts,
+    q_ptr, k_ptr, v_ptr, lengths_ptr, out_ptr, lse_ptr, num_rows, num_keys, num_key_heads, group_size, size,
+    first_part, num_parts,
     total_rows, scale_log2, k_set, k_time, k_head, v_set, v_time, v_head,
     HAS_LENGTHS: tl.constexpr, MASK_SIZE: tl.constexpr, KEYS_PER_PART: tl.constexpr,
     BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr,
@@ -93,8 +94,10 @@ def _shared_keys_kernel(
     largest = tl.full([BLOCK_M], float("-inf"), tl.float32)
     nothing = tl.zeros([BLOCK_M], tl.int32)
     out, total, largest = _forward_walk(
-        out, total, largest, q, k_ptr + key_set * k_set + key_head * k_head, v_ptr + key_set * v_set + key_head * v_head,
-        nothing + last - 1, nothing, first, last, k_time, v_time, num_keys, size, scale_log2, True, MASK_SIZE, BLOCK_N, BLOCK_K,
+        out, total, largest, q, k_ptr + key_set * k_set + key_head * k_head,
+        v_ptr + key_set * v_set + key_head * v_head,
+        nothing + last - 1, nothing, first, last, k_time, v_time, num_keys, size, scale_log2, True, MASK_SIZE,
+        BLOCK_N, BLOCK_K,
     )  # fmt: skip
     is_empty = total == 0.0
     out = out / tl.where(is_empty, 1.0, total)[:, None]
@@ -106,7 +109,8 @@ def _shared_keys_kernel(
 
 @jit
 def _merge_kernel(
-    partial_ptr, partial_lse_ptr, out_ptr, lse_ptr, num_parts, total_rows, size, BLOCK_M: tl.constexpr, BLOCK_K: tl.constexpr
+    partial_ptr, partial_lse_ptr, out_ptr, lse_ptr, num_parts, total_rows, size, BLOCK_M: tl.constexpr,
+    BLOCK_K: tl.constexpr
 ):  # fmt: skip
     rows = tl.program_id(0).to(tl.int64) * BLOCK_M + tl.arange(0, BLOCK_M)
     columns = tl.arange(0, BLOCK_K)
@@ -116,7 +120,7 @@ def _merge_kernel(
     total = tl.zeros([BLOCK_M], tl.float32)
     largest = tl.full([BLOCK_M], float("-inf"), tl.float32)
     partial = rows
-    for _ in range(0, num_parts):
+    for _ in range(num_parts):
         lse = tl.load(partial_lse_ptr + partial, mask=row_mask, other=float("-inf"))
         values = tl.load(partial_ptr + partial[:, None] * size + columns[None, :], mask=mask, other=0.0)
         new_largest = tl.maximum(largest, lse)
@@ -135,7 +139,8 @@ def _merge_kernel(
 @torch.library.custom_op("replication::decode_attention", mutates_args=())
 def _decode(
     q_PNHK: torch.Tensor, prefix_k_PSGK: torch.Tensor, prefix_v_PSGK: torch.Tensor, suffix_k_RTGK: torch.Tensor,
-    suffix_v_RTGK: torch.Tensor, prefix_lengths_P: torch.Tensor | None, suffix_lengths_R: torch.Tensor | None, scale: float,
+    suffix_v_RTGK: torch.Tensor, prefix_lengths_P: torch.Tensor | None, suffix_lengths_R: torch.Tensor | None,
+    scale: float,
 ) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
     num_prompts, num_rows, num_heads, size = q_PNHK.shape
     q_PNHK, total_rows = q_PNHK.contiguous(), num_prompts * num_rows * num_heads
@@ -159,9 +164,11 @@ def _decode(
             group_size = num_heads // num_key_heads
             num_tiles = -(-rows_of_a_set * group_size // block_m)
             _shared_keys_kernel[(num_sets * num_key_heads * num_parts * num_tiles,)](
-                q_PNHK, k, v, lengths, partial, partial_lse, rows_of_a_set, num_keys, num_key_heads, group_size, size, first_part, num_parts,
+                q_PNHK, k, v, lengths, partial, partial_lse, rows_of_a_set, num_keys, num_key_heads, group_size, size,
+                first_part, num_parts,
                 total_rows, scale * math.log2(math.e), *k.stride()[:3], *v.stride()[:3],
-                lengths is not None, size != block_k, KEYS_PER_PART, block_m, key_tile, block_k, num_warps=4, num_stages=3,
+                lengths is not None, size != block_k, KEYS_PER_PART, block_m, key_tile, block_k,
+                num_warps=4, num_stages=3,
             )  # fmt: skip
         _merge_kernel[(-(-total_rows // 16),)](
             partial, partial_lse, out_PNHK, lse_PNH, sum(parts), total_rows, size, 16, block_k
@@ -190,8 +197,7 @@ def decode_attention(
 
     Row n of prompt p sees the first prefix_lengths_P[p] keys of its prompt and the first suffix_lengths_PN[p, n] of its
     own (all of them by default); its newest token's own key must already stand in the suffix. A row that sees no key
-    gets NaN. scale: 1 / sqrt(K) by default.
-    Raises ValueError where shapes do not fit or a gradient would be needed.
+    gets NaN. scale: 1 / sqrt(K) by default. Raises ValueError where shapes do not fit or a gradient would be needed.
     """
     tensors = (q_PNHK, prefix_k_PSGK, prefix_v_PSGK, suffix_k_PNTGK, suffix_v_PNTGK)
     _check(*tensors, prefix_lengths_P, suffix_lengths_PN)

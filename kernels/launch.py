@@ -2,8 +2,7 @@
 
 Paths: "reference" is plain PyTorch with autograd, "triton" our kernels, and for attention also "sdpa" (PyTorch's own
 fused attention) and "flash" (the flash-attn package). "auto" takes "triton" on a CUDA device and "reference" elsewhere;
-nothing ever falls back in silence.
-`paths_used` says which paths really ran, so that a run record can hold them.
+nothing ever falls back in silence. `paths_used` says which paths really ran, so that a run record can hold them.
 
 Importing this file imports neither Triton nor asks for a GPU. `@jit` only notes the function; `triton.jit` is applied
 at the first launch, so that TRITON_INTERPRET may be set until then and the references work where Triton is not

@@ -56,7 +56,8 @@ def matmul_fixed_order(x_MD: torch.Tensor, weight_ND: torch.Tensor) -> torch.Ten
     block_m, block_n, block_d = (32, 64, 32) if x_MD.dtype == torch.float32 else (64, 128, 64)
     with launch.on_device(x_MD):
         _linear_kernel[(-(-num_rows // block_m), -(-num_columns // block_n))](
-            x_MD, weight_ND, y_MN, num_rows, num_columns, width, x_MD.stride(0), weight_ND.stride(0), block_m, block_n, block_d,
+            x_MD, weight_ND, y_MN, num_rows, num_columns, width, x_MD.stride(0), weight_ND.stride(0), block_m,
+            block_n, block_d,
             num_warps=4, num_stages=3,
         )  # fmt: skip
     return y_MN

@@ -7,8 +7,7 @@ Backward, with g = dy * weight:
 Saved: s and weight. r is computed again in the backward pass, where s is read anyway.
 
 A row is reduced in one order that depends on D alone, so y has the same bits whatever the batch. d_weight is summed by
-a fixed number
-of programs and then over programs, without atomics: the same bits in every run on one kind of device.
+a fixed number of programs and then over programs, without atomics: the same bits in every run on one kind of device.
 
 Shapes: B batch, T time, D width, N = B * T rows, P programs; any leading shape is accepted.
 """

@@ -2,10 +2,10 @@
 
     python -m ladder plan                          runs by number and name: size, tokens, cost, what is done of them
     python -m ladder data                          the data of the profile, built where absent, compared with data.json
-    python -m ladder train loss                    runs of paper L; those that another machine trained are taken from git
+    python -m ladder train loss                    runs of paper L; git's rows where another machine trained
     python -m ladder train passuntil --here        runs of paper P, all of them trained on this machine
     python -m ladder measure scores                also: pass_rates, threshold_pass_rates
-    python -m ladder run                           train and measure, each run as soon as it is trained; for long ladders
+    python -m ladder run                           train, and measure each run as soon as it is trained
 
 What is finished is skipped and what was interrupted goes on with the same numbers, so any of these may be stopped and
 started again. An array job takes a part: `--index 3 --of 16`, or `--run NAME`; a start without them joins the tables.

@@ -2,10 +2,9 @@
 written.
 
 Every run folder keeps the losses of one tiny training (seconds) made by the code that trained the run. A later sweep
-makes
-them anew: where they agree, the run stands, however the code was edited in between; where they differ, it is trained
-again. The tiny training turns every knob far up, so that a change of any of them shows in its losses. It takes the CPU
-path; that the GPU path computes the same is the business of the kernels' tests.
+makes them anew: where they agree, the run stands, however the code was edited in between; where they differ, it is
+trained again. The tiny training turns every knob far up, so that a change of any of them shows in its losses. It takes
+the CPU path; that the GPU path computes the same is the business of the kernels' tests.
 """
 
 import json

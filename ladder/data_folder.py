@@ -15,8 +15,9 @@ SHOWN_FILES = 3
 
 
 def require_data(paths: Paths, anew: bool = False) -> str:
-    """Build the data where they are not there or not finished, then compare every file with results/<profile>/data.json,
-    or write that where there is none. anew: build and write in any case. One line about it; ValueError in one line where a file is another than git's."""
+    """Build the data where they are not there or not finished, then compare every file with
+    results/<profile>/data.json, or write that where there is none. anew: build and write in any case. One line about
+    it; ValueError in one line where a file is another than git's."""
     said = "already there"
     if anew or not (paths.data / "manifest.json").exists():
         print(f"building {paths.data.relative_to(paths.root)}", flush=True)

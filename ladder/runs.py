@@ -1,8 +1,9 @@
-"""The rows of both papers' ladders: one function makes all rows of a paper and their names; names are never parsed back.
+"""The rows of both papers' ladders: one function makes all rows of a paper and their names; names
+are never parsed back.
 
 Paper L: long runs, and small ones. Under the `wsd` schedule (warm-up, stable, decay) the largest budget of a size and
-seed is the trunk: it is trained whole and leaves its state where each smaller budget begins to decay, so that those, its
-branches, cost only their decay (arXiv 2404.06395). Paper P: series of runs that differ in their size.
+seed is the trunk: it is trained whole and leaves its state where each smaller budget begins to decay, so that those,
+its branches, cost only their decay (arXiv 2404.06395). Paper P: series of runs that differ in their size.
 
 The data order of a run depends on its seed alone: every size of a series sees the same batches in the same order.
 """

@@ -52,7 +52,7 @@ def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
         raise ValueError(f"{path}: is a folder, not a checkpoint; name a .safetensors file in it")
     try:
         with safe_open(str(path), framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
     except FileNotFoundError as error:
         raise ValueError(f"{path}: no such checkpoint; train the run first") from error
     except (SafetensorError, OSError, UnicodeError, MemoryError) as error:
@@ -71,7 +71,7 @@ def header_field(path: Path, header: dict[str, str], field: str, kind: type) -> 
         raise ValueError(
             f"{path}: header field {field} is {header[field][:40]!r}, not a {kind.__name__}; {REMEDY}"
         ) from error
-    if kind is dict and not isinstance(value, dict) or kind is int and value < 0 or kind is str and not value:
+    if (kind is dict and not isinstance(value, dict)) or (kind is int and value < 0) or (kind is str and not value):
         raise ValueError(
             f"{path}: header field {field} is {header[field][:40]!r}, not a valid {kind.__name__}; {REMEDY}"
         )

@@ -120,11 +120,11 @@ class GPTConfig:
 class TrainConfig:
     """How one run is trained. Budgets are in tokens; one step is batch_sequences * sequence_length tokens.
 
-    schedule "cosine": linear warm-up, then cosine to max_lr * min_lr_ratio at total_tokens.
-    schedule "wsd": warm-up, stable, and over the last decay_fraction of the run linear to max_lr * min_lr_ratio.
-    precision: number format of the products, the same on every machine: "bf16" (operands rounded to bf16, sums in fp32;
-    emulated on CPUs without the instructions) or "fp32".
-    state_tokens: where a trunk leaves a full state (weights and optimizer) from which other budgets may branch.
+    schedule "cosine": linear warm-up, then cosine to max_lr * min_lr_ratio at total_tokens. schedule "wsd": warm-up,
+    stable, and over the last decay_fraction of the run linear to max_lr * min_lr_ratio. precision: number format of the
+    products, the same on every machine: "bf16" (operands rounded to bf16, sums in fp32; emulated on CPUs without the
+    instructions) or "fp32". state_tokens: where a trunk leaves a full state (weights and optimizer) from which other
+    budgets may branch.
     """
 
     run: str

@@ -2,9 +2,8 @@
 
 q, k, v share one matrix, gate and up another: fewer, larger products. Weights map one to one on transformers'
 LlamaForCausalLM (models/huggingface.py). On CUDA every operator is ours (kernels); on a CPU this file is the plain
-reference, which scoring uses, while training takes the hand-written step of models/cpu/step.py.
-Shape suffixes: B batch, T time, D width, H heads, G key-value heads, K head size, F hidden width, V vocabulary, M = B *
-T.
+reference, which scoring uses, while training takes the hand-written step of models/cpu/step.py. Shape suffixes: B
+batch, T time, D width, H heads, G key-value heads, K head size, F hidden width, V vocabulary, M = B * T.
 """
 
 from __future__ import annotations

@@ -40,9 +40,8 @@ def save_llama(folder: str | Path, gpt: GPT, tokenizer: Tokenizer) -> None:
     lm-evaluation-harness (HFLM) and `python -m evaluation.passuntil --model FOLDER` open the folder as it is.
 
     tokenizer: the one that `gpt` was trained with (its id 0 is the document start). The exported one begins every text
-    with the document
-    start, as training did, and names it as end of text and padding as well: between documents the next one's start is
-    what ends the last. ValueError in one line for a tokenizer of another size."""
+    with the document start, as training did, and names it as end of text and padding as well: between documents the
+    next one's start is what ends the last. ValueError in one line for a tokenizer of another size."""
     if tokenizer.get_vocab_size() != gpt.config.vocab_size:
         raise ValueError(
             f"{folder}: the tokenizer has {tokenizer.get_vocab_size()} tokens, the model {gpt.config.vocab_size}: they"

@@ -1,9 +1,8 @@
 """AdamW over one flat buffer, and the learning-rate schedules.
 
 All parameters are moved into one fp32 buffer (matrices first, norm gains last) and become views of it, as do their
-gradients:
-the clip norm is one reduction and AdamW two calls, whatever the number of layers. On a CPU and a 0.2M model the usual
-list of tensors costs more in dispatch than in arithmetic. Weight decay acts on the matrices only.
+gradients: the clip norm is one reduction and AdamW two calls, whatever the number of layers. On a CPU and a 0.2M model
+the usual list of tensors costs more in dispatch than in arithmetic. Weight decay acts on the matrices only.
 """
 
 from __future__ import annotations

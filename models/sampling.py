@@ -43,8 +43,8 @@ def sample(
     temperature: float = 1.0,
     top_p: float = 1.0,
 ) -> list[list[int]]:
-    """One sampled continuation per prompt, until a stop token (not returned) or max_new_tokens; it depends on its prompt
-    and seed alone.
+    """One sampled continuation per prompt, until a stop token (not returned) or max_new_tokens; it depends on its
+    prompt and seed alone.
 
     ValueError as `greedy`, for a temperature or top_p out of range, and where there are not as many seeds as prompts.
     """
@@ -80,8 +80,7 @@ def log_weights(log_probabilities_RV: np.ndarray, temperature: float, top_p: flo
     top-p cuts a token off.
 
     Top-p keeps the likeliest tokens up to the first that brings their sum to top_p (Holtzman et al. 2020); of equal
-    ones the lower id goes first.
-    ValueError where a row holds NaN or no probability at all."""
+    ones the lower id goes first. ValueError where a row holds NaN or no probability at all."""
     highest_R1 = log_probabilities_RV.max(1, keepdims=True)
     if not np.isfinite(highest_R1).all():
         raise ValueError(_DAMAGED)
@@ -120,9 +119,8 @@ def beam_search(
 
     Scores are sums of log-probabilities, not divided by length. A continuation that ended leaves its beam to another
     one; the search ends when no running one can overtake the best that ended. Where none ends within max_new_tokens,
-    the likeliest unended one.
-    Every beam may end at every step. Of equal scores the better parent goes first, then the lower token.
-    ValueError as `greedy`, for fewer than 1 beam and for logits that are not finite."""
+    the likeliest unended one. Every beam may end at every step. Of equal scores the better parent goes first, then the
+    lower token. ValueError as `greedy`, for fewer than 1 beam and for logits that are not finite."""
     _check_prompts(model, [prompt], max_new_tokens)
     if num_beams < 1 or max_new_tokens < 1:
         raise ValueError(f"beam search with {num_beams} beams and {max_new_tokens} new tokens; give at least 1 of each")

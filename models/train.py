@@ -1,11 +1,9 @@
 """Trains one run: AdamW, cosine or warm-up-stable-decay, log-spaced checkpoints, exact resume.
 
 The same model config, train config and batches give the same bytes, whether or not the run was killed and resumed in
-between:
-a resume state holds weights, moments and every running sum, and `batches(start_step)` seeks in the data.
-Run folder: checkpoints/<tokens_seen>.safetensors (weights), state.safetensors (resume),
-states/<tokens_seen>.safetensors (where branches of a wsd trunk start), run.json (written last: its presence means the
-run is finished).
+between: a resume state holds weights, moments and every running sum, and `batches(start_step)` seeks in the data. Run
+folder: checkpoints/<tokens_seen>.safetensors (weights), state.safetensors (resume), states/<tokens_seen>.safetensors
+(where branches of a wsd trunk start), run.json (written last: its presence means the run is finished).
 """
 
 from __future__ import annotations

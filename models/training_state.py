@@ -67,8 +67,7 @@ def save_state(path: Path, optimizer: FlatAdamW, counters: Counters, identity: d
 
 def read_state(path: Path) -> tuple[dict[str, torch.Tensor], dict, dict]:
     """Tensors, identity and counters of a state. ValueError in one line where it is damaged, lacks a field or changed
-    on
-    disk: a run never starts again from nothing because its state cannot be read."""
+    on disk: a run never starts again from nothing because its state cannot be read."""
     tensors, header = checkpoint.read_tensors(path)
     if header.get("format") != STATE_FORMAT:
         raise ValueError(f"{path}: no training state of this project; delete it and rerun")

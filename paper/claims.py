@@ -81,7 +81,7 @@ def _claim(file: str, entry: dict, groups: dict[str, list[str]]) -> Claim:
     if isinstance(entry["tasks"], str) and entry["tasks"] not in groups:
         raise ValueError(f"{name}: field tasks: no task group {entry['tasks']}; choose one of {', '.join(groups)}")
     for field in sorted((FIELDS | {"paper_value"}) & set(entry) - {"tasks", "criterion"}):
-        if not isinstance(entry[field], str) or field != "paper_value" and not entry[field].strip():
+        if not isinstance(entry[field], str) or (field != "paper_value" and not entry[field].strip()):
             raise ValueError(
                 f"{name}: field {field} is {entry[field]!r}, no text; write one, in quotes where it looks like a number"
             )

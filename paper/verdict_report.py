@@ -1,4 +1,5 @@
-"""`python -m paper.verdict_report`: the last word of `make reproduce`, where the figures are, and the verdict of each claim."""
+"""`python -m paper.verdict_report`: the last word of `make reproduce`, where the figures are, and
+the verdict of each claim."""
 
 import argparse
 

@@ -90,7 +90,8 @@ class Statistics:
         number."""
         if (task, name) not in self._rows.index:
             raise ValueError(
-                f"{self._path}: no statistic {name} for task {task}, which claims.yaml judges; measure it there or correct"
+                f"{self._path}: no statistic {name} for task {task}, which claims.yaml judges; "
+                "measure it there or correct"
                 " the claim"
             )
         return self._rows.loc[(task, name)]

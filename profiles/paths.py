@@ -1,4 +1,5 @@
-"""Where results lie: numbers in results/<profile>/, pictures and tables for people in figures/<profile>/, every profile alike.
+"""Where results lie: numbers in results/<profile>/, pictures and tables for people in figures/<profile>/, every profile
+alike.
 
 results/<profile>/loss/        runs of paper L: runs.csv, scores of each checkpoint, pass rates along training
 results/<profile>/passuntil/   runs of paper P: runs.csv, pass rates of the last checkpoint, losses of all

@@ -1,9 +1,8 @@
 """Profiles: the one place where sizes, budgets and seeds stand.
 
 A profile is `profiles/<name>.yaml`, checked against the schema of profiles/schema.py. An unknown or ill-typed field, a
-size that its
-heads do not divide, a series that names no size: each is one line that names file, field and remedy (`ProfileError`).
-`params.yaml` names the profile of a bare `dvc repro`; where results lie, paths.py says.
+size that its heads do not divide, a series that names no size: each is one line that names file, field and remedy
+(`ProfileError`). `params.yaml` names the profile of a bare `dvc repro`; where results lie, paths.py says.
 """
 
 import argparse
@@ -112,11 +111,12 @@ def data_plan(name: str | None = None) -> dict:
         "corpus": shared
         | {
             "mixture_name": profile.corpus.mixture,
-            "train_tokens": {seed: profile.corpus.train_tokens for seed in seeds} if is_frozen else {},
+            "train_tokens": dict.fromkeys(seeds, profile.corpus.train_tokens) if is_frozen else {},
             "validation_sequences": profile.corpus.validation_sequences,
             "sequence_length": profile.training.sequence_length,
         },
-        # The files hold more than a profile may score: the first items are the same in every file, whatever the profile.
+        # The files hold more than a profile may score: the first items are the same in every file,
+        # whatever the profile.
         "num_items": max(profile.evaluation.num_items, ITEMS_PER_TASK),
         "passuntil_corpus": shared
         | {

@@ -63,7 +63,7 @@ def parse_verdicts(data: bytes, shown: str, remedy: str) -> dict[str, dict]:
 
 
 def _is_number(value: object) -> bool:
-    return value is None or isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value))
 
 
 def read_runs(data: bytes, shown: str, remedy: str) -> dict[str, dict]:

@@ -1,5 +1,5 @@
-"""`make figures`: every figure, table and verdict of a profile again from its committed tables, as `dvc repro` would make
-them, but at once and without looking at checkpoints.
+"""`make figures`: every figure, table and verdict of a profile again from its committed tables, as `dvc repro` would
+make them, but at once and without looking at checkpoints.
 
     python -m reproduction.figures [--profile P]     default: every profile that has results
 """

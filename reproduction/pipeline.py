@@ -1,9 +1,9 @@
 """The stages of dvc.yaml as DVC resolves them for a profile.
 
-One text serves every profile: dvc.yaml at the root, and copies of it in profiles/<name>/, each beside a params.yaml that
-names the profile. A copy, not a link: links do not survive every file system and archive.
+One text serves every profile: dvc.yaml at the root, and copies of it in profiles/<name>/, each beside a params.yaml
+that names the profile. A copy, not a link: links do not survive every file system and archive.
 
-    python -m reproduction.pipeline --profile h200     write profiles/h200/dvc.yaml and its params.yaml, or bring them up to date
+    python -m reproduction.pipeline --profile h200     write, or bring up to date, those two of a profile
 """
 
 import argparse
@@ -30,7 +30,8 @@ def pipeline_file(profile: str, root: Path | None = None) -> Path:
 
 def params_text(profile: str) -> str:
     """The params.yaml beside the copy of a profile."""
-    return f"# Beside a copy of the root's dvc.yaml: `python -m reproduction.pipeline --profile {profile}` writes both.\nprofile: {profile}\nroot: ../..\n"
+    by = f"python -m reproduction.pipeline --profile {profile}"
+    return f"# Beside a copy of the root's dvc.yaml: `{by}` writes both.\nprofile: {profile}\nroot: ../..\n"
 
 
 def write_copy(profile: str, root: Path | None = None) -> list[Path]:
@@ -47,8 +48,8 @@ def write_copy(profile: str, root: Path | None = None) -> list[Path]:
 
 
 def all_stages(profile: str, root: Path | None = None) -> dict[str, dict]:
-    """Every stage of a profile by name, in the order of the text: cmd, deps, params, outs (with metrics and plots), paths
-    from the root. ValueError in one line where dvc.yaml is not one that DVC reads."""
+    """Every stage of a profile by name, in the order of the text: cmd, deps, params, outs (with metrics and plots),
+    paths from the root. ValueError in one line where dvc.yaml is not one that DVC reads."""
     path = (root or ROOT) / "dvc.yaml"
     text = read_text(path, "restore it with git", "stages")
     try:

@@ -71,6 +71,7 @@ def fix_addresses(libc: ctypes.CDLL) -> bool:
     if libc.personality(ADDR_NO_RANDOMIZE) == -1 or libc.personality(ASK) != ADDR_NO_RANDOMIZE:
         return False
     os.execv(sys.executable, sys.orig_argv)
+    raise AssertionError("execv does not return")
 
 
 def isolate(libc: ctypes.CDLL) -> bool:

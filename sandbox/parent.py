@@ -97,13 +97,11 @@ def _source(name: str) -> str:
 @functools.cache
 def child_source() -> str:
     """The program of the server: several files in one text, as its interpreter finds no module of ours."""
-    parts = ["import sys, types\n"]
-    for name in INSIDE:
-        parts.append(
-            f"sys.modules[{name!r}] = types.ModuleType({name!r})\n"
-            f"exec({_source(name)!r}, sys.modules[{name!r}].__dict__)\n"
-        )
-    return "".join([*parts, _source(SERVER)])
+    modules = [
+        f"sys.modules[{name!r}] = types.ModuleType({name!r})\nexec({_source(name)!r}, sys.modules[{name!r}].__dict__)\n"
+        for name in INSIDE
+    ]
+    return "".join(["import sys, types\n", *modules, _source(SERVER)])
 
 
 def _kill(process: subprocess.Popen, owner: int) -> None:

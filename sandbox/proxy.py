@@ -149,6 +149,7 @@ class Proxy:
         raise Broken(reason)
 
     def __call__(self, *arguments, **named):
+        """Calls the program's function; its answer, or what it raised."""
         try:
             send(self._calls, [encode(arguments), encode(named)])
         except OSError:

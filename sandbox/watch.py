@@ -114,7 +114,8 @@ class Watch:
         now, active = time.monotonic(), sum(watched.active_seconds() for watched in self._watched)
         passed, worked = min(now - self._looked, MAX_LOOK_SECONDS), active - self._active
         self._looked, self._active = now, active
-        if not any([watched.is_busy() for watched in self._watched]):
+        # A list: each of them is to be looked at, since a look compares with the look before it.
+        if not any([watched.is_busy() for watched in self._watched]):  # noqa: C419
             self._asleep += max(0.0, passed - max(0.0, worked))
         if any(watched.cpu_seconds() > self._limits["cpu_seconds"] for watched in self._watched):
             return self._out_of_processor_time()

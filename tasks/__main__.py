@@ -1,4 +1,5 @@
-"""`python -m tasks [--profile P]`: the items of a profile beside its corpus, and the manifests that make the data whole."""
+"""`python -m tasks [--profile P]`: the items of a profile beside its corpus, and the manifests that make the data
+whole."""
 
 import argparse
 import signal

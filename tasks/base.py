@@ -18,8 +18,8 @@ REMEDY = "rebuild it with `python -m corpus`"
 @dataclass(frozen=True)
 class Item:
     """One question. Choice form: one request (context, continuation) per choice and `answer` the index of the right
-    one.
-    Open form: one request (context, reference solution) and `answer` the text that must be extracted from a generation.
+    one. Open form: one request (context, reference solution) and `answer` the text that must be extracted from a
+    generation.
     """
 
     task: str
@@ -158,10 +158,8 @@ def _read_item(row: dict) -> Item:
     ):
         raise ValueError("field task, item_id or requests is of another type")
     if not (
-        isinstance(item.answer, str)
-        and len(item.requests) == 1
-        or type(item.answer) is int
-        and 0 <= item.answer < len(item.requests)
+        (isinstance(item.answer, str) and len(item.requests) == 1)
+        or (type(item.answer) is int and 0 <= item.answer < len(item.requests))
     ):
         raise ValueError(f"field answer is {item.answer!r} with {len(item.requests)} requests")
     return item

@@ -3,8 +3,8 @@
 The solver reads the text of an item as a person would, through the sentence patterns and word tables of
 corpus/lexicon.py, and looks closed-book facts up in data/world.json. It shares no code with the documents and the item
 makers, so that a fault of theirs (two right options, a wrong key, an answer that the prompt does not settle) cannot
-hide in it.
-`COMPOSITIONS` also finds what is composed in running text, which is how the leakage test searches the training stream.
+hide in it. `COMPOSITIONS` also finds what is composed in running text, which is how the leakage test searches the
+training stream.
 """
 
 import re

@@ -3,8 +3,7 @@ Task.chance.
 
 The solver reads the prompt as a person would and shares no code with the pages and the item makers: it has its own
 table of the English of specifications, its own calendar arithmetic, and finds the rule of an in-context task from the
-examples alone.
-`PASS_COMPOSITIONS` reads what is composed in running text, for the leakage test.
+examples alone. `PASS_COMPOSITIONS` reads what is composed in running text, for the leakage test.
 """
 
 import random

@@ -2,8 +2,8 @@
 
 Stand-ins for HumanEval, Emoji Movie, Date Understanding and the eight subtasks of BIG-bench unnatural in-context
 learning, in open form throughout (paper P wants tasks that a guesser does not pass: `chance` is what one passes who
-knows the form).
-Scaled to small models: unnatural content is numbers of four digits where BIG-bench has five, and sums stay below 100.
+knows the form). Scaled to small models: unnatural content is numbers of four digits where BIG-bench has five, and sums
+stay below 100.
 """
 
 import json

@@ -15,8 +15,8 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before anything imports torch
 os.environ.setdefault("DVC_NO_ANALYTICS", "1")
 
-import hypothesis  # noqa: E402
-import torch  # noqa: E402
+import hypothesis
+import torch
 
 if not torch.cuda.is_available():
     os.environ["TRITON_INTERPRET"] = "1"
@@ -44,8 +44,11 @@ def pytest_configure(config):
 
 # What exists on Linux alone is left out elsewhere, with the reason (tests/as_on_macos shows that the rest does
 # without).
-USE_TRITON = {f"test_kernels_{name}.py" for name in "adamw attention attention_triton cross_entropy decode_attention launch linear rms_norm rotary swiglu "
-              "training".split()}  # fmt: skip
+USE_TRITON = {
+    f"test_kernels_{name}.py"
+    for name in "adamw attention attention_triton cross_entropy decode_attention "
+    "launch linear rms_norm rotary swiglu training".split()
+}
 USE_SECCOMP = {"test_sandbox_parent.py", "test_sandbox_child.py", "test_sandbox_filter.py"}
 
 

@@ -2,9 +2,8 @@
 PROFILE STEM ...`.
 
 Libraries choose their arithmetic by the CPU when they are imported, and can be told to take it for an older one;
-IMITATIONS says how. What they
-then compute differs in the last bits, as it does on that CPU: OpenBLAS sums in another order, numpy's exp and log are
-other code.
+IMITATIONS says how. What they then compute differs in the last bits, as it does on that CPU: OpenBLAS sums in another
+order, numpy's exp and log are other code.
 """
 
 import hashlib

@@ -2,8 +2,8 @@
 verdicts. Never written into the repository.
 
 Each item obeys the task law F = log(-log p) = log c_i + lambda log |y_i| - alpha_i log N, with a little noise per run;
-counts are drawn by stopping at
-`target` passes or at the cap. The defaults plant what paper P claims; each field turns one claim into its opposite.
+counts are drawn by stopping at `target` passes or at the cap. The defaults plant what paper P claims; each field turns
+one claim into its opposite.
 """
 
 from collections.abc import Mapping

@@ -68,8 +68,8 @@ def runs_of(plant: Plant) -> list[tuple[str, str, str, int, float]]:
 def scores_table(
     plant: Plant = Plant(), tasks: tuple[str, ...] = tuple(TASKS), series_wanted: tuple[str, ...] = ("long", "small")
 ) -> pd.DataFrame:
-    """The aggregate table of all runs with the columns of results/<profile>/loss/scores.parquet; fewer tasks or one series
-    for a faster test."""
+    """The aggregate table of all runs with the columns of results/<profile>/loss/scores.parquet; fewer tasks or one
+    series for a faster test."""
     rng = np.random.default_rng(plant.noise_seed)
     rows = []
     for run, series, size, seed, tokens in runs_of(plant):

@@ -42,7 +42,9 @@ EVERY_CALL = (
 import errno
 listed = {LISTED}
 def f():
-    passed = [n for n in range(1024) if n not in listed and not (libc.syscall(n, -1, -1, -1, -1, -1, -1) == -1 and ctypes_errno() == errno.EPERM)]
+    def is_refused(n):
+        return libc.syscall(n, -1, -1, -1, -1, -1, -1) == -1 and ctypes_errno() == errno.EPERM
+    passed = [n for n in range(1024) if n not in listed and not is_refused(n)]
     return 'escaped' if passed else 'refused'
 ctypes_errno = server()["ctypes"].get_errno
 """

@@ -15,7 +15,8 @@ PATIENCE_SECONDS = 240.0  # on a busy machine; what is waited for usually takes 
 REFUSE_NAMESPACES = """
 import ctypes, platform, struct
 number = {"x86_64": 272, "aarch64": 97}[platform.machine()]
-code = b"".join(struct.pack("=HBBI", *line) for line in ((0x20, 0, 0, 0), (0x15, 0, 1, number), (6, 0, 0, 0x00050001), (6, 0, 0, 0x7FFF0000)))
+lines = (0x20, 0, 0, 0), (0x15, 0, 1, number), (6, 0, 0, 0x00050001), (6, 0, 0, 0x7FFF0000)
+code = b"".join(struct.pack("=HBBI", *line) for line in lines)
 held = ctypes.create_string_buffer(code, len(code))
 class Program(ctypes.Structure):
     _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_void_p)]

@@ -241,8 +241,10 @@ OUT_OF_SCOPE: dict[str, tuple[Change, str]] = {
     ),
     "hash of checkpoints in the lock": (
         edit_lock("dvc.lock", lambda content: content["stages"]["train_loss"]["outs"][0].update(md5="0" * 32 + ".dir")),
-        "checkpoints are not in git; their hash has something to be compared with only where they lie, and a new "
-        "training tells by weight_hash",
+        (
+            "checkpoints are not in git; their hash has something to be compared with only where they lie, and a new "
+            "training tells by weight_hash"
+        ),
     ),
     "a sentence without a number": (replace(README, "The core holds", "The core fails"), "words are no results"),
     "a section that changes no result": (

@@ -47,7 +47,7 @@ def test_without_overlap_there_is_no_comparison():
     )
     (barely,) = group_effects(*_rows(apart=0.97)[:4], "a")
     assert not barely.effect.ok
-    runs, loss, value, groups, _ = _rows()
+    runs, loss, value, _groups, _ = _rows()
     (single,) = group_effects(runs, loss, value, np.where(runs == 1, "b", "a"), "a")
     assert "11 and 1 runs" in single.effect.status
 

@@ -45,7 +45,7 @@ def test_interval_and_p_value_agree_and_edges_are_closed():
     passes, attempts = simulate_stopped(1e-3, 5, 5000, 400, np.random.default_rng(0))
     low, high = likelihood_stopped(passes, attempts, 5, 5000)
     kept = likelihood_p_value(passes, attempts, 5, 5000, 1e-3) > 0.05
-    assert np.mean(kept == ((low <= 1e-3) & (1e-3 <= high))) > 0.99
+    assert np.mean(kept == ((low <= 1e-3) & (high >= 1e-3))) > 0.99
     assert np.all((low < passes / attempts) | (passes == 0)) and np.all(passes / attempts < high)
     low, high = likelihood_stopped([0, 3], [50, 3], 3, 50)
     assert low[0] == 0.0 and high[1] == 1.0 and high[0] == pytest.approx(1 - 0.05 ** (1 / 50), abs=0.02)

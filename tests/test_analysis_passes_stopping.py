@@ -80,7 +80,7 @@ def test_interval_and_tail_agree():
     passes, attempts = simulate_stopped(1e-3, 5, 5000, 500, rng)
     low, high = mid_p_stopped(passes, attempts, 5)
     mid = upper_tail(passes, attempts, 5, 1e-3, is_mid=True)
-    np.testing.assert_array_equal((low <= 1e-3) & (1e-3 <= high), (mid >= 0.025) & (mid <= 0.975))
+    np.testing.assert_array_equal((low <= 1e-3) & (high >= 1e-3), (mid >= 0.025) & (mid <= 0.975))
 
 
 @pytest.mark.parametrize("num_target", [5, 10])

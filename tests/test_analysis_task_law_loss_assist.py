@@ -48,7 +48,7 @@ def test_ranges_cover_and_assistance_helps_items_without_a_pass():
 
 
 def test_a_loss_that_tells_nothing_is_not_trusted():
-    passes, f, loss = _items(3)
+    passes, _f, loss = _items(3)
     shuffled = np.random.default_rng(0).permutation(loss, axis=0)
     law = fit_instance_law(SIZE[FITTED], passes[:, FITTED], 20_000)
     assist = fit_loss_assist(SIZE[FITTED], passes[:, FITTED], 20_000, shuffled[:, FITTED])

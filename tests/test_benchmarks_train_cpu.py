@@ -10,8 +10,11 @@ from benchmarks import train_cpu, train_cpu_rows
 
 
 def test_ladder_is_equal_tokens_one_size_after_the_other():
-    rows = [{"size": size, "tool": tool, "tokens_per_second": speed} for tool, speeds in (("ours", (300, 100)), ("nanogpt", (60, 30)), ("litgpt", (90, 10)))
-            for size, speed in zip(("0.05M", "0.2M"), speeds, strict=True)]  # fmt: skip
+    rows = [
+        {"size": size, "tool": tool, "tokens_per_second": speed}
+        for tool, speeds in (("ours", (300, 100)), ("nanogpt", (60, 30)), ("litgpt", (90, 10)))
+        for size, speed in zip(("0.05M", "0.2M"), speeds, strict=True)
+    ]
     rows += train_cpu_rows.ladder_rows(rows, ["0.05M", "0.2M"])
     train_cpu_rows.add_ratios(rows)
     ladder = {

@@ -1,4 +1,5 @@
-"""`python -m corpus` and `python -m tasks`: together the data of a profile, whole or without a manifest; one line for errors."""
+"""`python -m corpus` and `python -m tasks`: together the data of a profile, whole or without a manifest; one line for
+errors."""
 
 import runpy
 import sys

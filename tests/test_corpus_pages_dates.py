@@ -34,7 +34,7 @@ def test_moves_by_hand():
 
 def test_pages_are_right():
     for text in texts("calendar_page", "en"):
-        questions = [part for part in text.split("Answer:")]
+        questions = list(text.split("Answer:"))
         for position in range(len(questions) - 1):
             context, answer = questions[position], questions[position + 1].partition(".")[0]
             assert solve_attempt(Item("date_understanding", 0, ((context, ""),), ""), {}) == answer

@@ -76,7 +76,7 @@ def test_what_is_no_program(text):
 @given(PROGRAMS, LISTS)
 def test_no_program_grows_its_list_or_passes_the_limit(steps, values):
     result = run_program(steps, values)
-    assert result is None or len(result) <= max(1, len(values)) and all(abs(value) <= MAX_VALUE for value in result)
+    assert result is None or (len(result) <= max(1, len(values)) and all(abs(value) <= MAX_VALUE for value in result))
 
 
 def test_products_without_bound_fail():

@@ -56,7 +56,7 @@ def test_compositions_need_each_of_their_wishes(split):
     for seed in range(20):
         specification = draw_specification(bounded(seed), 2 + seed % 2, split)
         program = parse(specified_program(specification))
-        assert len(set(index for index, _ in specification)) == len(specification) and len(program) <= MAX_STEPS
+        assert len({index for index, _ in specification}) == len(specification) and len(program) <= MAX_STEPS
         lists = [draw_values(random.Random(i).random, 5, 8) for i in range(200)]
         whole = [run_program(program, values) for values in lists]
         assert all([run_program((step,), values) for values in lists] != whole for step in STEPS)

@@ -1,4 +1,5 @@
-"""Anybody's texts become a token file that training reads: the same tokens from every kind of file, in bounded memory."""
+"""Anybody's texts become a token file that training reads: the same tokens from every kind of file, in bounded
+memory."""
 
 import gzip
 import json

@@ -86,7 +86,7 @@ def start(folder: Path, out: Path, hold_at: int = 0, limit: int = 0) -> subproce
 def held(folder: Path, out: Path) -> subprocess.Popen:
     """The command in the middle of the second item."""
     process, mark = start(folder, out, hold_at=11), out.parent / "mark"
-    wait_for(lambda: process.poll() is not None or mark.exists() and mark.read_text().endswith("\n"))
+    wait_for(lambda: process.poll() is not None or (mark.exists() and mark.read_text().endswith("\n")))
     assert process.poll() is None, process.communicate()
     mark.unlink()
     return process

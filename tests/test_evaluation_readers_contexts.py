@@ -41,7 +41,7 @@ def test_fresh_contexts_know_nothing_of_the_last_scoring():
 
 def test_the_same_items_are_read_once_and_others_anew():
     items = (item(0, ("one", " a")),)
-    assert read_questions(TOKENIZER, items, TASK) is read_questions(TOKENIZER, tuple(list(items)), TASK)
+    assert read_questions(TOKENIZER, items, TASK) is read_questions(TOKENIZER, tuple(items), TASK)
     assert read_questions(TOKENIZER, (item(0, ("one", " b")),), TASK) is not read_questions(TOKENIZER, items, TASK)
 
 

@@ -148,7 +148,7 @@ def damage(folder: Path, kind: str) -> None:
         case "missing shard":
             weights.unlink()
             outside_models.llama(343).save_pretrained(folder, max_shard_size="20KB")
-            sorted(folder.glob("model-00002*"))[0].unlink()
+            min(folder.glob("model-00002*")).unlink()
         case "no pickle":
             weights.unlink()
             torch.save({"model.norm.weight": Path}, folder / "pytorch_model.bin")

@@ -60,14 +60,14 @@ def test_weakest_series_is_judged(tmp_path):
 
 
 def test_censored_items_and_runs_without_a_pass_are_counted_and_kept(tmp_path):
-    paths, table = measured(tmp_path, log_hazard=3.7, cap=20_000)
+    _paths, table = measured(tmp_path, log_hazard=3.7, cap=20_000)
     points = table[(table.metric == "pass_rate") & (table.task == "uicl_dates")]
     assert (points.num_censored.astype(float) > 0).any() and (points.value == 0).any() and len(points) == 7
     assert "could be tested" in table[table.metric == "num_accelerated"].status.iloc[0]
 
 
 def test_nothing_ever_passes(tmp_path):
-    paths, table = measured(tmp_path, log_hazard=4.5, alpha=0.05, cap=100)
+    paths, _table = measured(tmp_path, log_hazard=4.5, alpha=0.05, cap=100)
     assert verdict(paths, "accelerated", "uicl_dates") == "not reached"
     assert verdict(paths, "accelerated_count", "all") == "inconclusive"
     assert plot_stage(paths, growth.STEM, plot.draw, plot.table)

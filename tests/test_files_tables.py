@@ -28,7 +28,7 @@ def test_what_is_whole_is_read(tmp_path):
     assert read_json(tmp_path / "a.json", "a", "x", list) == [{"a": 1}]
 
 
-@pytest.mark.parametrize("length", range(0, len(TABLE)))
+@pytest.mark.parametrize("length", range(len(TABLE)))
 def test_a_csv_cut_anywhere_is_refused_or_whole_to_a_row(tmp_path, length):
     path = tmp_path / "a.csv"
     path.write_text(TABLE[:length])

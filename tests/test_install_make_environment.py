@@ -53,18 +53,21 @@ def test_other_python_is_refused_in_one_line_with_the_remedy(version):
     assert "3.11 to 3.14" in said and "make setup PYTHON=python3.11" in said and "python3-venv" in said
 
 
-@pytest.mark.parametrize(("described", "is_refused"), [
-    (("Linux", "x86_64", "glibc", ""), False),
-    (("Linux", "aarch64", "glibc", ""), False),
-    (("Darwin", "arm64", "", "14.5"), False),
-    (("Darwin", "arm64", "", "26.0.1"), False),
-    (("Linux", "x86_64", "", ""), True),
-    (("Linux", "riscv64", "glibc", ""), True),
-    (("Darwin", "arm64", "", "13.6"), True),
-    (("Darwin", "x86_64", "", "14.5"), True),
-    (("Windows", "AMD64", "", ""), True),
-    (("FreeBSD", "amd64", "", ""), True),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("described", "is_refused"),
+    [
+        (("Linux", "x86_64", "glibc", ""), False),
+        (("Linux", "aarch64", "glibc", ""), False),
+        (("Darwin", "arm64", "", "14.5"), False),
+        (("Darwin", "arm64", "", "26.0.1"), False),
+        (("Linux", "x86_64", "", ""), True),
+        (("Linux", "riscv64", "glibc", ""), True),
+        (("Darwin", "arm64", "", "13.6"), True),
+        (("Darwin", "x86_64", "", "14.5"), True),
+        (("Windows", "AMD64", "", ""), True),
+        (("FreeBSD", "amd64", "", ""), True),
+    ],
+)
 def test_platforms_without_a_build_of_torch(described, is_refused):
     said = platform_refusal(*described)
     assert bool(said) == is_refused
@@ -112,7 +115,7 @@ def calls(monkeypatch, tmp_path):
     noted = Calls()
     monkeypatch.setattr(make_environment, "VENV", str(tmp_path / "venv"))
     monkeypatch.setattr(make_environment.subprocess, "call", noted)
-    monkeypatch.setattr(make_environment, "index_options", lambda: [])
+    monkeypatch.setattr(make_environment, "index_options", list)
     monkeypatch.setattr(make_environment.platform, "system", lambda: "Linux")
     monkeypatch.setattr(make_environment.shutil, "which", lambda name: None)
     monkeypatch.setattr(
@@ -123,8 +126,13 @@ def calls(monkeypatch, tmp_path):
     return noted
 
 
-BUILD, CPU, ALL, CUDA, CHECK = ("install/constraints-build.txt", "install/constraints-cpu.txt", "constraints.txt", "install/constraints-cuda.txt",
-                                "--disable-pip-version-check check")  # fmt: skip
+BUILD, CPU, ALL, CUDA, CHECK = (
+    "install/constraints-build.txt",
+    "install/constraints-cpu.txt",
+    "constraints.txt",
+    "install/constraints-cuda.txt",
+    "--disable-pip-version-check check",
+)
 
 
 def test_the_cpu_build_comes_first_and_brings_no_cuda(calls):

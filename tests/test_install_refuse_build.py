@@ -27,12 +27,16 @@ def pip(project, *arguments):
     return subprocess.run(command, cwd=project, capture_output=True, text=True)
 
 
-@pytest.mark.parametrize("arguments", [
-    ("wheel", "--no-deps", "--no-index", "--wheel-dir", "wheels", "."),
-    ("install", "--no-deps", "--no-index", "--target", "packages", "."),
-    ("install", "--no-deps", "--no-index", "--dry-run", "--editable", "."),
-    ("install", "--no-index", "--target", "packages", ".[dev]"),
-], ids=("wheel", "install", "editable", "extras"))  # fmt: skip
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("wheel", "--no-deps", "--no-index", "--wheel-dir", "wheels", "."),
+        ("install", "--no-deps", "--no-index", "--target", "packages", "."),
+        ("install", "--no-deps", "--no-index", "--dry-run", "--editable", "."),
+        ("install", "--no-index", "--target", "packages", ".[dev]"),
+    ],
+    ids=("wheel", "install", "editable", "extras"),
+)
 def test_no_wheel_is_built(project, arguments):
     done = pip(project, *arguments)
     assert done.returncode

@@ -60,8 +60,12 @@ def test_slices_of_one_projection_and_other_layouts(dtype):
 
 
 @given(
-    num_queries=st.integers(1, 35), num_more_keys=st.integers(0, 9), group_size=st.integers(1, 2), size=st.integers(1, 20), packed=st.booleans()
-)  # fmt: skip
+    num_queries=st.integers(1, 35),
+    num_more_keys=st.integers(0, 9),
+    group_size=st.integers(1, 2),
+    size=st.integers(1, 20),
+    packed=st.booleans(),
+)
 @settings(max_examples=4, deadline=None, derandomize=True)
 def test_any_shape(num_queries, num_more_keys, group_size, size, packed):
     num_keys = num_queries if packed else num_queries + num_more_keys

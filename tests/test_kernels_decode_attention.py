@@ -85,9 +85,13 @@ def test_is_the_last_row_of_plain_attention():
 
 
 @given(
-    num_prompts=st.integers(1, 2), num_rows=st.integers(1, 9), num_prefix=st.integers(1, 20), num_suffix=st.integers(1, 4),
-    group_size=st.integers(1, 3), size=st.integers(1, 20),
-)  # fmt: skip
+    num_prompts=st.integers(1, 2),
+    num_rows=st.integers(1, 9),
+    num_prefix=st.integers(1, 20),
+    num_suffix=st.integers(1, 4),
+    group_size=st.integers(1, 3),
+    size=st.integers(1, 20),
+)
 @settings(max_examples=4, deadline=None, derandomize=True)
 def test_any_shape(num_prompts, num_rows, num_prefix, num_suffix, group_size, size):
     check(case(num_prompts, num_rows, num_prefix, num_suffix, group_size, 1, size))

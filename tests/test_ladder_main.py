@@ -1,5 +1,5 @@
-"""The command line as a user meets it: from nothing to tables, a second start with nothing to do, a stop, another machine,
-parts of an array job."""
+"""The command line as a user meets it: from nothing to tables, a second start with nothing to do, a stop, another
+machine, parts of an array job."""
 
 import shutil
 

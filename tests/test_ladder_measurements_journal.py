@@ -53,8 +53,10 @@ def test_rows_that_contradict_each_other_are_named_and_both_dropped(path, rows):
     path.write_text(text(*rows, row(2)))
     content = tidy_journal(path, STAMP)
     assert content.faults == [
-        f"{path}: two rows of tokens_seen 100, item_id 0, method shared, temperature 1.0 contradict each other; both"
-        " are dropped and measured again"
+        (
+            f"{path}: two rows of tokens_seen 100, item_id 0, method shared, temperature 1.0 "
+            "contradict each other; both are dropped and measured again"
+        )
     ]
     assert row_key(row(0)) not in content.rows and row_key(row(2)) in content.rows
     assert read_journal(path, STAMP).faults == [] and read_journal(path, STAMP).rows == content.rows, "named once"

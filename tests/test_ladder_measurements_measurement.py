@@ -1,4 +1,5 @@
-"""What all measurements share: stamps by run and part, resume, rows that stay where checkpoints are not, rows that are due."""
+"""What all measurements share: stamps by run and part, resume, rows that stay where checkpoints are not, rows that are
+due."""
 
 import shutil
 from collections.abc import Collection

@@ -1,4 +1,5 @@
-"""Scores of a run are made once, reused while recipe, request and code are the same, and made again where one changes."""
+"""Scores of a run are made once, reused while recipe, request and code are the same, and made again where one
+changes."""
 
 import shutil
 from dataclasses import replace

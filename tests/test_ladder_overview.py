@@ -28,4 +28,4 @@ def test_states_are_those_of_disk_and_table(ladder):
     write_runs_tables(ladder)
     assert [row[-1] for row in plan_rows(ladder)] == ["trained here", "to train", "to train"]
     shutil.rmtree(ladder.folder(LONG))
-    assert [row[-1] for row in plan_rows(ladder)][0] == "trained elsewhere"
+    assert next(row[-1] for row in plan_rows(ladder)) == "trained elsewhere"

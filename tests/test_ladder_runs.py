@@ -1,4 +1,5 @@
-"""The rows of paper P: all sizes see the same batches, recipes distinguish series and seeds, and paper L stays as it is."""
+"""The rows of paper P: all sizes see the same batches, recipes distinguish series and seeds, and paper L stays as it
+is."""
 
 import numpy as np
 import pytest

@@ -177,6 +177,12 @@ def test_file_keeps_the_house_rules(path):
         assert ast.get_docstring(ast.parse(source)), "a file says in its first lines what it is"
 
 
+@pytest.mark.parametrize("command", [("format", "--check"), ("check",)], ids=" ".join)
+def test_formatter_and_linter_have_nothing_to_say(command):
+    done = subprocess.run([sys.executable, "-m", "ruff", *command, "."], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+
+
 def test_a_long_function_would_be_found():
     body = "\n".join(f"    x = {i}" for i in range(MAX_FUNCTION_LINES))
     assert long_functions(f"def f():\n{body}\n") == ["f"]

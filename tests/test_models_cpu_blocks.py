@@ -38,7 +38,7 @@ def oracle(qkv: torch.Tensor, dout: torch.Tensor, cos, sin, shape) -> tuple[torc
 
 def blocks(qkv: torch.Tensor, dout: torch.Tensor, cos, sin, shape, storage) -> tuple[torch.Tensor, torch.Tensor]:
     """The same by the compiled blocks."""
-    B, T, H, G, K = shape
+    B, T, H, _G, K = shape
     inputs = [Buffer(tuple(x.shape), storage) for x in (qkv, dout, dout, qkv)]
     given, dattended, attended, dqkv = inputs
     given.t.copy_(qkv)

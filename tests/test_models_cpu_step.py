@@ -73,7 +73,7 @@ def test_bf16_is_as_exact_as_autocast(case, storage):
 def test_emulated_bf16_is_native_bf16_but_for_the_order_of_sums(case):
     """Far nearer to the native step than bf16 is to exact: only sums that fall to the two sides of a rounding
     differ."""
-    gpt, tokens, targets, loss, oracle = case
+    gpt, tokens, targets, _loss, oracle = case
     native_loss, native = hand_written(gpt, tokens, targets, NATIVE_BF16, 3)
     emulated_loss, emulated = hand_written(gpt, tokens, targets, EMULATED_BF16, 3)
     assert abs(emulated_loss - native_loss) < 2e-4

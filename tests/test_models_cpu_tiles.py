@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from models.cpu import tiles as tiles
+from models.cpu import tiles
 from models.cpu.tiles import ROWS
 from models.cpu.vectors import LANES
 

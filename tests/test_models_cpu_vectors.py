@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from numba import njit
 
-from models.cpu import vectors as vectors
+from models.cpu import vectors
 from models.cpu.vectors import LANES
 
 RNG = np.random.default_rng(0)

@@ -1,4 +1,5 @@
-"""The house rules over all modules at once: no import circles, no name with two meanings, no room that outgrows the others."""
+"""The house rules over all modules at once: no import circles, no name with two meanings, no room
+that outgrows the others."""
 
 import ast
 import re

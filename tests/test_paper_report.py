@@ -41,18 +41,18 @@ def paths(tmp_path) -> Paths:
         paths.figure(folder).touch()
         paths.figure(folder).with_suffix(".md").write_text(f"table of {folder}\n")
     for claim in load_claims():
-        for task in claim.tasks:
-            verdicts.append(
-                {
-                    "id": f"{claim.id}.{task}" if task != "all" else claim.id,
-                    "value": 0.5,
-                    "low": 0.25,
-                    "high": 0.75,
-                    "criterion": str(claim.criterion),
-                    "verdict": "not replicated",
-                    "folder": claim.folder,
-                }
-            )
+        verdicts += [
+            {
+                "id": f"{claim.id}.{task}" if task != "all" else claim.id,
+                "value": 0.5,
+                "low": 0.25,
+                "high": 0.75,
+                "criterion": str(claim.criterion),
+                "verdict": "not replicated",
+                "folder": claim.folder,
+            }
+            for task in claim.tasks
+        ]
     paths.verdicts.write_text(json.dumps(verdicts))
     return paths
 

@@ -1,4 +1,5 @@
-"""Profiles: what a user can get wrong is one line that names file, field and remedy, and no two profiles share a path."""
+"""Profiles: what a user can get wrong is one line that names file, field and remedy, and no two profiles share a
+path."""
 
 import argparse
 import shutil

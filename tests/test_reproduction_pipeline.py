@@ -33,7 +33,7 @@ ENTRIES = {
     "verdicts": (["paper.verdicts"], MADE_INTO_DATA),
     "report": (["paper.report"], (*MADE_INTO_DATA, "tasks/", "experiments/tables/")),
 }
-for _stem, (_measure, _draw) in figure_stages("cpu").items():
+for _stem in figure_stages("cpu"):
     _name = next(name for name in STAGES if name.startswith("measure_") and name.endswith(f"@{_stem}"))
     _made = () if "corpus" in STAGES[_name]["deps"] else MADE_INTO_DATA
     ENTRIES[_name] = ([f"experiments.{_stem}.measure"], (*_made, "ladder/measurements/__init__.py"))

@@ -1,8 +1,7 @@
 """What an item asks stands neither in the training stream nor in the validation set, and validation not in training.
 
 The texts are searched as a reader would, by the oracle's patterns, not by the split function that should keep them
-apart.
-Closed-book facts must be read to be known: recall and exam_cloze compose nothing and are left out."""
+apart. Closed-book facts must be read to be known: recall and exam_cloze compose nothing and are left out."""
 
 from dataclasses import replace
 from functools import lru_cache

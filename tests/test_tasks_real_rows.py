@@ -187,11 +187,8 @@ def test_other_separators_end_no_line(tmp_path, name, mark):
     file = FILES[name][0][0]
     write_rows(tmp_path, name, file, [row] * 2)
     rows = read_file(name, tmp_path / file)
-    assert (
-        len(rows) == 2
-        and any(mark in text for text in (rows[0].question, rows[0].passage))
-        or name == "HellaSwag"
-        and len(rows) == 2
+    assert (len(rows) == 2 and any(mark in text for text in (rows[0].question, rows[0].passage))) or (
+        name == "HellaSwag" and len(rows) == 2
     )
     (
         (tmp_path / file).write_bytes((tmp_path / file).read_bytes().replace(b"\n", b"\r\n"))

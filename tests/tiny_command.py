@@ -110,7 +110,9 @@ class Started:
 
     def worker(self) -> int:
         """Pid of the worker that is held, as soon as it is."""
-        wait_for(lambda: self.process.poll() is not None or self.mark.exists() and self.mark.read_text().endswith("\n"))
+        wait_for(
+            lambda: self.process.poll() is not None or (self.mark.exists() and self.mark.read_text().endswith("\n"))
+        )
         assert self.process.poll() is None, self.process.communicate()
         return int(self.mark.read_text())
 
@@ -138,9 +140,11 @@ def processes(root: Path) -> list[int]:
     found = []
     for entry in Path("/proc").iterdir():
         try:
-            if entry.name.isdigit() and f"TINY_ROOT={root}".encode() in (entry / "environ").read_bytes().split(b"\0"):
-                if (entry / "stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX":
-                    found.append(int(entry.name))
+            is_ours = entry.name.isdigit() and (
+                f"TINY_ROOT={root}".encode() in (entry / "environ").read_bytes().split(b"\0")
+            )
+            if is_ours and (entry / "stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX":
+                found.append(int(entry.name))
         except OSError:
             continue  # ended while we looked
     return found

@@ -1,4 +1,5 @@
-"""A ladder of both papers that trains in seconds over the real corpus, in a folder of its own; data made once a process.
+"""A ladder of both papers that trains in seconds over the real corpus, in a folder of its own; data made once a
+process.
 
 Paper L: one long run, and one small size with two budgets that share a trunk. Paper P: three sizes of one series.
 """

@@ -11,9 +11,18 @@ SHAPE = GPTConfig(
 )
 B, T = 4, 24
 RUN = TrainConfig(
-    run="r", seed=3, data_seed=0, total_tokens=30 * B * T, batch_sequences=B, sequence_length=T, max_lr=2e-2, warmup_tokens=3 * B * T,
-    checkpoint_tokens=(5 * B * T, 10 * B * T), precision="fp32", resume_every_steps=4,
-)  # fmt: skip
+    run="r",
+    seed=3,
+    data_seed=0,
+    total_tokens=30 * B * T,
+    batch_sequences=B,
+    sequence_length=T,
+    max_lr=2e-2,
+    warmup_tokens=3 * B * T,
+    checkpoint_tokens=(5 * B * T, 10 * B * T),
+    precision="fp32",
+    resume_every_steps=4,
+)
 BF16 = dataclasses.replace(RUN, precision="bf16")
 FINGERPRINT = "f" * 64
 BATCHES = markov_batches(B, T)

@@ -1,4 +1,4 @@
-"""Is a hinge needed at all? A flat part with a kink against smooth curves, by an information criterion (paper L, Eq. 3)."""
+"""Is a hinge needed at all? Flat with a kink against smooth curves, by information criterion (paper L, Eq. 3)."""
 
 from dataclasses import dataclass, field
 

@@ -151,7 +151,7 @@ def _checked(runs, loss_nats, value, num_replicates, **scale):
     check_replicates(num_replicates)
     (loss, value, positive), problem = float_columns(1, loss_nats=loss_nats, value=value, **scale)
     runs, unlabelled = run_labels(runs, len(value))
-    problem = problem or unlabelled or positive_problem(**{name: positive for name in scale})
+    problem = problem or unlabelled or positive_problem(**dict.fromkeys(scale, positive))
     if problem:
         return loss, positive, value, np.empty(0), np.empty(0, int), problem
     labels, index = np.unique(runs, return_inverse=True)

@@ -1,4 +1,4 @@
-"""Counts of passes as rows of a law in F = log(-log PU), with noise between runs: the fit itself, and simulated counts."""
+"""Counts of passes as rows of a law in F = log(-log PU), with noise between runs: the fit, and simulated counts."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Curves of F = log(-log PU) over log model size: the task law, circuits, steps, and smooth rivals (paper P, section 6)."""
+"""Curves of F = log(-log PU) over log size: the task law, circuits, steps, smooth rivals (paper P, section 6)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

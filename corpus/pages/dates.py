@@ -14,7 +14,7 @@ LAST_SAFE_DAY = 28  # months and years are counted from days that every month ha
 
 OPENINGS = ((" Today is", 0), (" Yesterday was", 1), (" Tomorrow is", -1))  # text, days from the told date to today
 MAX_COUNTED_DAYS = 9
-# (question, unit, count)
+# Each is a question, its unit and how many of them.
 QUESTIONS = (
     (" tomorrow", "day", 1),
     (" yesterday", "day", -1),

@@ -1,10 +1,9 @@
 """Pattern pages: lists of Input and Output lines that follow one rule, which only the examples show.
 
 The rules: dates from one form into another, sums, copying, turning lists round, taking one of them, setting them
-between signs.
-What the unnatural in-context tasks ask (dates joined by exclamation marks, triples of four-digit numbers, words letter
-by letter turned round, a minus sign that adds) never occurs, only its kin (dates joined by other signs, two of such
-numbers, letters that spell nothing, other signs that add); asked dates and sums are held out too.
+between signs. What the unnatural in-context tasks ask (dates joined by exclamation marks, triples of four-digit
+numbers, words letter by letter turned round, a minus sign that adds) never occurs, only its kin (dates joined by other
+signs, two of such numbers, letters that spell nothing, other signs that add); asked dates and sums are held out too.
 Dates and numbers in a row carry no space, letters and words do, so that a part has the same token on both lines.
 """
 
@@ -31,18 +30,23 @@ WORDS = (*ENGLISH.objects, *ENGLISH.attributes[2].values, *ENGLISH.attributes[3]
 
 SPELLED_FIVE = tuple(
     """
-about above actor adult after again agent agree alarm album alone along among anger apple apply arena argue armor aside award bacon badge baker basic
-beach beard begin below bench birth black blade blame blank blast blend bless blind block blood board boost bound brain brand brave bread break brick bride
-brief bring broad brown brush build burst buyer cabin cable camel canal candy cargo carry catch cause chain chair chalk charm chart chase cheap check cheek
-chess chest child choir claim class clean clear cliff climb clock close cloth cloud coach coast color comic count court cover crack craft crash cream crime
-crowd crown curve cycle daily dance death delay depth diary dirty doubt dozen draft drama dream dress drink drive eager eagle early earth eight elder empty
-enemy enjoy enter equal error event every exact exist extra faith false fancy fault favor feast fence fever field fifth fight final first flame flesh float
-flood floor flour fluid focus force forty found frame fresh front frost fruit funny ghost giant given glass globe glory glove grace grade grain grand grant
-grape grass grave great green greet grief group guard guess guest guide habit happy harsh heart heavy honey honor horse hotel house human humor ideal image
-index inner issue ivory jelly jewel joint judge juice knife knock label labor large later laugh layer learn lemon light limit liver local logic loose
-lorry lover lower loyal lucky lunch magic major march match maybe mayor medal mercy merry metal might minor model money month moral motor mount mouse mouth
-movie music nerve never night noble noise north novel nurse ocean offer often olive onion opera orbit order other ought outer owner paint panel paper party
-patch peace peach pearl phone piano piece pilot pitch place plain plane plant plate point pound power press price pride prime print prize proof proud pupil
+about above actor adult after again agent agree alarm album alone along among anger apple apply arena argue armor
+aside award bacon badge baker basic beach beard begin below bench birth black blade blame blank blast blend bless
+blind block blood board boost bound brain brand brave bread break brick bride brief bring broad brown brush build
+burst buyer cabin cable camel canal candy cargo carry catch cause chain chair chalk charm chart chase cheap check
+cheek chess chest child choir claim class clean clear cliff climb clock close cloth cloud coach coast color comic
+count court cover crack craft crash cream crime crowd crown curve cycle daily dance death delay depth diary dirty
+doubt dozen draft drama dream dress drink drive eager eagle early earth eight elder empty enemy enjoy enter equal
+error event every exact exist extra faith false fancy fault favor feast fence fever field fifth fight final first
+flame flesh float flood floor flour fluid focus force forty found frame fresh front frost fruit funny ghost giant
+given glass globe glory glove grace grade grain grand grant grape grass grave great green greet grief group guard
+guess guest guide habit happy harsh heart heavy honey honor horse hotel house human humor ideal image index inner
+issue ivory jelly jewel joint judge juice knife knock label labor large later laugh layer learn lemon light limit
+liver local logic loose lorry lover lower loyal lucky lunch magic major march match maybe mayor medal mercy merry
+metal might minor model money month moral motor mount mouse mouth movie music nerve never night noble noise north
+novel nurse ocean offer often olive onion opera orbit order other ought outer owner paint panel paper party patch
+peace peach pearl phone piano piece pilot pitch place plain plane plant plate point pound power press price pride
+prime print prize proof proud pupil
 """.split()
 )
 PairMaker = Callable[[Draw, str], tuple[list[str], list[str]]]

@@ -78,8 +78,7 @@ def _results(steps: tuple[str, ...]) -> list[Values | None]:
 
 def _each_wish_matters(specification: Specification) -> bool:
     """True where the results on the probes are neither empty nor all the same, and of a composition no wish can be left
-    out
-    unseen and no single step does it all: what is composed must be composed in the program too."""
+    out unseen and no single step does it all: what is composed must be composed in the program too."""
     whole = _results(parse(specified_program(specification)))
     if not all(whole) or len(set(whole)) < 2:
         return False

@@ -2,7 +2,7 @@
 item.
 
     python -m evaluation.passuntil --model CHECKPOINT.safetensors --task program_synthesis --out passes.parquet
-    python -m evaluation.passuntil --model FOLDER_OR_NAME --task HumanEval --items HumanEval.jsonl.gz --out passes.parquet
+    python -m evaluation.passuntil --model FOLDER --task HumanEval --items HumanEval.jsonl.gz --out passes.parquet
     python -m evaluation.passuntil --model SMALL --task maths --method importance --proposal LARGE --out passes.parquet
 
 The method `shared` counts attempts on a tree of shared prefixes and follows the same law as `sampled`, which draws them

@@ -2,12 +2,10 @@
 
 An attempt is sampled from the context until its text holds the stop or an end-of-text token is drawn (the attempt is
 what stands before either) or max_new_tokens are spent: then it fails, except where there is no stop, where the whole
-text counts.
-A token without bytes (our document start) ends it like max_new_tokens. An id without text (a special token, a padding
-row of the embedding, EMPTY) is no part of any answer: an attempt that draws one fails. This holds for every way of
-counting.
-A judge sorts prefixes into passed, open and dead; dead are those that no continuation can make pass, by the checker or
-because they are no UTF-8.
+text counts. A token without bytes (our document start) ends it like max_new_tokens. An id without text (a special
+token, a padding row of the embedding, EMPTY) is no part of any answer: an attempt that draws one fails. This holds for
+every way of counting. A judge sorts prefixes into passed, open and dead; dead are those that no continuation can make
+pass, by the checker or because they are no UTF-8.
 """
 
 from __future__ import annotations

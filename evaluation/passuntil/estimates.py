@@ -115,8 +115,8 @@ def count_until(
     """The law of `sample_until` by counts on a tree of shared prefixes; arguments and errors as there. Other draws than
     those of sample_until.
 
-    `batch_rows`: prefixes evaluated together, by default as many as the vocabulary allows; the outcome does not depend on
-    it.
+    `batch_rows`: prefixes evaluated together, by default as many as the vocabulary allows; the outcome does not depend
+    on it.
     """
     _check(reader, prompt_ids, pieces, checker, decoding, target, cap)
     measured = _Measurement("shared", reader, prompt_ids, decoding, target, cap, key, state)

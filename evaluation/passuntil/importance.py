@@ -4,10 +4,9 @@ exactly.
 The proposal is another reader (the largest checkpoint, say) or the same one at another temperature. A share of the
 attempts is drawn from the target itself, and every attempt is weighted by target / mixture (the balance heuristic of
 Veach and Guibas 1995): no weight exceeds 1 / share, so a poor proposal cannot hide a pass, and the estimate is
-unbiased. Where texts are listed, evaluation/passuntil/exact.py is better still.
-Memory does not grow with the attempts: sums of weights are kept, as fractions, so that no sum depends on the order or the
-batches of its parts.
-Shape suffixes: n running attempts, V vocabulary.
+unbiased. Where texts are listed, evaluation/passuntil/exact.py is better still. Memory does not grow with the attempts:
+sums of weights are kept, as fractions, so that no sum depends on the order or the batches of its parts. Shape suffixes:
+n running attempts, V vocabulary.
 """
 
 from __future__ import annotations
@@ -60,8 +59,8 @@ def importance_estimate(
     same one where None).
 
     Attempt i of `key` (run, task, item) is the same whatever the batches and the interruptions. `state`: what
-    `on_progress` was last given (json-able).
-    ValueError in one line for bad input, as attempt.check_request, and for a state of another measurement."""
+    `on_progress` was last given (json-able). ValueError in one line for bad input, as attempt.check_request, and for a
+    state of another measurement."""
     proposal_decoding = proposal_decoding or decoding
     for each in (reader, proposal_reader):
         check_request(each, prompt_ids, pieces, checker, decoding)

@@ -1,8 +1,8 @@
 """What a measurement of pass rates starts from: a model with its tokenizer (ours or of `transformers`), and items with
 their checkers.
 
-model = load_model("results/cpu/runs/long_3M_s0/checkpoints/000009999360.safetensors", [Path("data")])
-asked = load_asked("maths", model.data / "items" / "maths.jsonl")
+model = load_model("results/cpu/runs/long_3M_s0/checkpoints/000009999360.safetensors", [Path("data")]) asked =
+load_asked("maths", model.data / "items" / "maths.jsonl")
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""From what a user asks for to a plan: model, proposal, task and items, loaded and checked before anything is sampled."""
+"""From what a user asks for to a plan: model, proposal, task and items, loaded and checked before
+anything is sampled."""
 
 from __future__ import annotations
 

@@ -2,11 +2,9 @@
 and exact splits of counts.
 
 Numbers come from Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"): key = who draws,
-counter = what is drawn.
-A count is split over tokens down a binary tree of partial sums: at each fork a binomial draw with the smaller side's
-probability, so that a token of 1e-20 beside one of 1 keeps all its digits (no 1 - p is ever taken). Compiled by Numba;
-double precision throughout.
-Shape suffixes: n rows, C columns (tokens).
+counter = what is drawn. A count is split over tokens down a binary tree of partial sums: at each fork a binomial draw
+with the smaller side's probability, so that a token of 1e-20 beside one of 1 keeps all its digits (no 1 - p is ever
+taken). Compiled by Numba; double precision throughout. Shape suffixes: n rows, C columns (tokens).
 """
 
 from __future__ import annotations

@@ -47,8 +47,7 @@ class Plan:
     @property
     def settings(self) -> dict[str, object]:
         """What a state must agree on to be continued: model, tokenizer, items and all that decides what is drawn and
-        counted.
-        `model` and `proposal_model` are names for people, which a state need not agree on."""
+        counted. `model` and `proposal_model` are names for people, which a state need not agree on."""
         # The format first: it decides the weights as they are loaded.
         out = (
             {"run": self.model.about["run"], "dtype": self.dtype}

@@ -4,8 +4,8 @@ the next tokens.
 The split is a multinomial draw, so the counts have exactly the law of independent attempts; prefixes that cannot pass
 any more lose their count at once. The tree is searched depth first in parts of at most `batch_rows` prefixes: what is
 held at a time is bounded by the length of an attempt, not by the number of attempts. A node draws by its own path, so
-the parts may be of any size.
-Shape suffixes: n prefixes evaluated together, C tokens among which a count is split, m children.
+the parts may be of any size. Shape suffixes: n prefixes evaluated together, C tokens among which a count is split, m
+children.
 """
 
 from __future__ import annotations

@@ -4,9 +4,8 @@ An answer is never encoded alone, because many tokenizers put a blank before eve
 otherwise in the middle of a text than at its beginning. Prompt and answer are encoded together and cut where the
 prompt's ids end. Where a merge reaches across that border (the ids of the whole do not begin with those of the prompt),
 the answer is encoded behind another opening instead, so that its ids are still a continuation of the prompt as it is
-read. Whether the ids
-spell the answer is checked byte by byte: a tokenizer that changes texts (lower case, NFKC) or lacks a character is
-reported.
+read. Whether the ids spell the answer is checked byte by byte: a tokenizer that changes texts (lower case, NFKC) or
+lacks a character is reported.
 """
 
 from __future__ import annotations

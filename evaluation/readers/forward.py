@@ -3,9 +3,9 @@ continues it.
 
 Three uses of one context: the distribution after it, the log-likelihood of continuations, a greedy answer. All rows of
 a call have one length, so there is no padding, and a row's result does not depend on the other rows (with packed
-weights to the last bit, see `pack_linears`).
-The head and the last block's feed-forward run only at the positions that are asked for.
-Shape suffixes: R rows, T context length, S new tokens, D width, G key-value heads, K head size, V vocabulary.
+weights to the last bit, see `pack_linears`). The head and the last block's feed-forward run only at the positions that
+are asked for. Shape suffixes: R rows, T context length, S new tokens, D width, G key-value heads, K head size, V
+vocabulary.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ class PackedLinear(nn.Module):
         self.weight = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach().contiguous())
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """x [..., D] times the weight."""
         return torch.ops.mkldnn._linear_pointwise(x, self.weight, None, "none", [], "")
 
 

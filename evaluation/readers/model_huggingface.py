@@ -71,11 +71,11 @@ def load_huggingface(name: str, dtype: torch.dtype, device: torch.device) -> Loa
         )
     if info["missing_keys"]:
         raise ValueError(
-            f"{name}: tensor {sorted(info['missing_keys'])[0]} is missing from its weights and would be random; give a"
+            f"{name}: tensor {min(info['missing_keys'])} is missing from its weights and would be random; give a"
             " complete model"
         )
     if info["mismatched_keys"]:
-        tensor, held, wanted = sorted(info["mismatched_keys"], key=str)[0]
+        tensor, held, wanted = min(info["mismatched_keys"], key=str)
         raise ValueError(
             f"{name}: tensor {tensor} is {tuple(held)} in its weights and {tuple(wanted)} by config.json: "
             "they do not belong together; give the config of these weights"

@@ -2,11 +2,9 @@
 
 A reader is any causal language model behind two calls: `start` reads a prompt once, `extend` appends one token to each
 of many rows. A frontier is a set of continuations of one length; it stays valid after `extend`, so a depth-first search
-can return to it.
-GPTReader serves our GPT: keys and values of the prompt are stored once and shared by all rows, those of the
-continuations once per distinct prefix.
-Shape suffixes: n rows, T prompt length (filled up), N tokens after it, L layers, G key-value heads, P places, Q query
-heads of one of them, K head size.
+can return to it. GPTReader serves our GPT: keys and values of the prompt are stored once and shared by all rows, those
+of the continuations once per distinct prefix. Shape suffixes: n rows, T prompt length (filled up), N tokens after it, L
+layers, G key-value heads, P places, Q query heads of one of them, K head size.
 """
 
 from __future__ import annotations

@@ -3,9 +3,8 @@
 The keys and values of a prompt are stored once, those of a continuation once per distinct prefix. `transformers` has no
 way to let rows share a cache, so every forward pass is given a cache whose layers join prompt, path and new token when
 they are asked; what is joined lives as long as that layer's attention. A model that keeps anything but keys and values
-of every position (a recurrent state, a compressed cache) is read whole, without cache.
-Shape suffixes: n rows, T prompt length, N tokens after the prompt, G key-value heads, P places, K head size, V
-vocabulary.
+of every position (a recurrent state, a compressed cache) is read whole, without cache. Shape suffixes: n rows, T prompt
+length, N tokens after the prompt, G key-value heads, P places, K head size, V vocabulary.
 """
 
 from __future__ import annotations
@@ -222,8 +221,8 @@ class HuggingFaceReader:
         self.num_evaluated += ids.numel()
         if logits.shape[-1] != self.vocab_size:
             raise ValueError(
-                f"the model gives {logits.shape[-1]} logits, field vocab_size of its config is {self.vocab_size}; correct"
-                " config.json"
+                f"the model gives {logits.shape[-1]} logits, field vocab_size of its config is "
+                f"{self.vocab_size}; correct config.json"
             )
         last = logits[:, -1]
         log_probabilities = (

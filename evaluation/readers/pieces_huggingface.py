@@ -4,9 +4,9 @@ opened.
 PassUntil judges sampled ids by their text, so it needs what each id adds to it. The decoder of a fast tokenizer says
 that: GPT-2 style tokenizers write each byte as one letter (ByteLevel), SentencePiece style ones write a space as a mark
 and bytes that are no token as <0x0A> (Metaspace or Replace, ByteFallback); ours is of the second kind, without a mark.
-Special tokens and rows of the embedding that the tokenizer does not use have no text.
-Every id that the tokenizer, config.json or generation_config.json declares as an end of text ends an attempt as the
-stop does, also where it is the unknown token or the document start as well (GPT-2, Pythia).
+Special tokens and rows of the embedding that the tokenizer does not use have no text. Every id that the tokenizer,
+config.json or generation_config.json declares as an end of text ends an attempt as the stop does, also where it is the
+unknown token or the document start as well (GPT-2, Pythia).
 """
 
 from __future__ import annotations
@@ -91,9 +91,8 @@ def token_texts(tokenizer: Tokenizer, vocab_size: int, name: str = "the tokenize
     tokenizer lacks.
 
     Tokens that were added after training may lie beyond the model's vocabulary (a padding token, say): the model never
-    draws them.
-    ValueError for a tokenizer whose tokens' bytes cannot be known, one without tokens, and one whose own tokens the
-    model does not know.
+    draws them. ValueError for a tokenizer whose tokens' bytes cannot be known, one without tokens, and one whose own
+    tokens the model does not know.
     """
     steps, texts = _decoders(tokenizer, name), [EMPTY] * vocab_size
     added, vocabulary = tokenizer.get_added_tokens_decoder(), tokenizer.get_vocab()
@@ -117,8 +116,7 @@ def token_texts(tokenizer: Tokenizer, vocab_size: int, name: str = "the tokenize
 
 def end_ids(tokenizer: PreTrainedTokenizerBase, vocab_size: int, *declared: object) -> tuple[int, ...]:
     """Ids that end a text, sorted: the tokenizer's end-of-text token and `declared` (eos_token_id of configs: None, an
-    id or a list of ids).
-    Those that the model cannot draw are left out."""
+    id or a list of ids). Those that the model cannot draw are left out."""
     found = {tokenizer.eos_token_id}
     for entry in declared:
         found.update(entry if isinstance(entry, (list, tuple)) else [entry])

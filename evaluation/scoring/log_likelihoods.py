@@ -55,9 +55,9 @@ def score_items(
     stop), log_likelihoods (nats, one per choice; open form: one, of the reference solution), num_tokens and num_bytes
     (same order; bytes without the leading space), correct (0.0 or 1.0, by the task's metric), answer_log_likelihood
     (nats per token of the right choice or of the reference solution); choice form also correct_choice_prob and
-    brier_score.
-    ValueError with one line for an item of another task, a token that the model does not know, a prompt longer than the
-    model's context, a continuation without tokens, a stop text that is not one token, logits that are not finite.
+    brier_score. ValueError with one line for an item of another task, a token that the model does not know, a prompt
+    longer than the model's context, a continuation without tokens, a stop text that is not one token, logits that are
+    not finite.
     """
     questions = read_questions(tokenizer, tuple(items), task)
     check_lengths(questions.contexts, task, model.config.max_sequence_length)

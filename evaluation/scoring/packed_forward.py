@@ -3,8 +3,8 @@
 Rows are the nodes of a token tree (evaluation/scoring/token_tree.py). Products go to oneDNN in fp32 or bf16, everything
 between two products is one compiled pass (evaluation/scoring/packed_kernels.py, models/cpu/kernels.py). The residual
 stream, the norms, the softmax of the attention, the head and the log-probabilities are fp32 in both precisions. A row's
-result depends on its own path alone, to the last bit.
-Shape suffixes: M rows, A asked rows, Q questions, D width, H heads, G key-value heads, K head size, V vocabulary.
+result depends on its own path alone, to the last bit. Shape suffixes: M rows, A asked rows, Q questions, D width, H
+heads, G key-value heads, K head size, V vocabulary.
 """
 
 from __future__ import annotations

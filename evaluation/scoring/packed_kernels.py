@@ -4,8 +4,8 @@ matrix products stay with oneDNN.
 Every row's result is a function of that row's own path: loops run over keys in the order of their places, in whole
 vectors with the last one masked, so neither the rows beside it nor the way its prefix is shared change a bit of it.
 Arrays are fp32, or bf16 seen as uint16; arithmetic is fp32. Arrays named *_flat are indexed by hand: a slice per head
-would cost more than the work.
-Shape suffixes: M rows, S segments, X spans, D width, H heads, G key-value heads, K head size, V vocabulary.
+would cost more than the work. Shape suffixes: M rows, S segments, X spans, D width, H heads, G key-value heads, K head
+size, V vocabulary.
 """
 
 from __future__ import annotations
@@ -63,8 +63,7 @@ def attend(qkv_flat, kv_flat, kv_layout, segments_S4, spans_X2, out_row_M, out_f
     Segment s: rows segments[s, 0] .. + segments[s, 1] of qkv [M, (H + 2 G) K] are consecutive places of one path, whose
     keys, own ones last, are the rows of kv in the spans segments[s, 2] .. segments[s, 3]; a span is (first row, number
     of rows). kv_layout: (numbers per row of kv, where its keys begin, where its values begin). Row m's result goes to
-    row out_row[m] of out [_, H K]; -1: it is not asked for.
-    `longest`: keys of the longest path.
+    row out_row[m] of out [_, H K]; -1: it is not asked for. `longest`: keys of the longest path.
     """
     H, G, K = shape_HGK
     size, width = (K + VECTOR - 1) // VECTOR * VECTOR, (longest + VECTOR - 1) // VECTOR * VECTOR

@@ -3,8 +3,8 @@ functions.
 
 Why by hand: a list has some fifty keys, so that the loops which LLVM makes of plain code spend most of their time
 before and behind their vector part (100 ns a query and head at 50 keys, against 40 here). A vector is one AVX-512
-register; LLVM splits it where registers are shorter.
-Lists are filled up to whole vectors; arrays are C-contiguous fp32.
+register; LLVM splits it where registers are shorter. Lists are filled up to whole vectors; arrays are C-contiguous
+fp32.
 """
 
 from __future__ import annotations

@@ -41,14 +41,13 @@ def evaluate_checkpoint(
 
     Aggregate columns: run, size, series, seed, tokens_seen, num_parameters, num_nonembedding_parameters, compute_flops,
     loss_nats (nats per token on the validation set), bits_per_byte, both also _en and _zh, task, metric, value, low,
-    high (95 % over items), num_items, weight_hash, precision (of the
-    products: "fp32" or "bf16", see evaluation.scoring.log_likelihoods.prepare).
-    Per-item columns: run, seed, tokens_seen, compute_flops, loss_nats, task, item_id, metric, value.
-    `labels` gives size, series and seed (empty where absent; the run's name stands in the checkpoint). Only the first
-    `num_items` items of a task are scored.
-    Loss and compute are of the checkpoint itself, not of the end of its run (paper L, section 2.3).
-    ValueError with one line, naming the file, for a damaged or foreign checkpoint, one of another tokenizer, an absent,
-    foreign or short item set, a prompt longer than the model's context, logits that are not finite.
+    high (95 % over items), num_items, weight_hash, precision (of the products: "fp32" or "bf16", see
+    evaluation.scoring.log_likelihoods.prepare). Per-item columns: run, seed, tokens_seen, compute_flops, loss_nats,
+    task, item_id, metric, value. `labels` gives size, series and seed (empty where absent; the run's name stands in the
+    checkpoint). Only the first `num_items` items of a task are scored. Loss and compute are of the checkpoint itself,
+    not of the end of its run (paper L, section 2.3). ValueError with one line, naming the file, for a damaged or
+    foreign checkpoint, one of another tokenizer, an absent, foreign or short item set, a prompt longer than the model's
+    context, logits that are not finite.
     """
     labels = dict(labels or {})
     if unknown := sorted(set(labels) - set(LABELS)):

@@ -27,7 +27,7 @@ def draw(results: pd.DataFrame) -> Figure:
     figure = plotting.new_figure(4.4 if len(series) == 1 else 7.6)
     axes = plotting.grid(figure, len(series), len(TASKS_SHOWN), sharex=True, sharey=True)
     ways = [way for way in dict.fromkeys(points.metric) if way != "beam"]
-    colors = {"beam": BEAM_COLOR} | {way: color for way, color in zip(ways, SAMPLE_COLORS)}
+    colors = {"beam": BEAM_COLOR} | dict(zip(ways, SAMPLE_COLORS))
     for row, name in zip(axes, series):
         for ax, task in zip(row, TASKS_SHOWN):
             one = points[(points.task == task) & (points.series == name)]

@@ -1,4 +1,4 @@
-"""Reading results/<profile>/passuntil/pass_rates.parquet and losses.csv: the columns, the checks, and the row builders of
+"""Reading results/<profile>/passuntil/pass_rates.parquet and losses.csv: the columns, the checks, row builders of
 the passuntil_* folders.
 
 One row of pass_rates is one item of one run under one method: passes in attempts, stopped at `target` passes or at

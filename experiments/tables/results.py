@@ -134,4 +134,4 @@ def read_results(path: Path) -> pd.DataFrame:
         for column in table.columns
         if table[column].dtype == object or str(table[column].dtype).startswith("str")
     ]
-    return table.fillna({column: "" for column in texts})
+    return table.fillna(dict.fromkeys(texts, ""))

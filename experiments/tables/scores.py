@@ -1,4 +1,4 @@
-"""Scores of the ladder, results/<profile>/loss/scores.parquet: reading and checking them, selections, and rows of results
+"""Scores of the ladder, results/<profile>/loss/scores.parquet: reading and checking, selections, and rows of results
 that every loss_* folder builds."""
 
 from collections.abc import Iterable

@@ -3,8 +3,7 @@
 A journal is read by key, so that a row that stands there twice is harmless; whoever wrote it a second time (an orphan,
 a start on another machine) measured the same numbers. A last line that was cut is dropped without a word. A line that
 is no row, and rows of one key that contradict each other, are named in one line and dropped, so that the row is
-measured again:
-what comes of a journal depends on its model and items alone, never on which of two lines was first.
+measured again: what comes of a journal depends on its model and items alone, never on which of two lines was first.
 """
 
 import json

@@ -68,7 +68,7 @@ class Measurement(ABC):
     def jobs(self, left: dict[str, list[str]], factor: float, after_training: Collection[str] = ()) -> list[Job]:
         """Jobs that measure these parts of these runs; costs times `factor`; those of runs in `after_training` wait."""
 
-    def merge(self, name: str) -> None:
+    def merge(self, name: str) -> None:  # noqa: B027
         """Take what workers have finished of a run into its file; by default a worker writes that file itself."""
 
     def prepare(self, say: Callable[[str], None]) -> None:

@@ -146,7 +146,7 @@ class PassRates(Measurement):
         if losses is None:
             return
         stamps = {task: file.stamps[task] for task in kept}
-        tables = {task: rows for task, rows in read_rows(path).groupby("task", sort=False)} if kept else {}
+        tables = dict(read_rows(path).groupby("task", sort=False)) if kept else {}
         finished = dict(self._finished_journals(name))
         for task, rows in finished.items():
             tables[task], stamps[task] = self._complete(name, rows, losses), self.stamp(name, task)

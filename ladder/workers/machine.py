@@ -1,4 +1,5 @@
-"""One core or one GPU per worker, and what Linux and macOS call by different names: cores this process may use, and the memory it has taken."""
+"""One core or one GPU per worker, and what Linux and macOS call by different names: cores this process may use, and
+the memory it has taken."""
 
 import os
 import sys

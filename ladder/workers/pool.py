@@ -74,8 +74,7 @@ def end_with_parent() -> None:
     The parent alone holds the writing end of a pipe that multiprocessing gives to every worker; its end is seen here on
     every system, and nothing is missed where the parent ended before this call. (The signal that Linux can send on the
     death of a parent would come from the fork server, which lives as long as its workers do.) A worker whose fork
-    server was killed ends
-    as well, because the parent can no longer stop it: its job is started again."""
+    server was killed ends as well, because the parent can no longer stop it: its job is started again."""
     parent, server = multiprocessing.parent_process(), os.getppid()
     assert parent is not None, "called in a worker process only"
 
@@ -103,9 +102,8 @@ def _work(job: Job, connection: Connection, slot: int, lock: Lock | None) -> Non
         connection.send(("failed", explain(error)))
     except ValueError as error:
         connection.send(("failed", str(error)))
-    except (
-        Exception
-    ) as error:  # the border of a process: whatever it was, the parent says it and goes on with the other jobs
+    # The border of a process: whatever it was, the parent says it and goes on with the other jobs.
+    except Exception as error:  # noqa: BLE001
         place = traceback.extract_tb(error.__traceback__)[-1]
         connection.send(
             ("failed", f"{type(error).__name__} in {place.filename}:{place.lineno}: {' '.join(str(error).split())}")

@@ -1,8 +1,8 @@
 """The element-wise passes of a training step on a CPU, compiled by Numba; the matrix products stay with torch (oneDNN).
 
 Each function is one pass over memory where plain PyTorch makes three to eight. Activations are stored in one of the
-types of models/cpu/storage.py; arithmetic is always fp32. Outputs are written into arrays that the caller owns.
-Shape suffixes as in gpt.py; N = B * H attention matrices, D2 = 2 * F.
+types of models/cpu/storage.py; arithmetic is always fp32. Outputs are written into arrays that the caller owns. Shape
+suffixes as in gpt.py; N = B * H attention matrices, D2 = 2 * F.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ Why by hand: at 0.05M-3M parameters autograd spends most of a step on dispatch, 
 Here the products go to torch in bf16, where the CPU multiplies it, or in fp32; everything between two products is one
 compiled pass (models/cpu/kernels.py, models/cpu/attention.py), and the stored copy of all weights is one pass over the
 flat buffer. The residual stream, the norms' arithmetic, the loss and the optimizer stay in fp32. Where bf16 is emulated
-the same numbers are rounded at the same places, and the products
-are those of fp32: sums in another order are all that differs.
+the same numbers are rounded at the same places, and the products are those of fp32: sums in another order are all that
+differs.
 """
 
 from __future__ import annotations
@@ -84,6 +84,7 @@ class CpuStep:
 
     @torch.no_grad()
     def __call__(self, tokens_BT: torch.Tensor, targets_BT: torch.Tensor) -> float:
+        """Mean loss of a batch in nats per token; its gradients stand in the optimizer."""
         ops.store_numbers(self.optimizer.flat.detach().numpy(), self.weights_stored.n)
         self.optimizer.grad.zero_()
         tokens, targets, loss_sum = tokens_BT.reshape(-1), targets_BT.reshape(-1).numpy(), 0.0

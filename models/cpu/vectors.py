@@ -51,6 +51,7 @@ def _rounded(builder, vector):
 
 
 def is_stored(array) -> bool:
+    """True for the type of a row of numbers in memory: 1-D, contiguous, fp32 or the bits of bf16 pairs."""
     return (
         isinstance(array, types.Array)
         and array.ndim == 1
@@ -60,24 +61,29 @@ def is_stored(array) -> bool:
 
 
 def element_pointer(context, builder, array_type, array, index):
+    """Emits the address of an element."""
     data = context.make_array(array_type)(context, builder, array).data
     return builder.gep(builder.bitcast(data, _FLOAT.as_pointer()), [index])
 
 
 def emit_load(builder, pointer):
+    """Emits a load of one vector, from any address."""
     return builder.load(builder.bitcast(pointer, VECTOR.as_pointer()), align=4)
 
 
 def emit_store(builder, vector, pointer):
+    """Emits a store of one vector, to any address."""
     builder.store(vector, builder.bitcast(pointer, VECTOR.as_pointer()), align=4)
 
 
 def emit_splat(builder, value):
+    """Emits a vector with one number in every lane."""
     single = builder.insert_element(ir.Constant(VECTOR, ir.Undefined), value, ir.Constant(_INT, 0))
     return builder.shuffle_vector(single, ir.Constant(VECTOR, ir.Undefined), ir.Constant(BITS, [0] * LANES))
 
 
 def emit_call(builder, name: str, *vectors):
+    """Emits a call of an LLVM intrinsic on vectors, e.g. fma."""
     function = cgutils.get_or_insert_function(
         builder.module, ir.FunctionType(VECTOR, [VECTOR] * len(vectors)), f"llvm.{name}.v{LANES}f32"
     )

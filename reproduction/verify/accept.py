@@ -19,9 +19,9 @@ from reproduction.verify.pipeline import open_pipeline, read_lock
 def accept_code(profile: str, root: Path = ROOT, restamp: Callable[[], None] = lambda: None) -> None:
     """Write today's hashes of code into dvc.lock after a change that alters no result; what is absent keeps its hash.
 
-    restamp: called once the results are known to be those of the lock; writes today's code into the files that name
-    the code that made them. ValueError where a result in git is not the one of the lock: make the figures anew first, and accept only if they
-    come out as they were."""
+    restamp: called once the results are known to be those of the lock; writes today's code into the files that name the
+    code that made them. ValueError where a result in git is not the one of the lock: make the figures anew first, and
+    accept only if they come out as they were."""
     disk, findings = Disk(root), Findings()
     pipeline = open_pipeline(disk, findings, profile)
     lock = read_lock(disk, findings, pipeline.lock_file)

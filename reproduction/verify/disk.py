@@ -144,7 +144,7 @@ class Disk:
 
     def _read_yaml(self, name: str) -> dict:
         try:
-            content = yaml.load(self.path(name).read_text(encoding="utf-8"), StrictLoader)  # noqa: S506 - a safe loader
+            content = yaml.load(self.path(name).read_text(encoding="utf-8"), StrictLoader)
         except FileNotFoundError:
             raise ValueError("there is no such file") from None
         except UnicodeDecodeError:

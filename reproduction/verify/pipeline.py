@@ -98,8 +98,8 @@ def check_names(disk: Disk, findings: Findings) -> None:
             if folder.name not in here:
                 file = f"profiles/{folder.name}.yaml"
                 findings.mismatch(
-                    f"{room}/{folder.name}: belongs to no profile, there is no {file}; {how_to_restore(file)} or delete the "
-                    "folder"
+                    f"{room}/{folder.name}: belongs to no profile, there is no {file}; "
+                    f"{how_to_restore(file)} or delete the folder"
                 )
 
 

@@ -2,8 +2,7 @@
 
 Each joined table holds the rows of its parts, one part per run; each part is of the run that the table of runs lists,
 by recipe, weights and checkpoints; the table of runs itself is checked by reproduction/verify/runs.py. What only a new
-training can
-tell is the numbers themselves: reproduction/verify/retrain.py."""
+training can tell is the numbers themselves: reproduction/verify/retrain.py."""
 
 import json
 from collections.abc import Iterable

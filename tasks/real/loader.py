@@ -4,10 +4,9 @@
     loaded = load_files("MMLU", "path/to/benchmarks")  # or from files you have fetched; FILES names them
 
 Nothing is downloaded by the tests or the pipeline and no row is stored here; `SOURCES` says where each set is
-published.
-The paper gives neither its prompts nor its number of shots: ours are the usual ones. NLPCC-KBQA, ClozeT and CLUEWSC are
-not split as in the paper (10,613, 938 and 508 items of its own making), the translation behind GSM8K-Chinese is another
-one.
+published. The paper gives neither its prompts nor its number of shots: ours are the usual ones. NLPCC-KBQA, ClozeT and
+CLUEWSC are not split as in the paper (10,613, 938 and 508 items of its own making), the translation behind
+GSM8K-Chinese is another one.
 """
 
 from collections.abc import Iterable

@@ -75,7 +75,7 @@ def _directly_behind(text: str) -> Found | None:
     if not _OPERATION.match(rest) and not (found[0].number is None and rest.lstrip().startswith("=")):
         return found[0]
     _, sign, right_side = line.rpartition("=")
-    return sign and _directly_behind(right_side) or Found(0, 0, None)
+    return (sign and _directly_behind(right_side)) or Found(0, 0, None)
 
 
 def _last_boxed(text: str) -> str | None:

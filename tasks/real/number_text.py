@@ -100,7 +100,7 @@ def find_numbers(text: str) -> list[Found]:
 def _complete(text: str, match: re.Match, head: re.Match) -> Found:
     """The number with sign and currency before its digits, and percent or scale behind them."""
     value, end, is_percent = _value(match), match.end(), bool(head["hundredths"])
-    is_sign = bool(head["word"]) or head["mark"] == "-" and _is_sign(text[: head.start()], head["gap"])
+    is_sign = bool(head["word"]) or (head["mark"] == "-" and _is_sign(text[: head.start()], head["gap"]))
     if percent := _PERCENT.match(text, end):
         end, is_percent = percent.end(), True
     elif scale := _SCALE.match(text, end):

@@ -15,8 +15,8 @@ PROGRAM_STOPS = ("\nclass", "\ndef", "\n#", "\nif", "\nprint")
 # Words of everyday use that are film titles too: a model that answers with a frequent word hits them without the
 # riddle.
 COMMON_WORDS = frozenset(
-    """alien big brave cars cube drive elf frozen gravity heat her holes it jaws joker misery moonlight onward room salt seven signs soul
-    speed tangled traffic up us wild""".split()
+    """alien big brave cars cube drive elf frozen gravity heat her holes it jaws joker misery moonlight onward room
+    salt seven signs soul speed tangled traffic up us wild""".split()
 )
 
 

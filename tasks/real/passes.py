@@ -6,10 +6,9 @@
 Nothing is downloaded and no row is stored here. Paper P wants tasks that guessing does not pass and removes items that
 guessing can hit by exact match (its section 5.3, Appendix D.5: common words as film titles); its list is not published.
 `is_guessable` is ours: a title of one common English word. Date Understanding is published with options; asked open,
-with the text of the right option as the answer, guessing has no letter to hit.
-The rows of unnatural in-context learning are {"subtask", "id", "shots": [[input, output], ...], "input", "target"}, one
-json object a line, a form of ours:
-the publisher's shot counts and word lists are not known to us.
+with the text of the right option as the answer, guessing has no letter to hit. The rows of unnatural in-context
+learning are {"subtask", "id", "shots": [[input, output], ...], "input", "target"}, one json object a line, a form of
+ours: the publisher's shot counts and word lists are not known to us.
 """
 
 import json
@@ -231,7 +230,7 @@ def make_passes(
                 continue
             items.append(Item(name, item_id, ((context, f" {answer}"),), f" {answer}"))
             judges.append(TitleChecker(answer) if name == "emoji_movie_bigbench" else ExactChecker((f" {answer}",)))
-    if not items or num_items is not None and not 1 <= num_items <= len(items):
+    if not items or (num_items is not None and not 1 <= num_items <= len(items)):
         raise ValueError(
             f"{name}: {len(items)} items are there, num_items is {num_items}; ask for 1 to {len(items)} or fetch the"
             " whole file"

@@ -58,8 +58,8 @@ CHINESE_WORKED = (
 def label(row: dict, field: str, lowest: int, num_choices: int) -> int:
     """The index, from 0, that a label column holds: a whole number from `lowest` on, or the text of one.
 
-    ValueError naming the field where it is empty, no whole number (1.9, true, nan), or none of
-    the choices (unlabelled test splits hold "" or -1)."""
+    ValueError naming the field where it is empty, no whole number (1.9, true, nan), or none of the choices (unlabelled
+    test splits hold "" or -1)."""
     value = row[field]
     whole = int(value) if type(value) is float and value.is_integer() else value
     text = (

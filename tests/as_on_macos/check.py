@@ -103,7 +103,7 @@ def absent(_: Path) -> None:
         lambda: os.sched_getaffinity(0),
         lambda: ctypes.CDLL(None).prctl,
         lambda: importlib.import_module("triton"),
-        lambda: open("/proc/cpuinfo"),
+        lambda: Path("/proc/cpuinfo").read_text(),
     )
     for use in uses:
         try:

@@ -16,12 +16,14 @@ from pathlib import Path
 
 ROOT = str(Path(__file__).resolve().parents[2])
 ABSENT = {
-    os: "sched_getaffinity sched_setaffinity sched_getparam sched_setparam sched_getscheduler sched_setscheduler sched_rr_get_interval pidfd_open "
-        "memfd_create eventfd eventfd_read eventfd_write unshare setns posix_fallocate posix_fadvise getrandom splice copy_file_range getresuid "
-        "setresuid getresgid setresgid O_DIRECT O_TMPFILE O_PATH P_PIDFD",
+    os: "sched_getaffinity sched_setaffinity sched_getparam sched_setparam sched_getscheduler sched_setscheduler "
+    "sched_rr_get_interval pidfd_open "
+    "memfd_create eventfd eventfd_read eventfd_write unshare setns posix_fallocate posix_fadvise getrandom splice "
+    "copy_file_range getresuid "
+    "setresuid getresgid setresgid O_DIRECT O_TMPFILE O_PATH P_PIDFD",
     select: "epoll",
     signal: "sigtimedwait sigwaitinfo pidfd_send_signal SIGSTKFLT SIGPWR",
-}  # fmt: skip
+}
 PACKAGES = (
     "llvmlite.binding matplotlib.pyplot numba pandas psutil pyarrow.parquet rich.console scipy.optimize scipy.stats"
     " torch transformers"
