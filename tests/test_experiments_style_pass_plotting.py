@@ -95,7 +95,7 @@ def test_chance_is_drawn_where_the_axis_reaches_it():
 def test_every_task_has_a_title_and_an_axis_name(task):
     ax = axis()
     pass_plotting.short_title(ax, task)
-    assert ax.get_title(loc="left") and max(map(len, pass_plotting.axis_name(task).split("\n"))) <= 24
+    assert ax.get_title(loc="left") and max(map(len, pass_plotting.axis_name(task).split("\n"))) <= 34
 
 
 def test_tasks_of_the_table_are_those_that_can_be_sampled():

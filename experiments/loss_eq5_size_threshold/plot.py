@@ -1,5 +1,7 @@
 """Paper L, Equations 3 to 5, drawn from results.csv."""
 
+import textwrap
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -30,7 +32,9 @@ def draw(results: pd.DataFrame) -> Figure:
         _draw_task(axes[task], thresholds[thresholds.task == task], limits)
         task_title(axes[task], task)
         error = results[(results.task == task) & (results.metric == "size_log2_error")].iloc[0]
-        plotting.note(axes[task], f"off by {number(error, 1, 1)} doublings")
+        is_known = error.status.startswith("ok")
+        words = f"off by {number(error, 1, 1)} doublings" if is_known else error.status.removeprefix("failed: ")
+        plotting.note(axes[task], textwrap.fill(words, 44), y=0.985 if is_known else 0.3)
     for task in THRESHOLD[2:]:
         axes[task].set_xlabel("training tokens")
     for task in (THRESHOLD[0], THRESHOLD[2]):
@@ -48,7 +52,7 @@ def draw(results: pd.DataFrame) -> Figure:
     plotting.footnote(
         figure,
         "A bracket runs from the largest size that is not above chance to the smallest from which on all are; arrows:"
-        " beyond the ladder.",
+        " beyond the ladder. Dashed: loss thresholds of the four tasks from the long runs.",
     )
     return figure
 
@@ -60,10 +64,11 @@ def _draw_law(ax, results: pd.DataFrame, style: plotting.Style) -> None:
         ax.text(
             curve.num_parameters.iloc[-1] * 1.08,
             curve.loss_nats.iloc[-1],
-            f"{tokens / 1e6:.3g}M",
+            f"{tokens / 1e6:.2g}M",
             fontsize=7,
             va="center",
             color="#333333",
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8},
         )
     for name, (color, marker) in style.items():
         part = points[points["size"] == name]
@@ -80,9 +85,6 @@ def _draw_law(ax, results: pd.DataFrame, style: plotting.Style) -> None:
     onsets = results[(results.metric == "onset_loss") & results.status.str.startswith("ok")].sort_values("value")
     for row in onsets.itertuples():
         ax.axhline(row.value, color=plotting.ONSET_COLOR, linewidth=0.9, linestyle=(0, (3, 2)), zorder=0)
-    if len(onsets):
-        names = ", ".join(onsets.task)
-        plotting.note(ax, f"dashed: loss thresholds of {names}\n(from the long runs)")
     ax.set_xscale("log")
     ax.set_xlim(right=points.num_parameters.max() * 1.9)
     ax.set_xlabel(SIZE_LABEL)

@@ -38,7 +38,7 @@ def draw(results: pd.DataFrame) -> Figure:
         _draw_conventional(ax, first[first.task == task], floor, float(one.num_items.max()))
         pass_plotting.draw_rates(ax, one, style, series)
         pass_plotting.short_title(ax, task)
-        plotting.note(ax, _summary(results, task, one), y=0.37, x=0.38)
+        plotting.free_note(ax, _summary(results, task, one))
     for row in PANELS:
         axes[row[0]].set_ylabel(pass_plotting.RATE_LABEL)
         for task in row[1:-1] if row[-1] == "cost" else row[1:]:

@@ -14,6 +14,7 @@ STEM = "passuntil_fig3_loss_law"
 CRITERION = 0.2  # paper/claims.yaml, answer_loss_no_floor
 LOSS_LABEL = "validation loss (nats per token)"
 MAX_SHARE = 1.05
+NAME_ROOM = 9  # on the axis of sizes, behind the largest one, for the names of the tasks
 
 
 def draw(results: pd.DataFrame) -> Figure:
@@ -114,13 +115,14 @@ def _draw_answers(ax, results: pd.DataFrame, style: plotting.Style, series: list
         pass_plotting.draw_law(ax, laws[laws.task == task], series)
         _draw_losses(ax, one, style, series)
         if len(one):
+            ax.set_xlim(right=NAME_ROOM * float(points.num_parameters.max()))
             largest = one.sort_values("num_parameters").iloc[-1]  # the tasks' losses part with size
             ax.annotate(
                 task,
                 (largest.num_parameters, largest.value),
-                (-6, 4),
+                (7, -2),
                 textcoords="offset points",
-                ha="right",
+                ha="left",
                 fontsize=7,
                 color="#333333",
                 zorder=6,

@@ -42,8 +42,8 @@ def draw(results: pd.DataFrame) -> Figure:
         over_loss.set_xlabel("loss of the reference answer (nats)", fontsize=7.5)
         statistics = one[one.kind == "statistic"].set_index("metric")
         fit, spread = (number(statistics.loc[name]) for name in ("item_law_r2", "exponent_spread"))
-        plotting.note(over_size, f"R2 of one item {fit}\nspread of alpha {spread}")
-        plotting.note(over_loss, f"rank correlation\n{number(statistics.loc['loss_rank'])}")
+        plotting.free_note(over_size, f"R2 of one item {fit}\nspread of alpha {spread}")
+        plotting.free_note(over_loss, f"rank correlation\n{number(statistics.loc['loss_rank'])}")
     for row in axes:
         row[0].set_ylabel("pass rate of one item (scale of F)")
     pass_plotting.f_axis(axes[0, 0], *limits)

@@ -13,20 +13,19 @@ from experiments.tables.names import ITEM_TASKS
 
 STEM = "passuntil_fig6_instance_law"
 METHODS = {"item_law": ("items' own laws", ""), "assisted": ("with the test loss", "_assisted")}
-COLORS = ("#2e86ab", "#c8405a")  # next to largest and largest held-out size
 
 
 def draw(results: pd.DataFrame) -> Figure:
     """Predicted against measured pass rate of every item at the held-out sizes: own laws above, with the test loss
     below."""
-    table = results[results.kind == "prediction"]
+    style, table = plotting.Style(results), results[results.kind == "prediction"]
     sizes = list(table.drop_duplicates("size").sort_values("num_parameters")["size"])
     floor = lowest_shown(table)
     figure = plotting.new_figure(5.6)
     axes = plotting.grid(figure, len(METHODS), len(ITEM_TASKS), sharex=True, sharey=True)
     for row, (method, (words, suffix)) in zip(axes, METHODS.items()):
         for ax, task in zip(row, ITEM_TASKS):
-            draw_item_predictions(ax, table[(table.task == task) & (table.metric == method)], sizes, floor)
+            draw_item_predictions(ax, table[(table.task == task) & (table.metric == method)], style, sizes, floor)
             plotting.note(ax, draw_summary(results[results.task == task], suffix))
             if method == "item_law":
                 pass_plotting.short_title(ax, task)
@@ -41,8 +40,8 @@ def draw(results: pd.DataFrame) -> Figure:
         "Single items at the held-out sizes, predicted from the smaller ones",
         [
             *[
-                Line2D([], [], linestyle="none", marker="o", markersize=5, color=color, label=size)
-                for size, color in zip(sizes, COLORS)
+                Line2D([], [], linestyle="none", marker="o", markersize=5, color=style[size][0], label=size)
+                for size in sizes
             ],
             Line2D(
                 [],
@@ -72,9 +71,10 @@ def lowest_shown(table: pd.DataFrame) -> float:
     return float(min(seen.min(), 0.01)) / 10
 
 
-def draw_item_predictions(ax: Axes, table: pd.DataFrame, sizes: list[str], floor: float) -> None:
+def draw_item_predictions(ax: Axes, table: pd.DataFrame, style: plotting.Style, sizes: list[str], floor: float) -> None:
     """One point and range per item and held-out run, and the diagonal."""
-    for size, color in zip(sizes, COLORS):
+    for size in sizes:
+        color, _ = style[size]
         part = table[table["size"] == size]
         place = part.measured.clip(lower=floor)
         ax.vlines(

@@ -47,7 +47,7 @@ def draw(results: pd.DataFrame) -> Figure:
         pass_plotting.size_axis(ax, points.num_parameters)
         pass_plotting.f_axis(ax, *limits)
         pass_plotting.short_title(ax, task)
-        plotting.note(ax, "\n".join(filter(None, [growth_text(one), pass_plotting.censored_note(here)])))
+        plotting.free_note(ax, "\n".join(filter(None, [growth_text(one), pass_plotting.censored_note(here)])))
     for row in LAYOUT:
         axes[row[0]].set_ylabel("pass rate (scale of F)")
     for task in OTHERS:

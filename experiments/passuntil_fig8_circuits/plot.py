@@ -15,13 +15,14 @@ from experiments.tables.names import UICL_TASKS, series_names
 
 STEM = "passuntil_fig8_circuits"
 CURVES = {
-    "law": ("task law", "#8a8a8a"),
+    "law": ("task law", "#111111"),
     "steps": ("two steps", "#8e5aa8"),
-    "circuits": ("two circuits", "#c8405a"),
+    "circuits": ("two circuits", "#e4572e"),
     "quadratic": ("quadratic", "#f2b134"),
     "cubic": ("cubic", "#2e86ab"),
-    "richards": ("Richards", "#12343b"),
+    "richards": ("Richards", "#3f9b6c"),
 }
+MEASURED_COLOR = "#777777"
 NUM_COLUMNS = 4
 NOTE_WIDTH = 30  # characters that fit into a panel
 
@@ -29,6 +30,8 @@ NOTE_WIDTH = 30  # characters that fit into a panel
 def draw(results: pd.DataFrame) -> Figure:
     """The eight subtasks with every curve as fitted without the held-out sizes, continued into them."""
     style, points = plotting.Style(results), results[results.metric == "pass_rate"]
+    for size, (_, marker) in style.items():
+        style[size] = MEASURED_COLOR, marker  # colours are the curves' here
     series = series_names(points)
     figure = plotting.new_figure(6.2)
     axes = plotting.grid(figure, len(UICL_TASKS) // NUM_COLUMNS, NUM_COLUMNS, sharex=True)
@@ -41,7 +44,7 @@ def draw(results: pd.DataFrame) -> Figure:
         pass_plotting.draw_rates(ax, one[one.metric == "pass_rate"], style, series, size=4.6)
         pass_plotting.hold_out_ground(ax, points)
         pass_plotting.short_title(ax, task)
-        plotting.note(ax, advantage_text(one))
+        plotting.free_note(ax, advantage_text(one))
     for ax in axes[:, 0]:
         ax.set_ylabel("pass rate (scale of F)")
     for ax in axes[-1]:
@@ -51,6 +54,7 @@ def draw(results: pd.DataFrame) -> Figure:
         "Two circuits, two steps and smooth curves, fitted without the held-out sizes",
         [
             *[Line2D([], [], color=color, linewidth=1.3, label=name) for name, color in CURVES.values()],
+            *plotting.size_handles(style),
             pass_plotting.held_out_handle(),
             *pass_plotting.series_handles(series),
         ],
@@ -78,9 +82,8 @@ def advantage_text(one: pd.DataFrame) -> str:
         return textwrap.fill(circuits.status.removeprefix("failed: "), NOTE_WIDTH)
     best, _, series = circuits.status.removeprefix("ok: best smooth curve ").partition(", series ")
     where = f"\n({series})" if series else ""
-    return (
-        f"two circuits - {CURVES[best][0]}: {circuits.value:+.1f}{where}\ntwo steps - task law: {number(steps, 1, 1)}"
-    )
+    advantage = round(circuits.value, 1) + 0.0  # no minus before a zero
+    return f"two circuits - {CURVES[best][0]}: {advantage:+.1f}{where}\ntwo steps - task law: {number(steps, 1, 1)}"
 
 
 def known(value: float, form: str) -> str:

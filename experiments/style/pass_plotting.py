@@ -50,8 +50,8 @@ def short_title(ax: Axes, task: str) -> None:
 
 
 def axis_name(task: str) -> str:
-    """A task's name as a tick label of an axis that lists all tasks: at most two short lines."""
-    return textwrap.fill(task.replace("uicl_", "").replace("_", " "), 24)
+    """A task's name as a tick label of an axis that lists all tasks: one short line, two where it must be."""
+    return textwrap.fill(task.replace("uicl_", "").replace("_", " "), 34)
 
 
 def draw_chance_rate(ax: Axes, task: str) -> None:

@@ -146,6 +146,7 @@ def draw_points(
     run. size: of the markers in points."""
     if rows.empty:
         return
+    labels = {"xlabel": ax.get_xlabel(), "ylabel": ax.get_ylabel()}
     mapped = {"data": rows, "x": x, "y": "value", "hue": "size", "palette": style.colors, "ax": ax, "legend": False}
     errors = np.vstack([rows.value - rows.low, rows.high - rows.value]).clip(min=0)
     colors = [style[name][0] for name in rows["size"]]
@@ -164,6 +165,7 @@ def draw_points(
         edgecolor="white",
         zorder=3,
     )
+    ax.set(**labels)  # seaborn writes names of columns
     if hollow:
         drawn = ax.collections[-1]
         drawn.set_edgecolor(drawn.get_facecolor())
@@ -191,27 +193,36 @@ def draw_fit(ax: Axes, fit: pd.DataFrame, **line) -> None:
         ax.plot(ordered.loss_nats, ordered.value, **({"color": FIT_COLOR, "linewidth": 1.1, "zorder": 4} | line))
 
 
-def note(ax: Axes, text: str, y: float = 0.985, x: float = 0.03, **keywords) -> None:
-    """A small note inside a panel, upper left unless told otherwise."""
+def note(ax: Axes, text: str, y: float = 0.985, x: float = 0.03) -> None:
+    """A small note inside a panel, at the upper left or at (x, y); what is measured is drawn over it."""
+    look = {"transform": ax.transAxes, "fontsize": 7.2, "va": "top", "ha": "left", "color": "#333333", "zorder": 1.5}
     box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.2}
-    ax.text(
-        x,
-        y,
-        text,
-        transform=ax.transAxes,
+    ax.text(x, y, text, bbox=box, **look)
+
+
+def free_note(ax: Axes, text: str) -> None:
+    """A small note in the corner of a panel where the least is drawn."""
+    nothing = Line2D([], [], linestyle="none")
+    box = ax.legend(
+        [nothing],
+        [text],
+        loc="best",
         fontsize=7.2,
-        va="top",
-        ha="left",
-        color="#333333",
-        bbox=box,
-        zorder=6,
-        **keywords,
+        labelcolor="#333333",
+        handlelength=0,
+        handletextpad=0,
+        borderpad=0.2,
+        borderaxespad=0.3,
+        framealpha=0.8,
+        edgecolor="none",
     )
+    box.set_zorder(1.5)
 
 
 def footnote(figure: Figure, text: str) -> None:
     """A grey line below the figure: what must be known to read it."""
     width = int(figure.get_figwidth() * 16.5)
+    text = text.replace(" %", "\u00a0%")  # no line begins with a unit
     figure.supxlabel("\n".join(textwrap.wrap(text, width)), fontsize=7.5, color="#555555", x=0.01, ha="left")
 
 
