@@ -11,7 +11,7 @@ from profiles.paths import ROOT
 from profiles.profile import profile_names
 from reproduction.pipeline import all_stages
 
-README = ROOT / "README.md"
+README, AGENTS = ROOT / "README.md", ROOT / "AGENTS.md"
 PLANNED_BY_MAKE = {"setup", "reproduce", "compare", "figures", "verify", "test", "bench", "gpu"}
 # Run as they stand elsewhere: `dvc repro` is what `make reproduce PROFILE=smoke` runs, and git clone is how the reader
 # came here.
@@ -20,16 +20,17 @@ ACTIVATE = ". .venv/bin/activate"
 
 
 def commands() -> list[str]:
-    """Lines of the shell blocks of README.md, without prompts and comments."""
+    """Lines of the shell blocks of README.md, without prompts and comments, and the commands of AGENTS.md's table."""
     text = README.read_text(encoding="utf-8") if README.exists() else ""
     blocks = re.findall(r"```(?:bash|sh|shell|console)\n(.*?)```", text, re.DOTALL)
+    blocks.append("\n".join(re.findall(r"^\| `([^`]+)` \|", AGENTS.read_text(encoding="utf-8"), re.MULTILINE)))
     lines = (re.sub(r"\s+#.*", "", line).removeprefix("$ ").strip() for block in blocks for line in block.splitlines())
     return [line for line in lines if line and not line.startswith("#")]
 
 
 def test_readme_shows_the_commands_a_reader_needs():
     listed = commands()
-    assert {"make reproduce", "make test"} <= set(listed)
+    assert {"make reproduce", "make test", "python -m ladder plan"} <= set(listed) and len(listed) > 20
     assert len(README.read_text(encoding="utf-8").splitlines()) < 200
 
 
@@ -62,6 +63,6 @@ def test_command_can_be_run(command):
 
 
 def test_paths_in_the_readme_exist():
-    text = README.read_text(encoding="utf-8")
+    text = README.read_text(encoding="utf-8") + AGENTS.read_text(encoding="utf-8")
     named = set(re.findall(r"\]\((?!https?:)([^)#]+)\)", text))
     assert not [path for path in named if not (ROOT / path).exists()]
