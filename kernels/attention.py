@@ -52,6 +52,7 @@ def attention_reference(
     """Plain PyTorch with the whole score matrix; fp32 inside. Same contract as attention."""
     dtype = launch.accumulation_dtype(q_BTHK)
     group_size = q_BTHK.shape[2] // k_BTGK.shape[2]
+    # From here on the scale is known: the peers and the kernels take it as a number.
     scale = q_BTHK.shape[-1] ** -0.5 if scale is None else scale
     q_BHTK, k_BHTK, v_BHTK = (x.to(dtype).transpose(1, 2) for x in (q_BTHK, k_BTGK, v_BTGK))
     if group_size > 1:
@@ -113,15 +114,19 @@ def _backward(
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:  # fmt: skip
     batch, num_queries, num_heads, size = q_BTHK.shape
     num_keys, num_key_heads = k_BTGK.shape[1:3]
+    # The kernels read dout and dlse without strides of their own.
     dout_BTHK, dlse_BHT = dout_BTHK.contiguous(), dlse_BHT.contiguous()
     dq, dk, dv = (torch.empty(x.shape, dtype=x.dtype, device=x.device) for x in (q_BTHK, k_BTGK, v_BTGK))
     delta_BHT = torch.empty(batch, num_heads, num_queries, dtype=torch.float32, device=q_BTHK.device)
     scale_log2 = scale * math.log2(math.e)
     block_k = max(16, launch.next_power_of_2(size))
     with launch.on_device(q_BTHK):
+        # delta = sum(dout * out) - dlse is all that the score gradients need of a row besides its own tile.
         triton_kernels.attention_delta_kernel[(batch * num_heads * -(-num_queries // 32),)](
             dout_BTHK, out_BTHK, dlse_BHT, delta_BHT, num_queries, num_heads, size, 32, block_k
         )
+        # Keys and queries are walked in two kernels, so that no gradient is added by two programs: no atomics, same
+        # bytes.
         counts, constants, options = _kernel_arguments("dkdv", q_BTHK, k_BTGK, v_BTGK, starts_BT is not None)
         num_tiles = -(-num_keys // triton_kernels.tiles("dkdv", size, q_BTHK.dtype)[1])
         triton_kernels.attention_dkdv_kernel[(batch * num_key_heads * num_tiles,)](
@@ -197,6 +202,8 @@ def attention(
     starts_BT, ends_BT = (None, None) if document_ids_BT is None else document_range(document_ids_BT)
     if path == "sdpa":
         num_queries, num_keys = q_BTHK.shape[1], k_BTGK.shape[1]
+        # Without a mask torch may take its fastest path; is_causal aligns at the upper left, which fits equal lengths
+        # only.
         is_plain = document_ids_BT is None and num_queries == num_keys
         mask = None if is_plain else causal_mask(num_queries, num_keys, starts_BT, q_BTHK.device)
         return attention_peers.sdpa(q_BTHK, k_BTGK, v_BTGK, mask, scale)
@@ -208,6 +215,8 @@ def attention(
         raise ValueError(
             f"attention: path 'triton' takes heads of at most {triton_kernels.MAX_HEAD_SIZE}; choose path='reference'"
         )
+    # Time and head may have any stride (views of one qkv tensor come in uncopied); the head itself must lie in one
+    # piece.
     q_BTHK, k_BTGK, v_BTGK = (x if x.stride(-1) == 1 else x.contiguous() for x in (q_BTHK, k_BTGK, v_BTGK))
     return _forward(q_BTHK, k_BTGK, v_BTGK, starts_BT, ends_BT, scale)
 

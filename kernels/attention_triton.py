@@ -73,6 +73,7 @@ def _forward_walk(
         # A row may see nothing in the tiles before its document; -inf minus -inf would be NaN there.
         origin = tl.where(new_largest == float("-inf"), 0.0, new_largest) if MASKED else new_largest
         p = tl.exp2(scores - origin[:, None])
+        # What was summed under the old maximum is rescaled to the new one (online softmax).
         decay = tl.exp2(largest - origin)
         total = total * decay + tl.sum(p, axis=1)
         v = _load_tile(v_ptr, keys, columns, v_stride, num_keys, size, MASKED, MASK_SIZE)
@@ -92,17 +93,20 @@ def attention_forward_kernel(
     tile = num_tiles - 1 - tl.program_id(0) % num_tiles  # the longest walks first, so that none is left over at the end
     batch = (tl.program_id(0) // num_tiles // num_heads).to(tl.int64)
     head = (tl.program_id(0) // num_tiles % num_heads).to(tl.int64)
+    # Grouped queries: several query heads read one key head.
     k_ptr += batch * k_batch + head // group_size * k_head
     v_ptr += batch * v_batch + head // group_size * v_head
     offset = num_keys - num_queries
     rows = tile * BLOCK_M + tl.arange(0, BLOCK_M)
     columns = tl.arange(0, BLOCK_K)
     q = _load_tile(q_ptr + batch * q_batch + head * q_head, rows, columns, q_time, num_queries, size, True, MASK_SIZE)
+    # With a cache the first query stands behind num_keys - num_queries keys.
     positions = rows + offset
     end = tl.minimum((tile + 1) * BLOCK_M + offset, num_keys)
     out = tl.zeros([BLOCK_M, BLOCK_K], tl.float32)
     total = tl.zeros([BLOCK_M], tl.float32)
     largest = tl.full([BLOCK_M], float("-inf"), tl.float32)
+    # Where documents are packed every tile is masked: a document may begin anywhere in it.
     if HAS_DOCUMENTS:
         starts = tl.load(starts_ptr + batch * num_keys + rows, mask=rows < num_queries, other=num_keys)
         first = tl.min(starts, axis=0) // BLOCK_N * BLOCK_N
@@ -125,6 +129,7 @@ def attention_forward_kernel(
         (out / total[:, None]).to(out_ptr.dtype.element_ty),
         mask=row_mask[:, None] & (columns < size)[None, :],
     )
+    # Back from base 2, in which the kernel counts, to nats.
     lse_ptrs = lse_ptr + (batch * num_heads + head) * num_queries + rows
     tl.store(lse_ptrs, (largest + tl.log2(total)) * 0.6931471805599453, mask=row_mask)
 
@@ -202,6 +207,7 @@ def attention_dkdv_kernel(
     v = _load_tile(v_ptr + batch * v_batch + key_head * v_head, keys, columns, v_time, num_keys, size, True, MASK_SIZE)
     dk = tl.zeros([BLOCK_N, BLOCK_K], tl.float32)
     dv = tl.zeros([BLOCK_N, BLOCK_K], tl.float32)
+    # Queries before the tile's first key see none of it.
     first = tl.maximum(first_key - offset, 0) // BLOCK_M * BLOCK_M
     if HAS_DOCUMENTS:
         starts_ptr += batch * num_keys
@@ -213,6 +219,7 @@ def attention_dkdv_kernel(
             tl.cdiv(tl.maximum(first_key + BLOCK_N - 1 - offset, 0), BLOCK_M) * BLOCK_M, num_queries
         )
     dout_time = num_heads * size
+    # All query heads of the group go through this program, so that dk and dv are summed in registers.
     for member in range(group_size):
         head = key_head * group_size + member
         head_q_ptr = q_ptr + batch * q_batch + head * q_head

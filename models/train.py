@@ -99,10 +99,12 @@ def train(
             f"run {train_config.run}: sequence_length {train_config.sequence_length} exceeds max_sequence_length"
             f" {model_config.max_sequence_length}"
         )
+    # The seed decides the weights and nothing else; the caller's stream of random numbers stays where it was.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(train_config.seed)
         model = GPT(model_config)
     model.to(train_config.device)
+    # Parameters become views of one flat tensor here, so what is restored below lands in the model as well.
     optimizer = FlatAdamW(model, train_config)
     counters = Counters()
     identity = identity_of(model_config, train_config, tokenizer_fingerprint)
@@ -125,6 +127,7 @@ def train(
     )
     record = _record(model, gradient_step, counters, train_config, tokenizer_fingerprint, branch_from)
     atomic_write(run_dir / "run.json", (json.dumps(asdict(record), indent=1) + "\n").encode())
+    # After run.json, so that a kill between the two leaves a run that counts as finished.
     (run_dir / "state.safetensors").unlink(missing_ok=True)
     return record
 
@@ -134,13 +137,18 @@ def _loop(
 ) -> None:
     checkpoint_steps = {config.step_at(tokens) for tokens in config.checkpoint_tokens} | {config.num_steps}
     state_steps = {config.step_at(tokens) for tokens in config.state_tokens}
+    # A resumed run asks for the batch it would have got next: batches are a function of the step alone.
     source = batches(counters.step)
     started, seconds_before = time.perf_counter(), counters.train_seconds
+    # A signal is noted and answered between steps; weights and counters then belong together.
     with _deferred_interrupt() as interrupted:
         while counters.step < config.num_steps:
             inputs, targets = _next_batch(source, counters.step, config, model.config)
             loss = gradient_step(inputs, targets)
+            # The optimizer finds out whether the gradient is finite while it clips: asked of the loss alone, an
+            # overflow in the backward pass would reach the weights.
             norm = optimizer.step(learning_rate(config, counters.step + 1)) if math.isfinite(loss) else math.nan
+            # Nothing was applied in this step, so the state to keep is that of the step before.
             if not math.isfinite(norm):
                 save_state(run_dir / "state.safetensors", optimizer, counters, identity)
                 raise ValueError(

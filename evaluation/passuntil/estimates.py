@@ -93,6 +93,7 @@ def sample_until(
     stream, start = stream_key("sampled", *key), measured.start()
     while not measured.is_done:
         drawn = measured.num_drawn
+        # Batches grow with what was drawn, so that an item that passes at once costs few attempts.
         attempts = np.arange(drawn, min(cap, drawn + min(batch_rows, max(FIRST_ATTEMPTS, drawn))))
         passed = _attempt(reader, start, judge, decoding, stream, attempts)
         measured.add(len(attempts), passed.sum(), np.flatnonzero(passed) + 1, on_progress)
@@ -126,6 +127,8 @@ def count_until(
     while not measured.is_done:
         num_attempts = measured.next_block()
         passes = tree.count_passes(measured.num_blocks, num_attempts)
+        # The tree says how many attempts of the block pass, not which; they are exchangeable, so their places are a
+        # uniform draw.
         places = np.random.Generator(np.random.Philox(stream_key("places", *key, measured.num_blocks)))
         positions = (
             np.sort(places.choice(num_attempts, passes, replace=False, shuffle=False)) + 1
@@ -167,6 +170,8 @@ def _attempt(
     has_passed = np.zeros(len(attempts), bool)
     running, rows, prefixes = np.arange(len(attempts)), np.zeros(len(attempts), np.int64), [b""] * len(attempts)
     for num_tokens in range(1, decoding.max_new_tokens + 1):
+        # An attempt's number at each token depends on (key, attempt, token) alone, not on which others are still
+        # running.
         tokens = draw_tokens(
             np.exp(attempt_log_weights(log_probabilities, decoding)),
             attempt_uniforms(stream, attempts[running], num_tokens),
@@ -181,6 +186,7 @@ def _attempt(
             for prefix, token, goes_on in zip(prefixes, tokens.tolist(), is_open)
             if goes_on
         ]
+        # Ended attempts leave the batch, so a step costs what the open ones cost.
         log_probabilities, frontier = reader.extend(frontier, rows[is_open], tokens[is_open])
         running, rows = running[is_open], np.arange(int(is_open.sum()))
     return has_passed
@@ -203,6 +209,7 @@ class _Measurement:
         self._reader, self._prompt_ids, self._target, self._cap = reader, prompt_ids, target, cap
         settings = json.dumps([method, list(key), prompt_ids, asdict(decoding), target, cap])
         self._settings = hashlib.blake2b(settings.encode(), digest_size=16).hexdigest()
+        # The settings stand in the state as a hash: a state of another measurement is refused, not continued.
         unmeasured = {
             "blocks": 0,
             "attempts": 0,

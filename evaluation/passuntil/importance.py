@@ -68,6 +68,8 @@ def importance_estimate(
         raise ValueError(
             "proposal_decoding ends attempts otherwise than decoding; give the same max_new_tokens and stop"
         )
+    # A fixed number from each, not a draw per attempt: the estimate is stratified, and the weights stay below 1 /
+    # target_share (defensive mixture).
     num_target = round(target_share * attempts)
     if not 2 <= num_target <= attempts - 2:
         raise ValueError(
@@ -120,6 +122,7 @@ class _Sums:
 
     def add(self, weights: np.ndarray, num_evaluated: int, seconds: float) -> None:
         """Counts the next attempts, 0 being the weight of one that did not pass."""
+        # Exact fractions: sums of floats would depend on where a batch or a restart has cut them.
         for stratum, part in zip(self._sums, np.split(weights, [max(0, self._ends[0] - self.num_drawn)]), strict=True):
             for weight in map(Fraction, part[part > 0].tolist()):
                 stratum[0] += weight
@@ -227,6 +230,7 @@ def _passing_weights(
         log_target[running] += target[at, tokens]
         log_proposal[running] += proposal[at, tokens]
         outcomes = judge.outcomes(prefixes, tokens.tolist(), num_tokens)
+        # Where the target has probability 0 (top-p) the weight is 0, whatever the proposal has drawn.
         can_be_drawn = log_target[running] > -np.inf
         passed = running[(outcomes == PASSED) & can_be_drawn]
         out[passed] = pair.weights(log_target[passed], log_proposal[passed])

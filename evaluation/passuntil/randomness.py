@@ -66,6 +66,7 @@ def _uniform(stream: np.ndarray) -> float:
     if stream[_HAS_SPARE]:
         stream[_HAS_SPARE] = 0
         return _to_unit(stream[_SPARE])
+    # A counter gives 128 bits; the second half waits for the next call.
     bits, stream[_SPARE] = philox(stream[_KEY], stream[_ITEM], (stream[_GROUP] << _HALF) | stream[_NUM_DRAWN])
     stream[_NUM_DRAWN] += np.uint64(1)
     stream[_HAS_SPARE] = 1
@@ -101,6 +102,7 @@ def draw_tokens(weights_nC: np.ndarray, uniforms_n: np.ndarray) -> np.ndarray:
 @njit(cache=True)
 def _inverted_binomial(stream: np.ndarray, num: int, p: float) -> int:
     """Number of successes of `num` trials by sequential search; for small means."""
+    # P(0), and from there each probability from the one before.
     ratio, none = p / (1.0 - p), math.exp(num * math.log1p(-p))
     while True:
         rest, mass, successes = _uniform(stream), none, 0
@@ -125,6 +127,7 @@ def _rejected_binomial(stream: np.ndarray, num: int, p: float) -> int:
         u, v = _uniform(stream) - 0.5, _uniform(stream)
         us = 0.5 - abs(u)
         k = math.floor((2.0 * a / us + b) * u + c)
+        # Nine of ten draws are taken here, without a logarithm.
         if us >= 0.07 and v <= squeeze:
             return int(k)
         if 0 <= k <= num:
@@ -138,6 +141,7 @@ def _left_count(stream: np.ndarray, num: int, left: float, right: float) -> int:
     """How many of `num` attempts go to the left, with weights `left` and `right`."""
     if left == 0.0 or right == 0.0:
         return num if right == 0.0 else 0
+    # Both samplers want p at most 1/2: the rarer side is drawn.
     p = min(left, right) / (left + right)
     drawn = _inverted_binomial(stream, num, p) if num * p < _INVERSION_MEAN else _rejected_binomial(stream, num, p)
     return drawn if left <= right else num - drawn
@@ -156,6 +160,7 @@ def _leaf(stream: np.ndarray, sums: np.ndarray, node: int) -> int:
 def _split_row(stream: np.ndarray, num: int, sums: np.ndarray, counts: np.ndarray, touched: np.ndarray) -> int:
     """Adds the attempts to `counts` by leaf; returns how many leaves it wrote into `touched`."""
     num_touched, depth, first_leaf = 0, 1, len(sums) // 2
+    # An explicit stack of subtrees and the attempts they hold: depth-first, so the order of draws is fixed.
     nodes, held = np.empty(64, np.int64), np.empty(64, np.int64)
     nodes[0], held[0] = 1, num
     while depth:
@@ -168,6 +173,7 @@ def _split_row(stream: np.ndarray, num: int, sums: np.ndarray, counts: np.ndarra
                     nodes[depth], held[depth] = child, num_child
                     depth += 1
             continue
+        # At a leaf all go there at once; a few attempts are cheaper one by one than by binomials.
         for _ in range(1 if node >= first_leaf else num_here):
             leaf = _leaf(stream, sums, node) - first_leaf
             if counts[leaf] == 0:
@@ -188,6 +194,8 @@ def split_counts(
     weights) alone.
     """
     num_columns = weights_nC.shape[1]
+    # Weights as the leaves of a binary tree of sums: a count is split at each node between left and right, so a draw
+    # costs a few binomials instead of one per column.
     first_leaf = 1
     while first_leaf < num_columns:
         first_leaf *= 2

@@ -133,6 +133,8 @@ def measure_item(
         "log_pass_high": math.nan,
         "answer_tokens": len(answer),
     }
+    # The reference may be longer than the model can read: then its loss is unknown, and attempts can be drawn all the
+    # same.
     if len(prompt_ids) + len(answer) - 1 <= model.reader.max_sequence_length:
         row["answer_log_likelihood"] = answer_log_probability(model.reader, prompt_ids, answer)
     else:
@@ -154,6 +156,7 @@ def measure_item(
 def _counted(plan: Plan, item: PassItem, prompt_ids: list[int], pieces: list[bytes], state, on_progress) -> dict:
     """What attempts at an item give: passes and attempts, or with a proposal a weighted estimate."""
     model, decoding = plan.model, plan.decoding
+    # Random numbers hang on (run, task, item); a stream name lets two models share them for paired comparisons.
     key = (model.stream or str(model.about["run"]), plan.task.name, item.item_id)
     if plan.proposal is not None:
         weighted = importance_estimate(

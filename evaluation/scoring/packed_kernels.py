@@ -77,6 +77,7 @@ def attend(qkv_flat, kv_flat, kv_layout, segments_S4, spans_X2, out_row_M, out_f
             segments_S4[s, 2],
             segments_S4[s, 3],
         )
+        # Keys before the segment's own ones: all of its spans but its own rows.
         num_before, is_asked = -length, False
         for x in range(first_span, last_span):
             num_before += spans_X2[x, 1]
@@ -84,6 +85,7 @@ def attend(qkv_flat, kv_flat, kv_layout, segments_S4, spans_X2, out_row_M, out_f
             is_asked |= out_row_M[m] >= 0
         if not is_asked:
             continue
+        # The keys of a group are brought together once, transposed, for all its heads and all rows of the segment.
         for g in range(G):
             _gather(
                 kv_flat,
@@ -110,6 +112,8 @@ def attend(qkv_flat, kv_flat, kv_layout, segments_S4, spans_X2, out_row_M, out_f
                     for i in range(np.uint64(K)):
                         query[i] = widen(qkv_flat[source + i])
                     num_keys = num_before + t + 1
+                    # Unnormalised weights, and one division at the end: a row's sum is taken in the order of its keys,
+                    # whatever else is in the pass.
                     inverse = _ONE / exponentiate(weights, score_keys(query, keys, width, num_keys, weights), num_keys)
                     sum_values(weights, values, size, num_keys, attended)
                     for i in range(np.uint64(K)):

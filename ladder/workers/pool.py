@@ -125,6 +125,7 @@ def run_jobs(
     preload: modules the fork server imports once, so that a start costs milliseconds instead of seconds.
     deadline: time.monotonic() at which all workers are stopped, as they are on Ctrl-C and SIGTERM.
     lock: of what the jobs write; every worker holds it as well, until it has ended."""
+    # forkserver: a fork of this process would copy torch's threads in whatever state they are.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([*preload])
     waiting = longest_first([*jobs])
@@ -134,6 +135,8 @@ def run_jobs(
     try:
         while (waiting or workers) and not outcome.is_stopped:
             _skip_orphans(waiting, outcome, progress)
+            # The first job in line whose parents are finished; one that waits for its trunk does not hold up those
+            # behind it.
             while free and (
                 ready := next(
                     (
@@ -150,10 +153,13 @@ def run_jobs(
             for worker in _listen(workers, progress):
                 workers.remove(worker)
                 free.append(worker.slot)
+                # A worker that was killed (memory, a stray signal) goes to the head of the line once: its run resumes
+                # from its state.
                 if _conclude(worker, starts[worker.job.name], outcome, progress):
                     waiting.insert(0, worker.job)
                 elif worker.job.name in outcome.finished:
                     on_finish(worker.job.name)
+            # Only with work left: a deadline that passes as the last job ends is no stop.
             outcome.is_stopped = deadline is not None and time.monotonic() >= deadline and bool(waiting or workers)
     except KeyboardInterrupt:
         outcome.is_stopped = True

@@ -109,11 +109,13 @@ def _softmax(scores, first, highest, inverse):
     """In place; the largest score and one over the sum of each query are kept for the backward pass."""
     end = first + LANES
     top, total = splat(_LOWEST), splat(_ZERO)
+    # Keys before the block are seen by all of its queries; the mask is needed in the block itself alone.
     for j in range(first):
         score = load_rounded(scores, j * LANES)
         top = maximum(top, score)
         store(score, scores, j * LANES)
     for j in range(first, end):
+        # Lane l is query first + l: it sees key j from lane j - first on.
         score = keep_from(load_rounded(scores, j * LANES), lane_numbers(), splat(np.float32(j - first)))
         top = maximum(top, score)
         store(score, scores, j * LANES)
@@ -122,6 +124,7 @@ def _softmax(scores, first, highest, inverse):
         total = total + weight
         store(weight, scores, j * LANES)
     scale = splat(_ONE) / total
+    # Two numbers a query: from them the backward pass makes the weights again.
     store(top, highest, first)
     store(scale, inverse, first)
     for j in range(end):
@@ -131,6 +134,7 @@ def _softmax(scores, first, highest, inverse):
 @compiled
 def _softmax_backward(scores, dweights, first, highest, inverse):
     """In place: scores become the weights again, dweights the gradients of the scores p * (dp - sum(p * dp))."""
+    # The softmax of the forward pass again, from its maximum and its sum, and with it sum(p * dp).
     end, top, scale, total = first + LANES, load(highest, first), load(inverse, first), splat(_ZERO)
     for j in range(first, end):
         score = keep_from(load_rounded(scores, j * LANES), lane_numbers(), splat(np.float32(j - first)))

@@ -85,18 +85,23 @@ class CpuStep:
     @torch.no_grad()
     def __call__(self, tokens_BT: torch.Tensor, targets_BT: torch.Tensor) -> float:
         """Mean loss of a batch in nats per token; its gradients stand in the optimizer."""
+        # All weights into the storage type in one pass: the products below read the copy, the optimizer keeps fp32.
         ops.store_numbers(self.optimizer.flat.detach().numpy(), self.weights_stored.n)
         self.optimizer.grad.zero_()
         tokens, targets, loss_sum = tokens_BT.reshape(-1), targets_BT.reshape(-1).numpy(), 0.0
         size, decayed = self.num_rows, slice(self.optimizer.num_decayed)
         for part in range(self.num_micro):
             self.tokens = tokens[part * size : (part + 1) * size]
+            # A micro batch is as many sequences as keep a layer's buffers in the cache; its gradients are added up in
+            # fp32.
             with self.products():
                 self._forward()
                 loss_sum += ops.cross_entropy(
                     self.logits.n, targets[part * size : (part + 1) * size], self.gradient_scale, self.row_V
                 )
                 self._backward()
+            # Matrices stand first in the flat tensors. Gains and the embedding are summed in fp32 by their own passes;
+            # the place of the embedding among the stored gradients stays zero.
             ops.add_numbers(self.grads_stored.n[decayed], self.optimizer.grad.numpy()[decayed])
             ops.embed_backward(self.tokens.numpy(), self.dx.n, self.grads_fp32["embedding.weight"])
         return loss_sum / len(tokens)
@@ -104,6 +109,7 @@ class CpuStep:
     def _forward(self) -> None:
         gains, first = self.weights_fp32, self.layers[0]
         torch.index_select(self.optimizer_views["embedding.weight"], 0, self.tokens, out=self.dx.t)
+        # The first norm has no branch to add; a zero keeps one compiled pass for every norm.
         self.branch.t.zero_()
         ops.add_rms_norm(
             self.dx.n,
@@ -131,6 +137,7 @@ class CpuStep:
             torch.mm(layer.y_mid.t, self.weights[name + "gate_up.weight"].t(), out=layer.gate_up.t)
             self.swiglu_passes.swiglu(layer.gate_up.n, layer.activated.n)
             torch.mm(layer.activated.t, self.weights[name + "down.weight"].t(), out=self.branch.t)
+            # The residual add of this layer and the norm of the next are one pass over the stream.
             if index + 1 < len(self.layers):
                 following = self.layers[index + 1]
                 x, y, rstd, gain = (
@@ -145,12 +152,14 @@ class CpuStep:
         torch.mm(self.final_y.t, self.weights["head.weight"].t(), out=self.logits.t)
 
     def _backward(self) -> None:
+        # cross_entropy has left the gradient of the logits where the logits were.
         torch.mm(self.logits.t.t(), self.final_y.t, out=self.grads["head.weight"])
         torch.mm(self.logits.t, self.weights["head.weight"], out=self.dbranch.t)
         self.dx.t.zero_()
         self._norm_backward(self.final_x, self.final_rstd, "norm.weight")
         for index in reversed(range(len(self.layers))):
             layer, name = self.layers[index], f"blocks.{index}."
+            # dx_stored is the gradient of the stream in the storage type: the branch's output gradient is the stream's.
             torch.mm(self.dx_stored.t.t(), layer.activated.t, out=self.grads[name + "down.weight"])
             torch.mm(self.dx_stored.t, self.weights[name + "down.weight"], out=self.dactivated.t)
             self.swiglu_passes.swiglu_backward(layer.gate_up.n, self.dactivated.n)

@@ -29,6 +29,7 @@ def _transposed(builder, rows: list) -> list:
     """IR: sixteen vectors as the columns of what they were the rows of, by exchanging ever larger squares of two of
     them."""
     for size in (1, 2, 4, 8):
+        # In each round a lane whose bit is set trades places with the lane `size` away in the partner row.
         low = [place - size + LANES if place & size else place for place in range(LANES)]
         high = [place + LANES if place & size else place + size for place in range(LANES)]
         rows = [
@@ -79,6 +80,8 @@ def _block_product(is_added: bool):
             a, a_at, a_row, a_step, b, b_at, b_step, c, c_at, c_row, count = arguments
             of = signature.args
 
+            # One number of a, to be spread over all lanes: a may be a transposed view, so its elements need not be
+            # neighbours.
             def element_a(row, step):
                 place = builder.add(
                     builder.add(a_at, builder.mul(step, a_step)), builder.mul(a_row, ir.Constant(count.type, row))
@@ -87,6 +90,8 @@ def _block_product(is_added: bool):
 
             rows_c = [builder.add(c_at, builder.mul(c_row, ir.Constant(count.type, row))) for row in range(ROWS)]
             pointers_c = [element_pointer(context, builder, of[7], c, place) for place in rows_c]
+            # A loop of one basic block: phi nodes carry the step and ROWS running sums in registers from one round to
+            # the next.
             before, loop, after = (
                 builder.basic_block,
                 builder.append_basic_block("product"),
@@ -102,11 +107,14 @@ def _block_product(is_added: bool):
             row_b = emit_load(
                 builder, element_pointer(context, builder, of[4], b, builder.add(b_at, builder.mul(step, b_step)))
             )
+            # fmuladd may fuse; that rounds once instead of twice and is the same on every machine that has the
+            # instruction.
             sums = [
                 emit_call(builder, "fmuladd", emit_splat(builder, element_a(row, step)), row_b, total)
                 for row, total in enumerate(totals)
             ]
             following = builder.add(step, ir.Constant(count.type, 1))
+            # Each phi is its start on entry and the value of the last round afterwards.
             for phi, first, then in zip(
                 (step, *totals), (ir.Constant(count.type, 0), *starts), (following, *sums), strict=True
             ):
