@@ -18,7 +18,7 @@ from tokenizers.processors import TemplateProcessing
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from corpus.tokenizer import BOS, BOS_ID, fingerprint
-from evaluation.passuntil.__main__ import FOLDERS, main, parser
+from evaluation.passuntil.__main__ import main, parser
 from evaluation.passuntil.planning import make_plan
 from evaluation.passuntil.progress import PassProgress
 from evaluation.passuntil.state import State, measure_plan
@@ -203,7 +203,8 @@ def test_published_tasks_are_read_from_their_files(folder, tmp_path, capsys, tas
 
 
 def plan_of(folder: Path, out: Path, **options):
-    return make_plan(parser().parse_args(arguments(folder, out, **options)), FOLDERS)
+    parsed = parser().parse_args(arguments(folder, out, **options))
+    return make_plan(parsed, parsed.data)
 
 
 class Interrupted(PassProgress):

@@ -156,7 +156,7 @@ def measure_item(
 def _counted(plan: Plan, item: PassItem, prompt_ids: list[int], pieces: list[bytes], state, on_progress) -> dict:
     """What attempts at an item give: passes and attempts, or with a proposal a weighted estimate."""
     model, decoding = plan.model, plan.decoding
-    # Random numbers hang on (run, task, item); a stream name lets two models share them for paired comparisons.
+    # Random numbers depend on (run, task, item); a stream name lets two models share them for paired comparisons.
     key = (model.stream or str(model.about["run"]), plan.task.name, item.item_id)
     if plan.proposal is not None:
         weighted = importance_estimate(

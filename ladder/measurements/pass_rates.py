@@ -146,7 +146,8 @@ class PassRates(Measurement):
         if losses is None:
             return
         stamps = {task: file.stamps[task] for task in kept}
-        tables = dict(read_rows(path).groupby("task", sort=False)) if kept else {}
+        # No dict(...): a grouped table has an attribute `keys`, and is taken for a mapping.
+        tables = {task: rows for task, rows in read_rows(path).groupby("task", sort=False)} if kept else {}  # noqa: C416
         finished = dict(self._finished_journals(name))
         for task, rows in finished.items():
             tables[task], stamps[task] = self._complete(name, rows, losses), self.stamp(name, task)
