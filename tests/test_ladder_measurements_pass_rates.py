@@ -224,3 +224,10 @@ def test_thresholds_take_the_losses_of_the_scores(tmp_path):
     losses_job((rates, LONG), lambda fraction: None, 0)
     stored = json.loads(rates.journal(LONG, "losses").read_text())["rows"]
     assert {row["tokens_seen"]: (row["loss_nats"], row["weight_hash"]) for row in stored} == known
+
+
+def test_losses_are_taken_on_the_device_of_the_worker(rates, monkeypatch):
+    """On the meta device tensors have no values, so that the loss ends where the first one is read."""
+    monkeypatch.setattr("ladder.measurements.pass_rates.use_one_device", lambda *_: "meta")
+    with pytest.raises(NotImplementedError, match="meta tensor"):
+        losses_job((rates, LARGE), print, 0)

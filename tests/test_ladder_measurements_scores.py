@@ -75,3 +75,10 @@ def test_the_code_that_scores_is_found_by_its_imports():
 
 def scores_code_twice():
     return scoring_code()
+
+
+def test_a_run_is_scored_on_the_device_of_its_worker(scores, monkeypatch):
+    """On the meta device tensors have no values, so that scoring ends where the first one is read."""
+    monkeypatch.setattr("ladder.measurements.scores.use_one_device", lambda *_: "meta")
+    with pytest.raises(NotImplementedError, match="meta tensor"):
+        score_run((scores, LONG), print, 0)

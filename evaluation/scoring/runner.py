@@ -36,6 +36,7 @@ def evaluate_checkpoint(
     num_items: int | None = None,
     batch_tokens: int = BATCH_TOKENS,
     precision: str = "fp32",
+    device: str = "cpu",
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Aggregate rows (one per task and metric) and per-item rows (one per task, item and metric) of a checkpoint.
 
@@ -44,10 +45,10 @@ def evaluate_checkpoint(
     high (95 % over items), num_items, weight_hash, precision (of the products: "fp32" or "bf16", see
     evaluation.scoring.log_likelihoods.prepare). Per-item columns: run, seed, tokens_seen, compute_flops, loss_nats,
     task, item_id, metric, value. `labels` gives size, series and seed (empty where absent; the run's name stands in the
-    checkpoint). Only the first `num_items` items of a task are scored. Loss and compute are of the checkpoint itself,
-    not of the end of its run (paper L, section 2.3). ValueError with one line, naming the file, for a damaged or
-    foreign checkpoint, one of another tokenizer, an absent, foreign or short item set, a prompt longer than the model's
-    context, logits that are not finite.
+    checkpoint). Only the first `num_items` items of a task are scored, on `device` (as torch names it). Loss and
+    compute are of the checkpoint itself, not of the end of its run (paper L, section 2.3). ValueError with one line,
+    naming the file, for a damaged or foreign checkpoint, one of another tokenizer, an absent, foreign or short item
+    set, a prompt longer than the model's context, logits that are not finite.
     """
     labels = dict(labels or {})
     if unknown := sorted(set(labels) - set(LABELS)):
@@ -56,7 +57,7 @@ def evaluate_checkpoint(
     model, header = checkpoint.load(checkpoint_path, fingerprint(tokenizer))
     config = model.config
     try:
-        model = prepare(model, precision)  # once for all tasks
+        model = prepare(model.to(device), precision)  # once for all tasks
         losses = summarize_losses(validation_losses(model, validation.tokens, batch_tokens), validation)
         tables = {name: score_items(model, tokenizer, chosen[name], task, batch_tokens) for name, task in tasks.items()}
     except ValueError as error:

@@ -197,12 +197,12 @@ def rows_of_checkpoints(run: Run, is_held_out: bool, losses: dict[int, tuple[flo
     ]
 
 
-def validation_loss(data: Data, path: Path) -> tuple[int, float, str]:
+def validation_loss(data: Data, path: Path, device: str = "cpu") -> tuple[int, float, str]:
     """(tokens_seen, nats per token on the validation set of the data, weight hash) of a checkpoint."""
     model, header = checkpoint.load(path, data.fingerprint)
     validation = data.validation()
     try:
-        losses = summarize_losses(validation_losses(model, validation.tokens), validation)
+        losses = summarize_losses(validation_losses(model.to(device), validation.tokens), validation)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     return header["tokens_seen"], losses["loss_nats"], header["weight_hash"]

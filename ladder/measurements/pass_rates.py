@@ -251,13 +251,13 @@ def measure_job(payload: tuple[PassRates, str, str], report: Callable[[float], N
 def losses_job(payload: tuple[PassRates, str], report: Callable[[float], None], slot: int) -> str:
     """Worker: validation loss of every checkpoint of a run. Returns one line about it."""
     rates, name = payload
-    use_one_device(slot, rates.ladder.profile.sweep.workers_per_gpu)
+    device = use_one_device(slot, rates.ladder.profile.sweep.workers_per_gpu)
     data, losses, paths = rates.ladder.data(name), {}, rates.ladder.checkpoints(name)
     known = rates.known_losses(name)
     if known.keys() == {int(path.stem) for path in paths}:
         losses, paths = known, []
     for path in paths:
-        tokens_seen, loss_nats, weight_hash = validation_loss(data, path)
+        tokens_seen, loss_nats, weight_hash = validation_loss(data, path, device)
         losses[tokens_seen] = (loss_nats, weight_hash)
         report(len(losses) / len(paths))
     rates.write_losses(name, losses)

@@ -88,7 +88,7 @@ def score_run(payload: tuple[Scores, str], report: Callable[[float], None], slot
     """Worker: score all checkpoints of one run, write its two tables. Returns one line about it."""
     scores, name = payload
     ladder, request = scores.ladder, scores.ladder.profile.evaluation
-    use_one_device(slot, ladder.profile.sweep.workers_per_gpu)
+    device = use_one_device(slot, ladder.profile.sweep.workers_per_gpu)
     data, run = ladder.data(name), ladder.runs[name]
     items = {task: load_items(data.folder / "items" / f"{task}.jsonl") for task in TASKS}
     validation = data.validation()
@@ -97,7 +97,15 @@ def score_run(payload: tuple[Scores, str], report: Callable[[float], None], slot
     for done, path in enumerate(checkpoints, start=1):
         tables.append(
             evaluate_checkpoint(
-                path, TASKS, items, validation, data.tokenizer, labels, request.num_items, request.batch_tokens
+                path,
+                TASKS,
+                items,
+                validation,
+                data.tokenizer,
+                labels,
+                request.num_items,
+                request.batch_tokens,
+                device=device,
             )
         )
         report(done / len(checkpoints))

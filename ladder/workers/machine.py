@@ -23,12 +23,15 @@ def peak_megabytes() -> float:
 
 
 def use_one_device(slot: int, workers_per_gpu: int) -> str:
-    """Give this worker process one core, or one GPU where there are some; returns the device name torch knows."""
+    """Give this worker process one core, or one GPU with its share of the cores where there are some; returns the
+    device name torch knows."""
     import torch
 
-    torch.set_num_threads(1)
     if not torch.cuda.is_available():
+        torch.set_num_threads(1)
         return "cpu"
+    # What a measurement does on the CPU beside its GPU would leave all cores but one per worker idle.
+    torch.set_num_threads(max(1, num_cores() // num_workers(workers_per_gpu)))
     torch.cuda.set_device(slot // workers_per_gpu)
     return "cuda"
 
