@@ -208,7 +208,7 @@ def attention(
         mask = None if is_plain else causal_mask(num_queries, num_keys, starts_BT, q_BTHK.device)
         return attention_peers.sdpa(q_BTHK, k_BTGK, v_BTGK, mask, scale)
     if path == "flash":
-        launch.note_path("attention", f"flash-attn {attention_peers.flash_version()}")
+        launch.note_path("attention", f"flash-attn {attention_peers.flash_package().release}")
         return attention_peers.flash(q_BTHK, k_BTGK, v_BTGK, starts_BT, scale)
     launch.require_float("attention", q_BTHK, k_BTGK, v_BTGK)
     if q_BTHK.shape[-1] > triton_kernels.MAX_HEAD_SIZE:
