@@ -31,6 +31,12 @@ def test_wrong_decodings_are_named(field):
         Decoding(**({"max_new_tokens": 4, "stop": "."} | field))
 
 
+def test_an_empty_one_among_several_stops_is_refused():
+    assert Decoding(1, "").stops == () == Decoding(1, ()).stops and Decoding(1, ("a", "b")).first_stop == "a"
+    with pytest.raises(ValueError, match="a stop is empty"):
+        Decoding(1, ("a", ""))
+
+
 def test_weights_at_temperature_and_top_p():
     assert np.array_equal(attempt_log_weights(FLAT, Decoding(1, "")), FLAT)
     squared = np.exp(2 * FLAT) / np.exp(2 * FLAT).sum(1, keepdims=True)
@@ -53,16 +59,17 @@ def test_damaged_logits_are_named(bad):
 PIECES = [b"", b"a", b"b", b"ab", b".", b"a.", b".b", "\u00e9".encode(), "\u00e9".encode()[:1], "\u00e9".encode()[1:]]
 
 
-def judged_by_trial(passes, stop: str, max_new_tokens: int, tokens: tuple[int, ...]) -> int:
+def judged_by_trial(passes, stop: str | tuple[str, ...], max_new_tokens: int, tokens: tuple[int, ...]) -> int:
     """The definition: PASSED or DEAD where the attempt has ended, else OPEN where some continuation passes."""
-    data = b""
+    data, stops = b"", [one.encode() for one in Decoding(1, stop).stops]
     for place, token in enumerate(tokens, 1):
         data += PIECES[token]
-        has_stop = bool(stop) and stop.encode() in data
+        ends = [data.find(one) for one in stops if one in data]
+        has_stop = bool(ends)
         if has_stop or not PIECES[token] or place == max_new_tokens:
             if place < len(tokens):
                 return DEAD
-            text = data.split(stop.encode())[0] if has_stop else data if not stop else None
+            text = data[: min(ends)] if has_stop else data if not stop else None
             try:
                 return PASSED if text is not None and passes(text.decode()) else DEAD
             except UnicodeDecodeError:
@@ -74,7 +81,7 @@ def judged_by_trial(passes, stop: str, max_new_tokens: int, tokens: tuple[int, .
 @settings(max_examples=40, deadline=None)
 @given(
     texts=st.lists(st.text("ab\u00e9", max_size=3), max_size=3, unique=True),
-    stop=st.sampled_from(["", ".", "b", "ab", ".b", "\u00e9"]),
+    stop=st.sampled_from(["", ".", "b", "ab", ".b", "\u00e9", (), ("b", "."), (".b", "ab"), ("\u00e9", "a.", "aa")]),
     path=st.lists(st.integers(0, len(PIECES) - 1), max_size=2),
 )
 def test_judgements_equal_those_by_trial_of_all_continuations(texts, stop, path):

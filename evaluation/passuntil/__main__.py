@@ -3,6 +3,7 @@ item.
 
     python -m evaluation.passuntil --model CHECKPOINT.safetensors --task program_synthesis --out passes.parquet
     python -m evaluation.passuntil --model FOLDER --task HumanEval --items HumanEval.jsonl.gz --out passes.parquet
+    python -m evaluation.passuntil --model FOLDER --task mine.jsonl --stop $'\\n' --out passes.parquet
     python -m evaluation.passuntil --model SMALL --task maths --method importance --proposal LARGE --out passes.parquet
 
 The method `shared` counts attempts on a tree of shared prefixes and follows the same law as `sampled`, which draws them
@@ -32,12 +33,13 @@ import pandas as pd
 
 from evaluation.passuntil.inputs import DTYPES
 from evaluation.passuntil.planning import make_plan
+from evaluation.passuntil.programs import Programs
 from evaluation.passuntil.progress import OnlyWriter, PassProgress
 from evaluation.passuntil.rows import METHODS, Plan, cost_line
 from evaluation.passuntil.state import State, measure_plan
 from files.atomic import atomic_write, explain
 from profiles.paths import ROOT
-from sandbox.parent import Sandbox
+from tasks.own.passes import __doc__ as OWN_FORM
 
 TARGET, CAP = 10, 100_000
 FOLDERS = (ROOT / "data" / "passuntil", ROOT / "data")
@@ -46,7 +48,10 @@ FOLDERS = (ROOT / "data" / "passuntil", ROOT / "data")
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     out = argparse.ArgumentParser(
-        prog="python -m evaluation.passuntil", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m evaluation.passuntil",
+        description=__doc__,
+        epilog=OWN_FORM,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     out.add_argument(
         "--model",
@@ -59,8 +64,12 @@ def parser() -> argparse.ArgumentParser:
     out.add_argument(
         "--task",
         required=True,
-        help="a task with checkers: ours (program_synthesis, maths, ...) or a published one (HumanEval, ...)",
+        help=(
+            "a task with checkers: ours (program_synthesis, maths, ...), a published one (HumanEval, ...), or a .jsonl"
+            " file of your own, see below"
+        ),
     )
+    _add_own_task_options(out)
     out.add_argument(
         "--items", type=Path, help="file of items (default: that of the task beside the tokenizer of the model)"
     )
@@ -81,6 +90,13 @@ def parser() -> argparse.ArgumentParser:
     out.add_argument(
         "--proposal-temperature", type=float, help="importance: temperature to draw at (default: that of --temperature)"
     )
+    _add_decoding_options(out)
+    _add_machine_options(out)
+    out.add_argument("--out", type=Path, required=True, help="table to write, .parquet")
+    return out
+
+
+def _add_decoding_options(out: argparse.ArgumentParser) -> None:
     out.add_argument("--temperature", type=float, default=1.0, help="sampling temperature, above 0 (default 1)")
     out.add_argument(
         "--top-p", type=float, default=1.0, help="nucleus sampling, above 0 and at most 1 (default 1: all tokens)"
@@ -88,6 +104,9 @@ def parser() -> argparse.ArgumentParser:
     out.add_argument(
         "--max-new-tokens", type=int, help="maximum length of an attempt in tokens (default: that of the task)"
     )
+
+
+def _add_machine_options(out: argparse.ArgumentParser) -> None:
     out.add_argument(
         "--data",
         type=Path,
@@ -101,8 +120,18 @@ def parser() -> argparse.ArgumentParser:
         help="number format of a transformers model (default float32)",
     )
     out.add_argument("--device", default="cpu", help="cpu, cuda, cuda:N or mps (default cpu)")
-    out.add_argument("--out", type=Path, required=True, help="table to write, .parquet")
-    return out
+
+
+def _add_own_task_options(out: argparse.ArgumentParser) -> None:
+    out.add_argument(
+        "--checker", type=Path, help="own task: Python file with passes(attempt, row) -> bool, run in the sandbox"
+    )
+    out.add_argument(
+        "--stop", action="append", help="own task: text that ends an attempt; may be repeated (default: none)"
+    )
+    out.add_argument(
+        "--chat", action="store_true", help="write each prompt as a user's message, by the tokenizer's chat template"
+    )
 
 
 def _announced(plan: Plan, state: State, num_left: int) -> str:
@@ -142,10 +171,9 @@ def main(argv: list[str] | None = None) -> int:
     Ctrl-C. What was counted is kept."""
     arguments = parser().parse_args(argv)
     state_path = arguments.out.with_name(arguments.out.name + ".state.json")
-    sandbox, writer = None, OnlyWriter(arguments.out, state_path)
+    programs, writer = Programs(), OnlyWriter(arguments.out, state_path)
     try:
-        sandbox = Sandbox() if arguments.task == "HumanEval" else None
-        plan = make_plan(arguments, arguments.data or FOLDERS, sandbox.passes if sandbox else None)
+        plan = make_plan(arguments, arguments.data or FOLDERS, programs)
         writer.begin()
         state = State(state_path, plan.settings)
         state.save(is_due=True)  # a place that cannot be written is found before the work
@@ -169,8 +197,7 @@ def main(argv: list[str] | None = None) -> int:
         return _failed("interrupted; the same command goes on from what was counted", 130)
     finally:
         writer.end()
-        if sandbox:
-            sandbox.close()
+        programs.close()
     print(summary_line(plan, table))
     return 0
 

@@ -1,6 +1,6 @@
 """What an attempt is: how its tokens are drawn, where it ends, and how it is judged token by token.
 
-An attempt is sampled from the context until its text holds the stop or an end-of-text token is drawn (the attempt is
+An attempt is sampled from the context until its text holds a stop or an end-of-text token is drawn (the attempt is
 what stands before either) or max_new_tokens are spent: then it fails, except where there is no stop, where the whole
 text counts. A token without bytes (our document start) ends it like max_new_tokens. An id without text (a special
 token, a padding row of the embedding, EMPTY) is no part of any answer: an attempt that draws one fails. This holds for
@@ -31,10 +31,10 @@ MAX_REMEMBERED = 1_000_000
 @dataclass(frozen=True)
 class Decoding:
     """How attempts are drawn. ValueError for a temperature of 0 or below, a top_p outside (0, 1], max_new_tokens below
-    1."""
+    1, and an empty one among several stops. `stop`: one text, or several of which the first to be written ends it."""
 
     max_new_tokens: int
-    stop: str
+    stop: str | tuple[str, ...]
     temperature: float = 1.0
     top_p: float = 1.0
 
@@ -42,6 +42,18 @@ class Decoding:
         sampling.check_decoding(self.temperature, self.top_p)
         if self.max_new_tokens < 1:
             raise ValueError(f"Decoding: max_new_tokens is {self.max_new_tokens}; give at least 1")
+        if not isinstance(self.stop, str) and not all(self.stop):
+            raise ValueError("Decoding: a stop is empty; leave it out")
+
+    @property
+    def stops(self) -> tuple[str, ...]:
+        """The texts that end an attempt; none where only an end of text or max_new_tokens do."""
+        return tuple(filter(None, [self.stop])) if isinstance(self.stop, str) else self.stop
+
+    @property
+    def first_stop(self) -> str:
+        """The stop that a reference answer is written with; empty where there is none."""
+        return next(iter(self.stops), "")
 
 
 def check_request(
@@ -82,11 +94,13 @@ class Judge:
         """Without `prunes` a prefix stays open until it ends, as in plain sampling."""
         self.pieces = pieces
         self._checker, self._prunes = checker, prunes
-        self._stop, self._max_new_tokens = decoding.stop.encode(), decoding.max_new_tokens
+        self._stops, self._max_new_tokens = [stop.encode() for stop in decoding.stops], decoding.max_new_tokens
         self._passes: dict[bytes, bool] = {}
         self._viable: dict[bytes, bool] = {}
         accepted = checker.accepted() if prunes else None
-        self._targets = None if accepted is None else sorted({text.encode() + self._stop for text in accepted})
+        self._targets = None
+        if accepted is not None:
+            self._targets = sorted({text.encode() + stop for text in accepted for stop in self._stops or [b""]})
         if accepted is not None:
             self._candidates: dict[tuple[bytes, bool], tuple[np.ndarray, np.ndarray]] = {}
             self._ids_of_piece: dict[bytes, list[int]] = defaultdict(list)
@@ -136,16 +150,18 @@ class Judge:
                     first += 1
 
     def _outcome(self, prefix: bytes, token: int, is_last: bool) -> int:
-        piece, stop = self.pieces[token], self._stop
+        piece = self.pieces[token]
         if isinstance(piece, EndOfText):
             return PASSED if self._is_right(prefix) else DEAD
         if isinstance(piece, Empty):
             return DEAD
         data = prefix + piece
-        if stop and (at := data.find(stop, max(0, len(prefix) - len(stop) + 1))) >= 0:
-            return PASSED if self._is_right(data[:at]) else DEAD
+        # A stop may have begun in the prefix, but was not complete there.
+        found = [data.find(stop, max(0, len(prefix) - len(stop) + 1)) for stop in self._stops]
+        if ends := [at for at in found if at >= 0]:
+            return PASSED if self._is_right(data[: min(ends)]) else DEAD
         if is_last or not piece:
-            return PASSED if not stop and self._is_right(data) else DEAD
+            return PASSED if not self._stops and self._is_right(data) else DEAD
         return OPEN if not self._prunes or self._can_pass(data) else DEAD
 
     def _is_right(self, data: bytes) -> bool:
@@ -165,9 +181,10 @@ class Judge:
         if known is None:
             known = self._is_viable(data) or any(
                 self._is_right(data[:-length])
-                for length in range(1, len(self._stop))
-                if data.endswith(self._stop[:length])
-            )  # the tail may be the beginning of the stop, which is no part of the attempt
+                for stop in self._stops
+                for length in range(1, len(stop))
+                if data.endswith(stop[:length])
+            )  # the tail may be the beginning of a stop, which is no part of the attempt
             _remember(self._viable, data, known)
         return known
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -26,9 +26,12 @@ from models import checkpoint
 from tasks import checkers
 from tasks.base import load_items
 from tasks.checkers import Checker
+from tasks.own.checkers import Run
+from tasks.own.passes import load_own_passes
 from tasks.real.pass_checkers import Runner
 from tasks.real.passes import FILES, REAL_PASS_TASKS, load_passes
 
+OWN_MAX_NEW_TOKENS = 128  # of an attempt at a task of one's own
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -38,7 +41,8 @@ class PassModel:
 
     encode_answer takes the answer, and the prompt that it stands behind (evaluation.readers.encoding). `about` names
     the model in a table of results, `stream` its random numbers (the run where it is None). `ends`: ids that end a
-    text. `data`: folder of the tokenizer, ours only."""
+    text. `data`: folder of the tokenizer, ours only. as_chat: a text as the message of a user, by the tokenizer's
+    `chat_template`."""
 
     reader: NextToken
     encode_prompt: Callable[[str], list[int]]
@@ -48,15 +52,17 @@ class PassModel:
     data: Path | None = None
     stream: str | None = None
     ends: tuple[int, ...] = ()
+    as_chat: Callable[[str], str] | None = None
+    chat_template: str = ""
 
 
 @dataclass(frozen=True)
 class PassItem:
-    """One item: the prompt, a right answer, and the judge of attempts."""
+    """One item: the prompt, a right answer where one is known, and the judge of attempts."""
 
     item_id: int
     context: str
-    reference: str
+    reference: str | None
     checker: Checker
 
 
@@ -65,10 +71,11 @@ class PassItems:
     """The items of a task and where an attempt at them ends."""
 
     name: str
-    stop: str
+    stop: str | tuple[str, ...]
     max_new_tokens: int
     items: tuple[PassItem, ...]
-    items_hash: str = ""  # sha256 of their file
+    items_hash: str = ""  # sha256 of their file, and of the checker file where there is one
+    chat_hash: str = ""  # sha256 of the template that their prompts went through
 
 
 def load_model(name: str, data_folders: Sequence[Path], dtype: str = "float32", device: str = "cpu") -> PassModel:
@@ -157,6 +164,8 @@ def _load_huggingface(name: str, dtype: str, device: torch.device) -> PassModel:
         loaded.about,
         stream=str(loaded.about["weight_hash"]),
         ends=loaded.ends,
+        as_chat=loaded.as_chat,
+        chat_template=loaded.chat_template,
     )
 
 
@@ -188,10 +197,42 @@ def load_pass_items(
     return PassItems(task_name, stop, max_new_tokens, tuple(asked), items_hash)
 
 
+def is_own(task_name: str) -> bool:
+    """True where --task names a file of items of one's own."""
+    return task_name.removesuffix(".gz").endswith((".jsonl", ".json")) or "/" in task_name
+
+
+def load_own_items(
+    path: Path,
+    run: Run,
+    stops: Sequence[str],
+    checker_file: Path | None = None,
+    num_items: int | None = None,
+    is_chat: bool = False,
+) -> PassItems:
+    """A task of one's own (tasks/own/passes.py), named as its file. ValueError in one line as there."""
+    loaded = load_own_passes(path, run, checker_file, num_items, is_chat)
+    files = [path] if checker_file is None else [path, checker_file]
+    items_hash = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+    items = tuple(PassItem(item.item_id, item.prompt, item.reference, item.checker) for item in loaded)
+    name = path.name.removesuffix(".gz").rpartition(".")[0]
+    return PassItems(name, tuple(stops), OWN_MAX_NEW_TOKENS, items, items_hash)
+
+
+def as_chat(task: PassItems, model: PassModel, model_name: str) -> PassItems:
+    """The task with every prompt as the message of a user. ValueError in one line for a model without a template."""
+    if model.as_chat is None or not model.chat_template:
+        raise ValueError(f"--chat: the tokenizer of {model_name} has no chat template; leave --chat out")
+    items = tuple(replace(item, context=model.as_chat(item.context)) for item in task.items)
+    return replace(task, items=items, chat_hash=hashlib.sha256(model.chat_template.encode()).hexdigest())
+
+
 def check_task(task_name: str) -> None:
     """ValueError in one line for a task without checker."""
     if task_name not in REAL_PASS_TASKS:
         try:
             checkers.attempt_limits(task_name)
         except ValueError as error:
-            raise ValueError(f"{error}, or a published one: {', '.join(REAL_PASS_TASKS)}") from error
+            raise ValueError(
+                f"{error}, or a published one: {', '.join(REAL_PASS_TASKS)}, or a .jsonl file of your own"
+            ) from error

@@ -9,24 +9,33 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.passuntil.attempt import Decoding, check_request
-from evaluation.passuntil.inputs import PassModel, check_task, load_model, load_pass_items
+from evaluation.passuntil.inputs import (
+    PassItems,
+    PassModel,
+    as_chat,
+    check_task,
+    is_own,
+    load_model,
+    load_own_items,
+    load_pass_items,
+)
+from evaluation.passuntil.programs import Programs
 from evaluation.passuntil.rows import Plan, answer_ids
 from evaluation.readers.next_token import WiderReader
 from evaluation.readers.pieces import Empty, same_pieces
-from tasks.real.pass_checkers import Runner
 from tasks.real.passes import FILES, REAL_PASS_TASKS
 
 
-def make_plan(arguments: Any, folders: Sequence[Path], runner: Runner | None = None) -> Plan:
+def make_plan(arguments: Any, folders: Sequence[Path], programs: Programs | None = None) -> Plan:
     """Load model and items and check all of it before anything is sampled. ValueError in one line for bad input.
 
     arguments: those of the command line (see __main__.py). folders: where tokenizers and items of our own models lie.
-    runner: runs HumanEval's programs."""
+    programs: runs programs that a model wrote, and checker files."""
     if arguments.out.suffix != ".parquet":
         raise ValueError(f"--out is {arguments.out}; name a file that ends in .parquet")
     if arguments.out.exists():
         raise ValueError(f"--out {arguments.out} exists already; delete it or name another")
-    check_task(arguments.task)
+    _check_options(arguments)
     if arguments.task in REAL_PASS_TASKS and arguments.items is None:
         raise ValueError(
             f"task {arguments.task} is published elsewhere; name its file {FILES[arguments.task][0]}"
@@ -34,14 +43,15 @@ def make_plan(arguments: Any, folders: Sequence[Path], runner: Runner | None = N
         )
     target = None if arguments.method == "importance" else arguments.target or None
     model = load_model(arguments.model, folders, arguments.dtype, arguments.device)
-    path = arguments.items or (model.data or folders[0]) / "items" / f"{arguments.task}.jsonl"
-    task = load_pass_items(arguments.task, path, arguments.num_items, runner)
+    task = _load_task(arguments, model, folders, programs)
     max_new_tokens = task.max_new_tokens if arguments.max_new_tokens is None else arguments.max_new_tokens
+    if arguments.chat:
+        task = as_chat(task, model, arguments.model)
     decoding = Decoding(max_new_tokens, task.stop, arguments.temperature, arguments.top_p)
     proposal = _proposal(arguments, model, folders)
     if proposal is not None and proposal is not model:
-        model, proposal = _with_same_pieces(arguments, model, proposal, task.stop)
-    pieces = model.pieces(task.stop)
+        model, proposal = _with_same_pieces(arguments, model, proposal, decoding.first_stop)
+    pieces = model.pieces(decoding.first_stop)
     for item in task.items:
         try:
             prompt_ids = model.encode_prompt(item.context)
@@ -52,7 +62,7 @@ def make_plan(arguments: Any, folders: Sequence[Path], runner: Runner | None = N
                     f"--proposal {arguments.proposal} reads other tokens than --model {arguments.model}; take a model"
                     " with the same tokenizer"
                 )
-            answer_ids(model, item, task.stop)
+            answer_ids(model, item, decoding.first_stop)
         except ValueError as error:
             raise ValueError(f"task {task.name}, item {item.item_id}: {error}") from error
     proposal_temperature = (
@@ -71,6 +81,26 @@ def make_plan(arguments: Any, folders: Sequence[Path], runner: Runner | None = N
         arguments.model,
         arguments.proposal or arguments.model,
     )
+
+
+def _check_options(arguments: Any) -> None:
+    """ValueError in one line for a task without checker, and for options that the task does not take."""
+    if not is_own(arguments.task):
+        for name, value in (("--checker", arguments.checker), ("--stop", arguments.stop)):
+            if value:
+                raise ValueError(f"{name} belongs to a task of your own, not to {arguments.task}; leave it out")
+        check_task(arguments.task)
+    elif arguments.items is not None:
+        raise ValueError(f"--task {arguments.task} names the file of items already; leave --items out")
+
+
+def _load_task(arguments: Any, model: PassModel, folders: Sequence[Path], programs: Programs | None) -> PassItems:
+    if not is_own(arguments.task):
+        path = arguments.items or (model.data or folders[0]) / "items" / f"{arguments.task}.jsonl"
+        return load_pass_items(arguments.task, path, arguments.num_items, programs.passes if programs else None)
+    programs = programs or Programs()
+    stops, checker = arguments.stop or (), arguments.checker
+    return load_own_items(Path(arguments.task), programs.run, stops, checker, arguments.num_items, arguments.chat)
 
 
 def _proposal(arguments: Any, model: PassModel, folders: Sequence[Path]) -> PassModel | None:

@@ -61,6 +61,10 @@ class Plan:
                 "proposal_temperature": self.proposal_temperature,
             }
         decoding = {name: getattr(self.decoding, name) for name in ("stop", "max_new_tokens", "temperature", "top_p")}
+        if not isinstance(self.decoding.stop, str):
+            decoding["stop"] = list(self.decoding.stop)  # as json gives it back
+        if self.task.chat_hash:
+            decoding["chat_template"] = self.task.chat_hash
         return {
             **out,
             "task": self.task.name,
@@ -83,7 +87,9 @@ def answer_ids(model: PassModel, item: PassItem, stop: str) -> list[int]:
     """The tokens of the reference answer and of what ends it, behind the item's context.
 
     A tokenizer that cannot write the stop (one that drops line breaks) ends the answer with an end-of-text token.
-    ValueError in one line where the tokenizer cannot write the answer."""
+    No tokens where the item names no reference. ValueError in one line where the tokenizer cannot write the answer."""
+    if item.reference is None:
+        return []
 
     def accepts(written: str) -> bool:
         answer, found, _ = written.partition(stop) if stop else (written, True, "")
@@ -113,7 +119,7 @@ def measure_item(
 ) -> dict[str, object]:
     """The row of one item. ValueError in one line naming the item where the model or the checker fails."""
     model, decoding = plan.model, plan.decoding
-    prompt_ids, answer = model.encode_prompt(item.context), answer_ids(model, item, decoding.stop)
+    prompt_ids, answer = model.encode_prompt(item.context), answer_ids(model, item, decoding.first_stop)
     row: dict[str, object] = {
         **model.about,
         "number_format": plan.dtype,
@@ -133,9 +139,9 @@ def measure_item(
         "log_pass_high": math.nan,
         "answer_tokens": len(answer),
     }
-    # The reference may be longer than the model can read: then its loss is unknown, and attempts can be drawn all the
-    # same.
-    if len(prompt_ids) + len(answer) - 1 <= model.reader.max_sequence_length:
+    # The reference may be absent or longer than the model can read: then its loss is unknown, and attempts can be drawn
+    # all the same.
+    if answer and len(prompt_ids) + len(answer) - 1 <= model.reader.max_sequence_length:
         row["answer_log_likelihood"] = answer_log_probability(model.reader, prompt_ids, answer)
     else:
         row["answer_log_likelihood"] = math.nan

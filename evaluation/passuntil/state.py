@@ -69,7 +69,7 @@ class State:
 
 def measure_plan(plan: Plan, state: State, progress: PassProgress) -> pd.DataFrame:
     """All items, the finished ones from the state. The state is written whatever ends this."""
-    pieces = plan.model.pieces(plan.decoding.stop)
+    pieces = plan.model.pieces(plan.decoding.first_stop)
     try:
         for item in plan.task.items:
             if item.item_id in state.rows:

@@ -42,6 +42,25 @@ class LoadedModel:
     texts: list[bytes]
     ends: tuple[int, ...]
     about: dict[str, object]
+    tokenizer: PreTrainedTokenizerBase
+
+    @property
+    def chat_template(self) -> str:
+        """The tokenizer's template of conversations (jinja), empty where it has none."""
+        template = self.tokenizer.chat_template
+        return template if isinstance(template, str) else json.dumps(template or "", sort_keys=True).strip('"')
+
+    def as_chat(self, text: str) -> str:
+        """The text as the message of a user, with the opening of the answer behind it. ValueError in one line where the
+        tokenizer has no template or the template refuses."""
+        try:
+            return self.tokenizer.apply_chat_template(
+                [{"role": "user", "content": text}], tokenize=False, add_generation_prompt=True
+            )
+        except Exception as error:  # jinja and the template itself raise anything
+            raise ValueError(
+                f"the tokenizer's chat template: {str(error).splitlines()[0]}; leave --chat out"
+            ) from error
 
 
 def load_huggingface(name: str, dtype: torch.dtype, device: torch.device) -> LoadedModel:
@@ -97,7 +116,7 @@ def load_huggingface(name: str, dtype: torch.dtype, device: torch.device) -> Loa
         before,
     )
     about = _about(name, model, tokenizer, before, ends)
-    return LoadedModel(_moved(name, model, device), encoding, texts, ends, about)
+    return LoadedModel(_moved(name, model, device), encoding, texts, ends, about, tokenizer)
 
 
 def _moved(name: str, model, device: torch.device):
