@@ -126,7 +126,7 @@ def checked_device(name: str) -> torch.device:
 
 def _load_own(path: Path, data_folders: Sequence[Path], device: torch.device) -> PassModel:
     model, header = checkpoint.load(path)
-    folder, tokenizer = _tokenizer_of(path, header["tokenizer_fingerprint"], data_folders)
+    folder, tokenizer = find_tokenizer(path, header["tokenizer_fingerprint"], data_folders)
     config, pieces = model.config, next_token.token_pieces(tokenizer)
     about = {
         "run": header["run"],
@@ -141,7 +141,9 @@ def _load_own(path: Path, data_folders: Sequence[Path], device: torch.device) ->
     return PassModel(GPTReader(model.to(device)), encoding.prompt, encoding.answer, lambda stop: pieces, about, folder)
 
 
-def _tokenizer_of(path: Path, fingerprint: str, folders: Sequence[Path]) -> tuple[Path, Tokenizer]:
+def find_tokenizer(path: Path, fingerprint: str, folders: Sequence[Path]) -> tuple[Path, Tokenizer]:
+    """(folder, tokenizer) of the first folder that holds the tokenizer of a checkpoint. ValueError in one line where
+    none does."""
     files = [folder / "tokenizer.json" for folder in folders if (folder / "tokenizer.json").exists()]
     for file in files:
         tokenizer = own_tokenizer.load_tokenizer(file)

@@ -158,7 +158,7 @@ def check_lengths(contexts: list[Context], task: Task, max_sequence_length: int)
             raise ValueError(
                 f"{context.place}: field requests: prompt and answer take {needed} tokens, "
                 f"the model's max_sequence_length is {max_sequence_length}; "
-                "raise training.sequence_length in the profile or lower num_shots of the task"
+                "lower the number of shots, or raise training.sequence_length in the profile"
             )
 
 

@@ -15,8 +15,9 @@ import torch
 from tokenizers import Tokenizer
 
 from evaluation.readers import forward
-from evaluation.readers.contexts import Context, check_lengths, find_stop_id, read_questions
-from evaluation.scoring import grouped, metrics, packed
+from evaluation.readers.contexts import check_lengths, find_stop_id, read_questions
+from evaluation.scoring import grouped, packed
+from evaluation.scoring.item_tables import choice_table, open_table
 from evaluation.scoring.packed_forward import PackedGPT
 from models.gpt import GPT
 from tasks.base import Item, Task
@@ -76,8 +77,9 @@ def score_items(
         ended = next((place for place, token in enumerate(context.generated) if token in end_ids), None)
         context.generated = context.generated[:ended]
     if task.answer_form == "open":
-        return _open_table(tokenizer, items, task, contexts, questions.places)
-    return _choice_table(items, task, contexts, questions.places)
+        texts = [tokenizer.decode(context.generated) for context in contexts]
+        return open_table(texts, items, task, contexts, questions.places)
+    return choice_table(items, task, contexts, questions.places)
 
 
 def validation_losses(model: GPT | PackedGPT, tokens: np.ndarray, batch_tokens: int = BATCH_TOKENS) -> np.ndarray:
@@ -98,69 +100,3 @@ def validation_losses(model: GPT | PackedGPT, tokens: np.ndarray, batch_tokens: 
             " checkpoint and rerun the training"
         )
     return joined
-
-
-def _choice_table(
-    items: Sequence[Item], task: Task, contexts: list[Context], places: list[list[tuple[int, int]]]
-) -> pd.DataFrame:
-    num_choices = max(len(item.requests) for item in items)
-    log_likelihoods_IC = np.full((len(items), num_choices), -np.inf)
-    num_tokens_IC = np.zeros((len(items), num_choices), np.int64)
-    num_bytes_IC = np.zeros((len(items), num_choices), np.int64)
-    for row, (item, found) in enumerate(zip(items, places, strict=True)):
-        for column, (context, continuation) in enumerate(found):
-            log_likelihoods_IC[row, column] = contexts[context].log_likelihoods[continuation]
-            num_tokens_IC[row, column] = len(contexts[context].continuations[continuation])
-            num_bytes_IC[row, column] = len(item.requests[column][1].strip().encode())
-    answers_I = np.array([item.answer for item in items])
-    rows_I = np.arange(len(items))
-    weights = num_bytes_IC if task.length_normalized else None
-    predictions_I = metrics.predicted_choice(log_likelihoods_IC, weights)
-    sizes = [len(item.requests) for item in items]
-    return pd.DataFrame(
-        {
-            "task": task.name,
-            "item_id": [item.item_id for item in items],
-            "answer": answers_I.astype(str),
-            "prediction": predictions_I.astype(str),
-            "generated": "",
-            "log_likelihoods": [row[:size].tolist() for row, size in zip(log_likelihoods_IC, sizes)],
-            "num_tokens": [row[:size].tolist() for row, size in zip(num_tokens_IC, sizes)],
-            "num_bytes": [row[:size].tolist() for row, size in zip(num_bytes_IC, sizes)],
-            "correct": metrics.accuracy(log_likelihoods_IC, answers_I, weights),
-            "correct_choice_prob": metrics.correct_choice_prob(log_likelihoods_IC, answers_I),
-            "brier_score": metrics.brier_score(log_likelihoods_IC, answers_I),
-            "answer_log_likelihood": metrics.answer_log_likelihood(
-                log_likelihoods_IC[rows_I, answers_I], num_tokens_IC[rows_I, answers_I]
-            ),
-        }
-    )
-
-
-def _open_table(
-    tokenizer: Tokenizer,
-    items: Sequence[Item],
-    task: Task,
-    contexts: list[Context],
-    places: list[list[tuple[int, int]]],
-) -> pd.DataFrame:
-    found = [(contexts[context], continuation) for ((context, continuation),) in places]
-    generated = [tokenizer.decode(context.generated) for context, _ in found]
-    predictions = [task.extract(text) for text in generated]
-    answers = [str(item.answer) for item in items]
-    sums = np.array([context.log_likelihoods[continuation] for context, continuation in found])
-    lengths = np.array([len(context.continuations[continuation]) for context, continuation in found])
-    return pd.DataFrame(
-        {
-            "task": task.name,
-            "item_id": [item.item_id for item in items],
-            "answer": answers,
-            "prediction": predictions,
-            "generated": generated,
-            "log_likelihoods": [[value] for value in sums.tolist()],
-            "num_tokens": [[length] for length in lengths.tolist()],
-            "num_bytes": [[len(item.requests[0][1].strip().encode())] for item in items],
-            "correct": [float(task.is_right(item, said)) for item, said in zip(items, predictions, strict=True)],
-            "answer_log_likelihood": metrics.answer_log_likelihood(sums, lengths),
-        }
-    )

@@ -1,7 +1,7 @@
 """How the twelve real benchmarks of paper L are asked: prompt, choices, answer form and metric, as Task and Item."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tasks.base import Task
 from tasks.real.number_answers import extract_number, same_number
@@ -61,6 +61,18 @@ def _mmlu_header(row: Row) -> str:
 
 def _ceval_header(row: Row) -> str:
     return f"以下是中国关于{row.subject}考试的单项选择题，请选出其中的正确答案。\n\n"
+
+
+def _cloze(row: Row, opening: str, answer: str, space: str) -> Requests:
+    return tuple((f"{opening}{row.question.strip()}\n{answer}", space + choice) for choice in row.choices)
+
+
+def _english_cloze(row: Row) -> Requests:
+    return _cloze(row, f"Article: {row.passage}\n\nQuestion: " if row.passage else "", "Answer:", " ")
+
+
+def _chinese_cloze(row: Row) -> Requests:
+    return _cloze(row, f"{row.passage}\n\n问题：" if row.passage else "", "答案：", "")
 
 
 def _first_line(text: str) -> str:
@@ -177,3 +189,31 @@ FORMS = {
         ),
     )
 }
+
+# The choices of the exams asked by their texts instead of their letters: no list of choices stands in the prompt, and
+# the likeliest text per byte counts, as texts differ in length. The paper asks by letters.
+CLOZE_FORMS = {
+    name: replace(
+        form,
+        task=replace(form.task, name=f"{name}_cloze", length_normalized=True),
+        requests=_chinese_cloze if form.task.language == "zh" else _english_cloze,
+    )
+    for name, form in FORMS.items()
+    if form.requests in (_english_sheet, _chinese_sheet)
+}
+
+
+def choose_form(name: str, answers: str = "letter", num_shots: int | None = None) -> Form:
+    """The form of a benchmark. answers: "letter" (the paper's form, whatever it is) or "cloze"; num_shots: in place of
+    the usual number. ValueError in one line for a benchmark without that form and for a negative number."""
+    if name not in FORMS:
+        raise ValueError(f"benchmark is {name!r}; choose one of {', '.join(FORMS)}")
+    if answers == "cloze" and name not in CLOZE_FORMS:
+        raise ValueError(f"{name} has no cloze form beside its own; those that have are {', '.join(CLOZE_FORMS)}")
+    form = CLOZE_FORMS[name] if answers == "cloze" else FORMS[name]
+    if num_shots is None:
+        return form
+    if num_shots < 0:
+        raise ValueError(f"num_shots is {num_shots}; give 0 or more")
+    prompting = form.task.prompting if num_shots else "zero-shot"
+    return replace(form, task=replace(form.task, num_shots=num_shots, prompting=prompting))

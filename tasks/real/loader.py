@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tasks.base import AliasedItem, Item, Task
 from tasks.real.files import read_file
-from tasks.real.forms import FORMS, Form
+from tasks.real.forms import FORMS, Form, choose_form
 from tasks.real.rows import CHINESE_WORKED, Row, read_row
 from tasks.real.text_answers import normalise
 
@@ -114,11 +114,13 @@ def _shot(form: Form, row: Row) -> str:
     return context + continuation + "\n\n"
 
 
-def make_loaded(name: str, rows: list[Row], shots: list[Row], num_items: int | None = None) -> Loaded:
+def make_loaded(
+    name: str, rows: list[Row], shots: list[Row], num_items: int | None = None, form: Form | None = None
+) -> Loaded:
     """Items of `rows`, each behind the first Task.num_shots shots of its subject (of all, where shots have no subject).
 
-    ValueError where there are too few shots."""
-    form, items = FORMS[name], []
+    form: how it is asked, the paper's form by default. ValueError where there are too few shots."""
+    form, items = form or FORMS[name], []
     task = form.task
     for item_id, row in enumerate(rows[:num_items]):
         shown = [shot for shot in shots if shot.subject in ("", row.subject)][: task.num_shots]
@@ -130,21 +132,18 @@ def make_loaded(name: str, rows: list[Row], shots: list[Row], num_items: int | N
         opening = form.header(row) + "".join(_shot(form, shot) for shot in shown)
         requests = tuple((opening + context, continuation) for context, continuation in form.requests(row))
         if task.answer_form == "open":
-            items.append(AliasedItem(name, item_id, requests, row.answer, row.accepted))
+            items.append(AliasedItem(task.name, item_id, requests, row.answer, row.accepted))
         else:
-            items.append(Item(name, item_id, requests, row.answer))
+            items.append(Item(task.name, item_id, requests, row.answer))
     return Loaded(task, tuple(items), tuple(row.accepted for row in rows[:num_items]))
 
 
-def _known(name: str) -> None:
-    if name not in FORMS:
-        raise ValueError(f"benchmark is {name!r}; choose one of {', '.join(FORMS)}")
-
-
-def load_files(name: str, folder: str | Path, num_items: int | None = None) -> Loaded:
-    """A benchmark from the files that FILES names in `folder`. ValueError names a file that is absent or damaged and
-    its publisher."""
-    _known(name)
+def load_files(
+    name: str, folder: str | Path, num_items: int | None = None, answers: str = "letter", num_shots: int | None = None
+) -> Loaded:
+    """A benchmark from the files that FILES names in `folder`; answers, num_shots: see choose_form. ValueError names a
+    file that is absent or damaged and its publisher."""
+    form = choose_form(name, answers, num_shots)
     asked, shot_file = FILES[name]
     try:
         rows = [row for file in asked for row in read_file(name, Path(folder) / file)]
@@ -154,15 +153,14 @@ def load_files(name: str, folder: str | Path, num_items: int | None = None) -> L
     if name == "GSM8K-Chinese":
         shots = list(CHINESE_WORKED)
     elif not shot_file:
-        num_shots = FORMS[name].task.num_shots
-        shots, rows = rows[:num_shots], rows[num_shots:]
-    return make_loaded(name, rows, shots, num_items)
+        shots, rows = rows[: form.task.num_shots], rows[form.task.num_shots :]
+    return make_loaded(name, rows, shots, num_items, form)
 
 
-def load_hub(name: str, num_items: int | None = None) -> Loaded:
+def load_hub(name: str, num_items: int | None = None, answers: str = "letter", num_shots: int | None = None) -> Loaded:
     """A benchmark through `datasets.load_dataset` (needs the package and a network). ValueError where it is not on the
     hub."""
-    _known(name)
+    form = choose_form(name, answers, num_shots)
     source = SOURCES[name]
     if not source.hub:
         raise ValueError(f"{name} is not on the hub; fetch it from {source.published} and use load_files")
@@ -188,4 +186,4 @@ def load_hub(name: str, num_items: int | None = None) -> Loaded:
         return found
 
     shots = list(CHINESE_WORKED) if name == "GSM8K-Chinese" else rows(source.shot_split) if source.shot_split else []
-    return make_loaded(name, rows(source.split), shots, num_items)
+    return make_loaded(name, rows(source.split), shots, num_items, form)
