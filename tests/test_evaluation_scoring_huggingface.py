@@ -31,10 +31,10 @@ from tasks.real.loader import FILES, load_files
 
 CPU = torch.device("cpu")
 TOLERANCE_NATS = 1e-5  # per token of a continuation
-SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "max_position_embeddings": 4096}
+SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "max_position_embeddings": 16384}
 MODELS = {
     "gpt2": lambda size: GPT2LMHeadModel(
-        GPT2Config(vocab_size=size, n_embd=32, n_layer=2, n_head=4, n_positions=4096, eos_token_id=0)
+        GPT2Config(vocab_size=size, n_embd=32, n_layer=2, n_head=4, n_positions=16384, eos_token_id=0)
     ),
     "llama2": lambda size: LlamaForCausalLM(
         LlamaConfig(vocab_size=size, intermediate_size=48, num_key_value_heads=2, eos_token_id=2, **SMALL)

@@ -93,11 +93,12 @@ def test_benchmarks_by_a_foreign_model(folder, tmp_path, capsys, task, form):
         ("foreign", "MMLU", {"batch_tokens": 0}, "--batch-tokens is 0"),
         ("own.safetensors", "exam", {"dtype": "bfloat16"}, "scored in float32"),
         ("own.safetensors", "exam", {"tokenizer": "absent"}, "which is not there"),
-        ("foreign", "MMLU", {"out": "scores.csv"}, "ends in .parquet"),
+        ("foreign", "MMLU", {}, "ends in .parquet"),
     ],
 )
 def test_bad_input_is_one_line(folder, tmp_path, capsys, model, task, options, message):
-    assert main(words(folder, tmp_path / "t.parquet", model, task, **options)) == 2
+    out = tmp_path / ("scores.csv" if "ends in" in message else "t.parquet")
+    assert main(words(folder, out, model, task, **options)) == 2
     printed = capsys.readouterr().err
     assert message in printed and printed.startswith("scoring: ") and len(printed.splitlines()) == 1
     assert not list(tmp_path.iterdir())
