@@ -51,6 +51,7 @@ TESTED_TOGETHER = {
     "evaluation/passuntil/state.py": "test_evaluation_passuntil_progress.py",
     "evaluation/readers/forward.py": "test_evaluation_scoring_log_likelihoods.py",
     "evaluation/readers/pieces.py": "test_evaluation_readers_encoding.py",
+    "evaluation/scoring/item_tables.py": "test_evaluation_scoring_log_likelihoods.py",
     "experiments/style/axes.py": "test_experiments_style_plotting.py",
     "experiments/style/markdown.py": "test_experiments_style_plotting.py",
     "experiments/tables/names.py": "test_experiments_tables_scores.py",
