@@ -121,7 +121,7 @@ def _score_own(arguments: argparse.Namespace, task: Task, items: tuple[Item, ...
     return rows, about | {"tokenizer_hash": header["tokenizer_fingerprint"]}
 
 
-def summary_line(task: Task, rows: pd.DataFrame) -> str:
+def score_line(task: Task, rows: pd.DataFrame) -> str:
     """One line for people: the score with its 95 % interval, chance, and the likelihood of the right answers."""
     found = metrics.proportion(rows.correct.to_numpy())
     return (
@@ -144,7 +144,7 @@ def main(argv: list[str] | None = None) -> int:
         return _failed(explain(error), 1)
     except KeyboardInterrupt:
         return _failed("interrupted; nothing was written", 130)
-    print(summary_line(task, rows))
+    print(score_line(task, rows))
     return 0
 
 
