@@ -7,7 +7,8 @@ text, validation text and items are disjoint by construction.
 """
 
 import random
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from itertools import accumulate
 
 from corpus.language import Language
@@ -36,6 +37,7 @@ class World:
     seed: int
     facts: dict[str, tuple[tuple[int, ...], ...]]
     cumulative_weights: dict[str, tuple[float, ...]]  # over persons, normalised, for one draw by bisection
+    languages: Mapping = field(default_factory=lambda: LANGUAGES)  # by code
 
     def value(self, language: Language, person: int, attribute: int) -> str:
         """The word that is true of `person` (index) for `attribute` (index)."""

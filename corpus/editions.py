@@ -1,0 +1,46 @@
+"""Editions of the world: which languages a mixture speaks and how its world and tokenizer are made.
+
+The first edition holds all runs that were committed before the second: it stays byte for byte. A mixture belongs to
+one edition; what is asked of a model that was trained on it does too.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from corpus.graded.chinese import GRADED_CHINESE, NUMERAL_CHINESE
+from corpus.graded.english import GRADED_ENGLISH
+from corpus.graded.world import make_graded_world
+from corpus.world import World, make_world
+
+
+@dataclass(frozen=True)
+class Edition:
+    """One way to make a world from a seed, and the mixtures whose pages tell of it."""
+
+    name: str
+    mixtures: tuple[str, ...]
+    world: Callable[[int], World]
+
+
+def _graded(chinese) -> Callable[[int], World]:
+    return lambda seed: make_graded_world(seed, {"en": GRADED_ENGLISH, "zh": chinese})
+
+
+EDITIONS = {
+    edition.name: edition
+    for edition in (
+        Edition("v1", ("v1", "prose", "code"), make_world),
+        Edition("v2", ("v2a", "v2b", "v2c", "v2cal"), _graded(GRADED_CHINESE)),
+        # The same world and shares as v2a; Chinese pages write numbers in Chinese.
+        Edition("v2_numerals", ("v2n",), _graded(NUMERAL_CHINESE)),
+    )
+}
+
+
+def edition_of(mixture: str) -> Edition:
+    """The edition a mixture belongs to. ValueError in one line for an unknown mixture."""
+    for edition in EDITIONS.values():
+        if mixture in edition.mixtures:
+            return edition
+    known = ", ".join(name for edition in EDITIONS.values() for name in edition.mixtures)
+    raise ValueError(f"corpus.mixture is {mixture!r}; choose one of {known}")

@@ -1,0 +1,1 @@
+"""The second world: hundreds of persons, facts by Zipf frequency, pages whose difficulty follows a stated law."""
