@@ -9,6 +9,7 @@
 
 What is finished is skipped and what was interrupted goes on with the same numbers, so any of these may be stopped and
 started again. An array job takes a part: `--index 3 --of 16`, or `--run NAME`; a start without them joins the tables.
+One run over several processes or GPUs: `torchrun --nproc-per-node 8 -m ladder train loss --here --name NAME`.
 """
 
 import argparse
@@ -18,7 +19,9 @@ import sys
 from ladder.data_folder import require_data
 from ladder.ladder import Ladder, open_ladder
 from ladder.overview import print_plan
+from ladder.together import train_together
 from ladder.work import EXIT_STOPPED, Start, hold, measure_runs, train_runs
+from models.execution import is_started_together
 from profiles.paths import PAPER_OF, PAPERS, Paths
 from profiles.profile import add_profile_option, load_profile, run_command
 
@@ -60,6 +63,10 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.command == "plan":
         print_plan(ladder, only)
         return 0
+    if is_started_together():
+        if arguments.command != "train":
+            raise ValueError("torchrun is for `ladder train`; start the other commands without it")
+        return train_together(ladder, only, arguments.here, arguments.minutes, again)
     lineages = None if only is None else {ladder.runs[name].lineage for name in only}
     try:
         with hold(paths, lineages) as lock:
@@ -96,7 +103,13 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     shared = argparse.ArgumentParser(add_help=False)
     add_profile_option(shared)
-    shared.add_argument("--run", action="append", metavar="NAME", help="this run alone; may be given again")
+    shared.add_argument(
+        "--run",
+        "--name",  # torchrun takes --run for an option of its own
+        action="append",
+        metavar="NAME",
+        help="this run alone; may be given again (--name under torchrun)",
+    )
     shared.add_argument("--index", type=int, metavar="I", help="with --of: the part of an array job, from 0")
     shared.add_argument("--of", type=int, metavar="N", help="number of parts of the array job")
     shared.add_argument("--minutes", type=float, default=None, help="stop after so many minutes; a later start goes on")

@@ -12,6 +12,7 @@ from ladder.behaviour import has_changed, remember
 from ladder.ladder import Ladder, stored_recipe
 from ladder.plan import Run
 from ladder.workers.machine import use_one_device
+from models.execution import Execution, World
 from profiles.paths import PAPER_OF
 
 REPORT_SECONDS = 0.5  # a worker speaks to its parent at most so often; a step of the smallest model takes 20 ms
@@ -69,12 +70,9 @@ def prepare_folder(ladder: Ladder, name: str) -> str:
 
 def train_run(payload: tuple[Ladder, str], report: Callable[[float], None], slot: int) -> str:
     """Worker: train one run to its end, or go on where it was stopped. Returns one line about it."""
-    from models.train import train
-
     ladder, name = payload
     run = ladder.runs[name]
-    config = replace(run.train, device=use_one_device(slot, ladder.profile.sweep.workers_per_gpu))
-    data = ladder.data(name)
+    device = use_one_device(slot, ladder.profile.sweep.workers_per_gpu)
     last_report = 0.0
 
     def on_progress(progress) -> None:
@@ -83,6 +81,15 @@ def train_run(payload: tuple[Ladder, str], report: Callable[[float], None], slot
             last_report = time.monotonic()
             report(max(0.0, (progress.tokens_seen - run.branch_tokens) / run.trained_tokens))
 
+    return train_here(ladder, name, device, World(), on_progress)
+
+
+def train_here(ladder: Ladder, name: str, device: str, world: World, on_progress: Callable) -> str:
+    """Train one run in this process, or this process's share of it. Returns one line about it."""
+    from models.train import train
+
+    run, sweep, data = ladder.runs[name], ladder.profile.sweep, ladder.data(name)
+    config = replace(run.train, device=device)
     record = train(
         run.model,
         config,
@@ -91,6 +98,7 @@ def train_run(payload: tuple[Ladder, str], report: Callable[[float], None], slot
         data.fingerprint,
         on_progress,
         state_path(ladder, run),
+        Execution(sweep.micro_sequences, sweep.recompute, sweep.parallel, world),
     )
     loss = record.loss_curve[-1]["train_loss_nats"]
     return f"{record.tokens_seen / 1e6:.2f}M tokens, loss {loss:.3f} nats, {record.tokens_per_second:,.0f} tokens/s"

@@ -13,6 +13,7 @@ import math
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
 from kernels.attention import attention
 from kernels.cross_entropy import linear_cross_entropy
@@ -58,6 +59,7 @@ class Block(nn.Module):
     def __init__(self, config: GPTConfig):
         super().__init__()
         self.config = config
+        self.recompute = False  # keep the input alone and compute the inside again in the backward pass
         d_kv = config.num_kv_heads * config.head_size
         self.attention_norm = Norm(config.d_model, eps=config.norm_eps)
         self.qkv = nn.Linear(config.d_model, config.d_model + 2 * d_kv, bias=False)
@@ -85,6 +87,11 @@ class Block(nn.Module):
 
     def forward(self, x_BTD: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
         """x [B, T, D] after both branches; tables [T, K/2]."""
+        if self.recompute and torch.is_grad_enabled():
+            return checkpoint(self._branches, x_BTD, cos, sin, use_reentrant=False)
+        return self._branches(x_BTD, cos, sin)
+
+    def _branches(self, x_BTD: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
         q, k, v = self.split_qkv(x_BTD, cos, sin)
         if q.is_cuda:
             attended, _ = attention(q, k, v)

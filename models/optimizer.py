@@ -52,7 +52,9 @@ class FlatAdamW:
         padded = [-(-parameter.numel() // ALIGN_FLOATS) * ALIGN_FLOATS for _, parameter in matrices + gains]
         device = named[0][1].device
         self.flat = torch.zeros(sum(padded), device=device)
-        self.grad = torch.zeros_like(self.flat)
+        # The gradient and a few further numbers in one piece: several processes add all of it up at once.
+        self.grad_and_notes = torch.zeros(sum(padded) + ALIGN_FLOATS, device=device)
+        self.grad, self.notes = self.grad_and_notes[: sum(padded)], self.grad_and_notes[sum(padded) :]
         self.num_decayed = sum(padded[: len(matrices)])
         self.grad_clip = config.grad_clip
         offsets = [sum(padded[:index]) for index in range(len(padded))]

@@ -26,8 +26,9 @@ from files.atomic import atomic_write
 from models import checkpoint
 from models.capability import capability
 from models.config import GPTConfig, TrainConfig
+from models.execution import Execution, World
 from models.gpt import GPT
-from models.gradient import GradientStep
+from models.gradient import ALONE, GradientStep
 from models.optimizer import FlatAdamW, learning_rate
 from models.training_state import Counters, identity_of, restore, save_state
 
@@ -82,13 +83,15 @@ def train(
     tokenizer_fingerprint: str,
     on_progress: Callable[[TrainProgress], None] | None = None,
     branch_from: str | Path | None = None,
+    execution: Execution = ALONE,
 ) -> RunRecord:
     """Trains a run to its end, or continues it; a finished run is returned from run.json.
 
     batches(start_step) yields uint16 arrays [B, T+1], one per step, from step start_step on. branch_from is a state of
     a wsd trunk with the same data, at or before this run's decay. KeyboardInterrupt (also on SIGTERM) comes after the
     state was saved. ValueError in one line for a state of another run, a batch of the wrong shape, tokens outside the
-    vocabulary, and a loss that is not finite.
+    vocabulary, and a loss that is not finite. execution: see models/execution.py; every process of its world calls this
+    with the same arguments, gets the same record, and the first of them writes.
     """
     run_dir = Path(run_dir)
     finished = _read_finished(run_dir, model_config, train_config, tokenizer_fingerprint)
@@ -111,7 +114,7 @@ def train(
     restore(run_dir, optimizer, counters, identity, train_config, branch_from)
     counters.note_machine(capability(train_config.device, train_config.precision))
     gradient_step = GradientStep(
-        model, optimizer, train_config.precision, train_config.batch_sequences, train_config.sequence_length
+        model, optimizer, train_config.precision, train_config.batch_sequences, train_config.sequence_length, execution
     )
     _loop(
         model,
@@ -126,9 +129,13 @@ def train(
         on_progress,
     )
     record = _record(model, gradient_step, counters, train_config, tokenizer_fingerprint, branch_from)
-    atomic_write(run_dir / "run.json", (json.dumps(asdict(record), indent=1) + "\n").encode())
-    # After run.json, so that a kill between the two leaves a run that counts as finished.
-    (run_dir / "state.safetensors").unlink(missing_ok=True)
+    if not execution.world.all_say(record.weight_hash):
+        raise ValueError(f"run {train_config.run}: its processes ended with different weights; train it in one process")
+    if execution.world.is_first:
+        atomic_write(run_dir / "run.json", (json.dumps(asdict(record), indent=1) + "\n").encode())
+        # After run.json, so that a kill between the two leaves a run that counts as finished.
+        (run_dir / "state.safetensors").unlink(missing_ok=True)
+    execution.world.wait()
     return record
 
 
@@ -138,19 +145,19 @@ def _loop(
     checkpoint_steps = {config.step_at(tokens) for tokens in config.checkpoint_tokens} | {config.num_steps}
     state_steps = {config.step_at(tokens) for tokens in config.state_tokens}
     # A resumed run asks for the batch it would have got next: batches are a function of the step alone.
-    source = batches(counters.step)
+    source, world = batches(counters.step), gradient_step.execution.world
     started, seconds_before = time.perf_counter(), counters.train_seconds
     # A signal is noted and answered between steps; weights and counters then belong together.
     with _deferred_interrupt() as interrupted:
         while counters.step < config.num_steps:
             inputs, targets = _next_batch(source, counters.step, config, model.config)
-            loss = gradient_step(inputs, targets)
+            loss, is_stopping = _step(gradient_step, inputs, targets, interrupted)
             # The optimizer finds out whether the gradient is finite while it clips: asked of the loss alone, an
             # overflow in the backward pass would reach the weights.
             norm = optimizer.step(learning_rate(config, counters.step + 1)) if math.isfinite(loss) else math.nan
             # Nothing was applied in this step, so the state to keep is that of the step before.
             if not math.isfinite(norm):
-                save_state(run_dir / "state.safetensors", optimizer, counters, identity)
+                _save(world, run_dir / "state.safetensors", optimizer, counters, identity)
                 raise ValueError(
                     f"run {config.run}: loss {loss} or gradient is not finite at step {counters.step + 1}; the last"
                     f" good state (step {counters.step}) is kept in {run_dir / 'state.safetensors'}; lower max_lr or"
@@ -169,13 +176,26 @@ def _loop(
                     )
                 )
             if counters.step in checkpoint_steps:
-                _save_checkpoint(run_dir, model, counters, tokens_seen, fingerprint, config.run)
+                _save_checkpoint(run_dir, model, counters, tokens_seen, fingerprint, config.run, world)
             if counters.step in state_steps:
-                save_state(run_dir / "states" / f"{tokens_seen:012d}.safetensors", optimizer, counters, identity)
-            if counters.step % config.resume_every_steps == 0 or interrupted.is_set():
-                save_state(run_dir / "state.safetensors", optimizer, counters, identity)
-            if interrupted.is_set():
+                _save(world, run_dir / "states" / f"{tokens_seen:012d}.safetensors", optimizer, counters, identity)
+            if counters.step % config.resume_every_steps == 0 or is_stopping():
+                _save(world, run_dir / "state.safetensors", optimizer, counters, identity)
+            if is_stopping():
                 raise KeyboardInterrupt(f"run {config.run}: stopped at step {counters.step}; rerun to continue")
+
+
+def _step(gradient_step: GradientStep, inputs, targets, interrupted: threading.Event) -> tuple[float, Callable]:
+    """Loss of a step, and whether to stop behind it: several processes stop behind the same one."""
+    if gradient_step.execution.world.size == 1:
+        return gradient_step(inputs, targets), interrupted.is_set
+    loss, num_interrupted = gradient_step.add_up(inputs, targets, float(interrupted.is_set()))
+    return loss, lambda: num_interrupted > 0
+
+
+def _save(world: World, path: Path, optimizer: FlatAdamW, counters: Counters, identity: dict) -> None:
+    if world.is_first:
+        save_state(path, optimizer, counters, identity)
 
 
 def _next_batch(source, step: int, config: TrainConfig, model_config: GPTConfig) -> tuple[torch.Tensor, torch.Tensor]:
@@ -216,11 +236,14 @@ def _deferred_interrupt():
 
 
 def _save_checkpoint(
-    run_dir: Path, model: GPT, counters: Counters, tokens_seen: int, fingerprint: str, run: str
+    run_dir: Path, model: GPT, counters: Counters, tokens_seen: int, fingerprint: str, run: str, world: World
 ) -> None:
     loss = counters.mean_loss()
     path = run_dir / "checkpoints" / f"{tokens_seen:012d}.safetensors"
-    digest = checkpoint.save_checkpoint(path, model, tokens_seen, counters.step, fingerprint, loss, run)
+    if world.is_first:
+        digest = checkpoint.save_checkpoint(path, model, tokens_seen, counters.step, fingerprint, loss, run)
+    else:
+        digest = checkpoint.weight_hash(model)
     counters.loss_curve.append(
         {"step": counters.step, "tokens_seen": tokens_seen, "train_loss_nats": loss, "weight_hash": digest}
     )
@@ -254,6 +277,7 @@ def _read_finished(
 def _record(
     model: GPT, gradient_step: GradientStep, counters: Counters, config: TrainConfig, fingerprint: str, branch_from
 ) -> RunRecord:
+    world = gradient_step.execution.world
     device = (
         torch.cuda.get_device_name() if config.device.startswith("cuda") else platform.processor() or platform.machine()
     )
@@ -264,7 +288,7 @@ def _record(
         branch_from=None if branch_from is None else Path(branch_from).name,
         tokenizer_fingerprint=fingerprint,
         versions={"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
-        device=f"{config.device} ({device})",
+        device=f"{config.device} ({device})" + (f" x {world.size}" if world.size > 1 else ""),
         precision=gradient_step.precision,
         kernel_path=gradient_step.kernel_path(),
         num_threads=torch.get_num_threads(),

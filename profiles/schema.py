@@ -109,10 +109,14 @@ class Sweep(_Section):
     """Execution only: nothing here changes a result.
 
     reuse_scores: a run whose scores are in git counts as finished, for ladders that take days and several machines;
-    without it every run is trained where `make reproduce` is called."""
+    without it every run is trained where `make reproduce` is called. The others are for runs that one GPU does not
+    hold, see models/execution.py: micro_sequences, recompute and parallel ("ddp" or "fsdp", under torchrun)."""
 
     workers_per_gpu: Count
     reuse_scores: bool
+    micro_sequences: Count | None = None
+    recompute: bool = False
+    parallel: Literal["ddp", "fsdp"] = "ddp"
 
 
 class Cost(_Section):
