@@ -20,7 +20,7 @@ from ladder.runs_table import committed_runs, require_one_format, write_runs_tab
 from ladder.training import drop_spent_states, prepare_folder, runs_to_train, train_here
 from ladder.work import hold
 from ladder.workers.pool import EXIT_STOPPED
-from models.execution import Execution, World, joined
+from models.execution import Execution, Peers, join_processes
 
 REPORT_SECONDS = 10.0
 
@@ -29,7 +29,7 @@ def train_together(ladder: Ladder, only: frozenset[str] | None, here: bool, minu
     """Train what is not trained yet; the exit code. only, here, minutes: as in ladder.work.Start. ValueError in one
     line where the processes cannot share a batch, or one of them is lost; nothing that was trained is lost with it."""
     deadline = None if minutes is None else time.monotonic() + 60 * minutes
-    with joined() as (world, device), ExitStack() as stack:
+    with join_processes() as (world, device), ExitStack() as stack:
         names: list[str] = []
         if world.is_first:
             lineages = None if only is None else {ladder.runs[name].lineage for name in only}
@@ -52,7 +52,7 @@ def train_together(ladder: Ladder, only: frozenset[str] | None, here: bool, minu
     return 0
 
 
-def _prepared(ladder: Ladder, world: World, only: Collection[str] | None, here: bool) -> list[str]:
+def _prepared(ladder: Ladder, world: Peers, only: Collection[str] | None, here: bool) -> list[str]:
     """The runs to train, parents first, their folders made; said in one line."""
     require_one_format(ladder)
     sweep = ladder.profile.sweep
@@ -74,7 +74,7 @@ def _prepared(ladder: Ladder, world: World, only: Collection[str] | None, here: 
 class _Report:
     """Says how far a run is, and stops all processes at the deadline."""
 
-    def __init__(self, num_steps: int, world: World, deadline: float | None):
+    def __init__(self, num_steps: int, world: Peers, deadline: float | None):
         self._num_steps, self._world, self._deadline, self._last = num_steps, world, deadline, time.monotonic()
 
     def __call__(self, progress) -> None:

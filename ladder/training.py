@@ -12,7 +12,7 @@ from ladder.behaviour import has_changed, remember
 from ladder.ladder import Ladder, stored_recipe
 from ladder.plan import Run
 from ladder.workers.machine import use_one_device
-from models.execution import Execution, World
+from models.execution import Execution, Peers
 from profiles.paths import PAPER_OF
 
 REPORT_SECONDS = 0.5  # a worker speaks to its parent at most so often; a step of the smallest model takes 20 ms
@@ -81,10 +81,10 @@ def train_run(payload: tuple[Ladder, str], report: Callable[[float], None], slot
             last_report = time.monotonic()
             report(max(0.0, (progress.tokens_seen - run.branch_tokens) / run.trained_tokens))
 
-    return train_here(ladder, name, device, World(), on_progress)
+    return train_here(ladder, name, device, Peers(), on_progress)
 
 
-def train_here(ladder: Ladder, name: str, device: str, world: World, on_progress: Callable) -> str:
+def train_here(ladder: Ladder, name: str, device: str, world: Peers, on_progress: Callable) -> str:
     """Train one run in this process, or this process's share of it. Returns one line about it."""
     from models.train import train
 

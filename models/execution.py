@@ -22,7 +22,7 @@ PEER_SECONDS = 300  # a peer that says nothing for so long counts as dead
 
 
 @dataclass(frozen=True)
-class World:
+class Peers:
     """This process among those that train a run together."""
 
     rank: int = 0
@@ -85,7 +85,7 @@ class World:
         return set(values) == {value}
 
 
-def _lost(world: World, error: RuntimeError) -> ValueError:
+def _lost(world: Peers, error: RuntimeError) -> ValueError:
     reason = (str(error).strip().splitlines() or ["?"])[0][:160]
     return ValueError(
         f"process {world.rank} of {world.size}: another process ended or cannot be reached ({reason}); nothing is lost,"
@@ -103,7 +103,7 @@ class Execution:
     micro_sequences: int | None = None
     recompute: bool = False
     parallel: str = "ddp"
-    world: World = World()
+    world: Peers = Peers()
 
     def __post_init__(self):
         if self.parallel not in PARALLEL:
@@ -125,7 +125,7 @@ def is_started_together() -> bool:
 
 
 @contextmanager
-def joined() -> Iterator[tuple[World, str]]:
+def join_processes() -> Iterator[tuple[Peers, str]]:
     """Join the processes that torchrun started; gives this one's place and its device.
 
     ValueError in one line where there are more processes on this machine than GPUs, and where they do not find each
@@ -133,7 +133,7 @@ def joined() -> Iterator[tuple[World, str]]:
     import torch
     import torch.distributed as dist
 
-    world, place = World(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])), int(os.environ.get("LOCAL_RANK", "0"))
+    world, place = Peers(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])), int(os.environ.get("LOCAL_RANK", "0"))
     is_cuda = torch.cuda.is_available()
     if is_cuda and place >= torch.cuda.device_count():
         raise ValueError(

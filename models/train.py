@@ -26,7 +26,7 @@ from files.atomic import atomic_write
 from models import checkpoint
 from models.capability import capability
 from models.config import GPTConfig, TrainConfig
-from models.execution import Execution, World
+from models.execution import Execution, Peers
 from models.gpt import GPT
 from models.gradient import ALONE, GradientStep
 from models.optimizer import FlatAdamW, learning_rate
@@ -193,7 +193,7 @@ def _step(gradient_step: GradientStep, inputs, targets, interrupted: threading.E
     return loss, lambda: num_interrupted > 0
 
 
-def _save(world: World, path: Path, optimizer: FlatAdamW, counters: Counters, identity: dict) -> None:
+def _save(world: Peers, path: Path, optimizer: FlatAdamW, counters: Counters, identity: dict) -> None:
     if world.is_first:
         save_state(path, optimizer, counters, identity)
 
@@ -236,7 +236,7 @@ def _deferred_interrupt():
 
 
 def _save_checkpoint(
-    run_dir: Path, model: GPT, counters: Counters, tokens_seen: int, fingerprint: str, run: str, world: World
+    run_dir: Path, model: GPT, counters: Counters, tokens_seen: int, fingerprint: str, run: str, world: Peers
 ) -> None:
     loss = counters.mean_loss()
     path = run_dir / "checkpoints" / f"{tokens_seen:012d}.safetensors"

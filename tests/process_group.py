@@ -48,11 +48,11 @@ def train_in(size: int, folder: Path, **settings) -> list[subprocess.CompletedPr
 
 def main(settings: dict) -> int:
     """One process's share."""
-    from models.execution import Execution, joined
+    from models.execution import Execution, join_processes
     from models.train import train
     from tests.tiny_run import BATCHES, FINGERPRINT, RUN, SHAPE
 
-    with joined() as (world, device):
+    with join_processes() as (world, device):
 
         def on_progress(progress):
             if progress.step == settings.get("stop_at") and world.is_first:

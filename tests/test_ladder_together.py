@@ -7,7 +7,7 @@ import tiny_ladder
 from tiny_ladder import BRANCH, LONG, TRUNK
 
 from ladder.training import prepare_folder, train_here
-from models.execution import World
+from models.execution import Peers
 from tests.process_group import start
 
 
@@ -27,7 +27,7 @@ def test_torchrun_trains_a_trunk_and_its_branch_in_two_processes(tmp_path):
     alone = micro(tiny_ladder.ladder(tmp_path / "one"))
     for name in (TRUNK, BRANCH):
         prepare_folder(alone, name)
-        train_here(alone, name, "cpu", World(), lambda progress: None)
+        train_here(alone, name, "cpu", Peers(), lambda progress: None)
     two = tiny_ladder.ladder(tmp_path / "two")
     words = ["train", "loss", "--here", "--name", BRANCH, "--name", TRUNK]
     command = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2"]

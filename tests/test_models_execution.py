@@ -9,7 +9,7 @@ import torch
 from tiny_run import BATCHES, BF16, FINGERPRINT, RUN, SHAPE, B
 
 from models.checkpoint import load, weight_hash
-from models.execution import Execution, World, is_started_together
+from models.execution import Execution, Peers, is_started_together
 from models.gpt import GPT
 from models.gradient import GradientStep
 from models.optimizer import FlatAdamW
@@ -23,12 +23,12 @@ def alone(folder, run=RUN, **execution):
 
 
 def test_rows_are_dealt_out_whole():
-    assert [World(rank, 4).rows(8) for rank in (0, 3)] == [slice(0, 2), slice(6, 8)]
+    assert [Peers(rank, 4).rows(8) for rank in (0, 3)] == [slice(0, 2), slice(6, 8)]
     with pytest.raises(ValueError, match="3 processes cannot share 8 sequences evenly"):
-        World(0, 3).rows(8)
-    assert Execution(2, world=World(0, 2)).micro_batches(8) == 2 and Execution().micro_batches(8) == 1
+        Peers(0, 3).rows(8)
+    assert Execution(2, world=Peers(0, 2)).micro_batches(8) == 2 and Execution().micro_batches(8) == 1
     with pytest.raises(ValueError, match="micro_sequences 3 does not divide the 4 sequences of a process"):
-        Execution(3, world=World(0, 2)).micro_batches(8)
+        Execution(3, world=Peers(0, 2)).micro_batches(8)
     with pytest.raises(ValueError, match="parallel is 'tp'; choose one of ddp, fsdp"):
         Execution(parallel="tp")
     assert not is_started_together()
