@@ -55,6 +55,10 @@ TESTED_TOGETHER = {
     "evaluation/readers/forward.py": "test_evaluation_scoring_log_likelihoods.py",
     "evaluation/readers/pieces.py": "test_evaluation_readers_encoding.py",
     "evaluation/scoring/item_tables.py": "test_evaluation_scoring_log_likelihoods.py",
+    "experiments/public/drawing.py": "test_experiments_public_stage.py",
+    "experiments/public/folders.py": "test_experiments_public_stage.py",
+    "experiments/public/sources.py": "test_experiments_public_tables.py",
+    "experiments/public/statistics.py": "test_experiments_public_folders.py",
     "experiments/style/axes.py": "test_experiments_style_plotting.py",
     "experiments/style/markdown.py": "test_experiments_style_plotting.py",
     "experiments/tables/names.py": "test_experiments_tables_scores.py",
@@ -207,7 +211,7 @@ def test_every_source_file_of_a_room_has_its_test_file():
         if (
             room not in BELOW.keys() - {"benchmarks"}
             or path.name == "__init__.py"
-            or path.parent in experiment_folders()
+            or path.parent in (*experiment_folders(), *public_folders())
         ):
             continue
         test = TESTED_TOGETHER.get(name, f"test_{name.replace('/__main__', '/main').replace('/', '_')}")
@@ -216,12 +220,16 @@ def test_every_source_file_of_a_room_has_its_test_file():
     assert not missing
 
 
+def public_folders() -> list[Path]:
+    return sorted(path.parent for path in (ROOT / "experiments" / "public").glob("*/__init__.py"))
+
+
 def experiment_folders() -> list[Path]:
-    beside = {"__pycache__", "tables", "style"}
+    beside = {"__pycache__", "tables", "style", "public"}
     return sorted(path for path in (ROOT / "experiments").iterdir() if path.is_dir() and path.name not in beside)
 
 
-@pytest.mark.parametrize("folder", experiment_folders(), ids=lambda folder: folder.name)
+@pytest.mark.parametrize("folder", [*experiment_folders(), *public_folders()], ids=lambda folder: folder.name)
 def test_figure_folder_has_its_files(folder):
     present = {path.name for path in tracked() if path.parent == folder}
     assert present == FOLDER_FILES
@@ -232,6 +240,12 @@ def test_results_are_there_where_a_profile_was_run(profile):
     for folder in experiment_folders():
         assert (ROOT / "results" / profile / f"{folder.name}.csv").exists()
         assert (ROOT / "figures" / profile / f"{folder.name}.png").exists()
+
+
+def test_results_of_public_tables_are_there():
+    for folder in public_folders():
+        assert (ROOT / "results" / "public" / f"{folder.name}.csv").exists()
+        assert (ROOT / "figures" / "public" / f"{folder.name}.png").exists()
 
 
 def test_rooms_are_ours_although_packages_of_the_same_name_are_published():

@@ -8,7 +8,8 @@ field and the remedy.
 Three questions, and a fourth on demand: do the locks belong to code, params, data and results
 (reproduction/verify/lock.py); are the raw tables those of the runs they name (reproduction/verify/tables.py); do all
 tables, figures, verdicts, the report and README come out the same when they are made anew
-(reproduction/verify/anew.py); does a training end in the committed weights (reproduction/verify/retrain.py)?
+(reproduction/verify/anew.py); does a training end in the committed weights (reproduction/verify/retrain.py)? The
+results of public tables are asked the same (reproduction/verify/public.py), measured again where the tables are here.
 
 Out of reach, whatever is compared: raw tables that were forged together with every file made of them and every hash of
 them (a new training finds it, for the runs that it trains); clock readings (the columns train_seconds,
@@ -31,14 +32,18 @@ from reproduction.verify.anew import check_anew
 from reproduction.verify.disk import Disk, Findings
 from reproduction.verify.lock import check_locks
 from reproduction.verify.pipeline import locked_profiles
+from reproduction.verify.public import check_public_anew, check_public_lock
 from reproduction.verify.retrain import check_retrained
 from reproduction.verify.tables import check_tables
 
 
 def check_committed(disk: Disk, findings: Findings, profiles: list[str] | None = None) -> None:
-    """What can be asked without making anything: locks and raw tables, of all profiles or of those named."""
+    """What can be asked without making anything: locks and raw tables, of all profiles and the public tables, or of the
+    profiles named."""
     check_locks(disk, findings, profiles)
     check_tables(disk, findings, profiles)
+    if profiles is None:
+        check_public_lock(disk, findings)
 
 
 def verify(root: Path = ROOT, is_quick: bool = False, retrain: str | None = None) -> Findings:
@@ -51,6 +56,11 @@ def verify(root: Path = ROOT, is_quick: bool = False, retrain: str | None = None
             tempfile.TemporaryDirectory(prefix="verify_") as folder,
         ):
             check_anew(disk, findings, Path(folder))
+        with (
+            findings.guard("results/public", "run `dvc repro experiments/public/dvc.yaml` to see where it stops"),
+            tempfile.TemporaryDirectory(prefix="verify_") as folder,
+        ):
+            check_public_anew(disk, findings, Path(folder))
     if retrain is not None:
         with findings.guard("trained again", "name another run with RETRAIN=<run>, or train it as the profile says"):
             check_retrained(disk, findings, retrain)

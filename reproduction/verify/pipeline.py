@@ -7,6 +7,7 @@ from pathlib import Path
 from dvc.schema import COMPILED_LOCKFILE_SCHEMA
 from voluptuous import MultipleInvalid
 
+from experiments.public.folders import PROFILE as PUBLIC
 from profiles.paths import PAPERS, ROOT, Paths
 from profiles.profile import read_settings
 from reproduction.pipeline import all_stages, out_paths, params_text, pipeline_file
@@ -95,7 +96,7 @@ def check_names(disk: Disk, findings: Findings) -> None:
     for room in ("results", "profiles"):
         for folder in sorted(path for path in disk.path(room).glob("*") if path.is_dir()):
             findings.num_compared += 1
-            if folder.name not in here:
+            if folder.name not in (*here, PUBLIC):
                 file = f"profiles/{folder.name}.yaml"
                 findings.mismatch(
                     f"{room}/{folder.name}: belongs to no profile, there is no {file}; "

@@ -1,0 +1,52 @@
+"""The figure folders of public tables: committed results hold what the README's criteria ask for, with intervals."""
+
+import numpy as np
+import pytest
+
+from experiments.public.folders import PROFILE, public_stems
+from experiments.public.sources import SOURCES
+from experiments.public.statistics import plain_number, statistic
+from experiments.tables.results import read_results
+from profiles.paths import ROOT, Paths
+
+
+def statistics(stem):
+    results = read_results(Paths(PROFILE).results_csv(stem))
+    return results[results.kind == "statistic"].set_index(["task", "metric"])
+
+
+@pytest.mark.parametrize("stem", public_stems())
+def test_results_name_their_sources_and_hold_no_number_without_a_status(stem):
+    results = read_results(Paths(PROFILE).results_csv(stem))
+    files = {source.file for source in SOURCES.values()}
+    sources = results[results.kind == "source"]
+    assert len(sources) and set(sources.metric) <= files and (sources.value > 0).all()
+    found = results[results.kind == "statistic"]
+    assert np.isfinite(found.value[found.status.str.startswith("ok")]).all()
+    assert not (found.low > found.high).any()
+
+
+@pytest.mark.parametrize("stem", public_stems())
+def test_the_readme_states_criteria_and_commands(stem):
+    text = (ROOT / "experiments" / "public" / stem / "README.md").read_text(encoding="utf-8")
+    assert "**Criteri" in text and f"python -m experiments.public.{stem}.measure" in text
+
+
+def test_letters_leave_chance_at_one_loss_and_cloze_does_not():
+    found = statistics("ext_public_formats")
+    share = found.loc[("all", "task_threshold_sd_share")]
+    assert share.value < 0.02 and share.high < 0.10 and "7 tasks" in share.status
+    assert found.loc[("all", "task_onset_mean_where_hinge")].value == pytest.approx(2.698, abs=0.001)
+    assert found.loc[("all", "task_onset_sd_where_hinge")].value == pytest.approx(0.0033, abs=1e-4)
+    for task, axis, centre in (("mmlu", "c4", 2.700), ("mmlu", "pile", 2.063), ("mmlu", "wikitext_103", 2.228)):
+        assert found.loc[(task, f"letter_onset_mean_on_{axis}")].value == pytest.approx(centre, abs=0.001)
+    assert found.loc[("mmlu", "letter_hinge_advantage")].value > 10
+    assert found.loc[("mmlu", "cloze_hinge_advantage")].value < -100
+
+
+def test_rows_of_statistics_carry_the_interval():
+    from analysis.intervals import Estimate
+
+    row = statistic("mmlu", "gain", Estimate(0.3, 0.2, 0.4), [1, 2], run="7B")
+    assert (row["kind"], row["low"], row["high"], row["num_items"], row["run"]) == ("statistic", 0.2, 0.4, 2, "7B")
+    assert np.isnan(plain_number("mmlu", "advantage", 3)["low"])
