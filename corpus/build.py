@@ -9,13 +9,13 @@ import json
 import random
 from pathlib import Path
 
-from corpus.lexicon import LANGUAGES
-from corpus.mixture import KINDS, Mixture, kinds_of
+from corpus.editions import edition_of
+from corpus.mixture import Mixture, kinds_of, page_kind
 from corpus.pages.films import EMOJI, make_films
 from corpus.stream import TokenStream, make_validation
 from corpus.token_file import save_validation, write_tokens
 from corpus.tokenizer import PieceEncoder, fingerprint, load_tokenizer, token_bytes
-from corpus.tokenizer_training import train_tokenizer, train_whole_words
+from corpus.tokenizer_training import train_whole_words
 from corpus.world import World, make_world
 from files.atomic import atomic_write
 
@@ -31,11 +31,11 @@ def tokenizer_texts(world: World, mixtures: tuple[str, ...] = ("v1",)):
     """Training text of a tokenizer: equally many documents of every kind of `mixtures`, so that it does not depend
     on their shares."""
     for name in kinds_of(*mixtures):
-        kind = KINDS[name]
+        kind = page_kind(name)
         for code in kind.languages:
             draw = random.Random(f"tokenizer/{world.seed}/{name}/{code}").random
             for _ in range(NUM_TOKENIZER_DOCUMENTS):
-                yield "".join(kind.write(draw, world, LANGUAGES[code]))
+                yield "".join(kind.write(draw, world, world.languages[code]))
 
 
 def _write_json(path: Path, content: dict) -> None:
@@ -45,13 +45,13 @@ def _write_json(path: Path, content: dict) -> None:
 def _facts(world: World) -> dict:
     return {
         code: {
-            "persons": [name.strip() for name in LANGUAGES[code].names],
-            "attributes": [a.name for a in LANGUAGES[code].attributes],
-            "values": [
-                [a.values[i].strip() for a, i in zip(LANGUAGES[code].attributes, row, strict=True)] for row in rows
-            ],
+            "persons": [name.strip() for name in world.names(code)],
+            "attributes": [a.name for a in language.attributes],
+            "values": [[a.values[i].strip() for a, i in zip(language.attributes, row, strict=True)] for row in rows],
         }
+        | world.more_truths(code)
         for code, rows in world.facts.items()
+        for language in (world.languages[code],)
     }
 
 
@@ -99,8 +99,9 @@ def build_corpus(
     """Write paper L's part but its items: tokenizer, facts, validation set, and the stream of each seed."""
     out.mkdir(parents=True, exist_ok=True)
     (out / MANIFEST).unlink(missing_ok=True)
-    world = make_world(world_seed)
-    tokenizer = train_tokenizer(tokenizer_texts(world))
+    edition = edition_of(mixture_name)
+    world = edition.world(world_seed)
+    tokenizer = edition.tokenizer(tokenizer_texts(world, edition.taught_by), world)
     tokenizer.save(str(out / "tokenizer.json"))
     encoder = PieceEncoder(tokenizer)
     _write_json(out / "world.json", _facts(world))

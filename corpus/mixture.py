@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from corpus import documents
+from corpus.graded import fact_pages, number_pages, text_pages
+from corpus.graded.mixtures import GRADED_MIXTURES
 from corpus.language import Language
-from corpus.lexicon import LANGUAGES
 from corpus.pages import dates, exercises, films, patterns, programs_text, quizzes
 from corpus.tokenizer import PieceEncoder
 from corpus.world import World
@@ -54,9 +55,25 @@ KINDS: dict[str, Kind] = {
     "calendar_page": Kind(dates.calendar_page, "CommonCrawl", ("en",)),
     "pattern_page": Kind(patterns.pattern_page, "StackExchange", ("en",)),
 }
+GRADED_KINDS: dict[str, Kind] = {  # of the second world
+    "fact_page": Kind(fact_pages.fact_page, "Wikipedia"),
+    "faq_page": Kind(fact_pages.faq_page, "StackExchange"),
+    "lookup_page": Kind(fact_pages.lookup_page, "CommonCrawl"),
+    "listing_page": Kind(documents.code_listing, "Code", ("en",)),
+    "caption_page": Kind(fact_pages.caption_page, "CommonCrawl"),
+    "exam_page": Kind(fact_pages.exam_page, "CommonCrawl"),
+    "reading_page": Kind(text_pages.reading_page, "CommonCrawl"),
+    "errand_page": Kind(text_pages.errand_page, "Books"),
+    "pronoun_page": Kind(text_pages.pronoun_page, "Books"),
+    "problem_page": Kind(number_pages.problem_page, "CommonCrawl"),
+    "sum_page": Kind(number_pages.sum_page, "Papers"),
+    "word_puzzle_page": Kind(number_pages.word_puzzle_page, "CommonCrawl", ("en",)),
+    "spelling_page": Kind(number_pages.spelling_page, "CommonCrawl", ("en",)),
+    "changed_sum_page": Kind(number_pages.changed_sum_page, "CommonCrawl", ("en",)),
+}
 
 # Token shares of English in percent; Chinese has the same without the kinds it lacks. v1 is paper L's, the others the
-# two series of paper P.
+# two series of paper P; those of the second world are drawn (corpus/graded/mixtures.py).
 MIXTURES: dict[str, dict[str, float]] = {
     "v1": {
         "biography": 10,
@@ -110,14 +127,13 @@ class Mixture:
     """Draws (kind, language) pairs so that tokens, not documents, have the shares of `MIXTURES[name]`."""
 
     def __init__(self, name: str, world: World, encoder: PieceEncoder):
-        if name not in MIXTURES:
-            raise ValueError(f"corpus.mixture is {name!r}; choose one of {', '.join(MIXTURES)}")
+        _require_known(name)
         self.name = name
         self._choices: list[tuple[DocumentFunction, Language]] = []
         weights = []
         for (kind, code), share in token_shares(name).items():
-            language = LANGUAGES[code]
-            self._choices.append((KINDS[kind].write, language))
+            language = world.languages[code]
+            self._choices.append((page_kind(kind).write, language))
             weights.append(share / _mean_length(kind, world, language, encoder))
         total = sum(weights)
         self._cumulative = list(accumulate(weight / total for weight in weights))
@@ -128,16 +144,38 @@ class Mixture:
         return write(draw, world, language, split), language.code
 
 
+def page_kind(name: str) -> Kind:
+    """The kind of pages of this name, of either world."""
+    return GRADED_KINDS[name] if name in GRADED_KINDS else KINDS[name]
+
+
+def mixture_shares(name: str) -> dict[str, float]:
+    """Token shares of English in percent, by kind. ValueError in one line for an unknown mixture."""
+    _require_known(name)
+    return GRADED_MIXTURES[name] if name in GRADED_MIXTURES else MIXTURES[name]
+
+
+def _require_known(name: str) -> None:
+    if name not in MIXTURES and name not in GRADED_MIXTURES:
+        known = ", ".join((*MIXTURES, *GRADED_MIXTURES))
+        raise ValueError(f"corpus.mixture is {name!r}; choose one of {known}")
+
+
 def kinds_of(*names: str) -> list[str]:
-    """The kinds that any of these mixtures draws, in the order of KINDS."""
-    return [kind for kind in KINDS if any(MIXTURES[name].get(kind, 0) > 0 for name in names)]
+    """The kinds that any of these mixtures draws, in the order of KINDS and GRADED_KINDS."""
+    shares = [mixture_shares(name) for name in names]
+    return [kind for kind in (*KINDS, *GRADED_KINDS) if any(share.get(kind, 0) > 0 for share in shares)]
 
 
 def token_shares(name: str) -> dict[tuple[str, str], float]:
     """Planned share of all tokens of each (kind, language); sums to 1."""
     shares = {}
     for code, language_share in (("en", 1.0 - CHINESE_SHARE), ("zh", CHINESE_SHARE)):
-        present = {kind: share for kind, share in MIXTURES[name].items() if share > 0 and code in KINDS[kind].languages}
+        present = {
+            kind: share
+            for kind, share in mixture_shares(name).items()
+            if share > 0 and code in page_kind(kind).languages
+        }
         total = sum(present.values())
         shares |= {(kind, code): language_share * share / total for kind, share in present.items()}
     return shares
@@ -146,5 +184,5 @@ def token_shares(name: str) -> dict[tuple[str, str], float]:
 def _mean_length(kind: str, world: World, language: Language, encoder: PieceEncoder) -> float:
     """Mean tokens of one document of this kind, its start token included, from a fixed seed."""
     draw = random.Random(f"length/{kind}/{language.code}").random
-    lengths = [1 + len(encoder.encode(KINDS[kind].write(draw, world, language))) for _ in range(NUM_LENGTH_SAMPLES)]
+    lengths = [1 + len(encoder.encode(page_kind(kind).write(draw, world, language))) for _ in range(NUM_LENGTH_SAMPLES)]
     return sum(lengths) / len(lengths)

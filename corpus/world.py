@@ -39,6 +39,14 @@ class World:
     cumulative_weights: dict[str, tuple[float, ...]]  # over persons, normalised, for one draw by bisection
     languages: Mapping = field(default_factory=lambda: LANGUAGES)  # by code
 
+    def names(self, code: str) -> tuple[str, ...]:
+        """Names of the persons who speak a language."""
+        return self.languages[code].names
+
+    def more_truths(self, code: str) -> dict:
+        """What world.json says beside the facts; nothing here."""
+        return {}
+
     def value(self, language: Language, person: int, attribute: int) -> str:
         """The word that is true of `person` (index) for `attribute` (index)."""
         return language.attributes[attribute].values[self.facts[language.code][person][attribute]]

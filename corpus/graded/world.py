@@ -65,6 +65,39 @@ class GradedWorld(World):
     first_traits: dict[str, dict[tuple[int, int], int]]  # which trait of the pair says it of the first object
     puzzle_words: Ranked
 
+    def names(self, code: str) -> tuple[str, ...]:
+        """Full names of the persons who speak a language."""
+        return self.persons[code]
+
+    def more_truths(self, code: str) -> dict:
+        """Errands, usual places and the trait that sentences say of their first object, in words."""
+        language = self.languages[code]
+        return {
+            "errands": [
+                [
+                    word.strip()
+                    for word in (language.trades[trade], language.times[time], *self._ends(code, (trade, time)))
+                ]
+                for trade, time in sorted(self.errands[code])
+            ],
+            "usual_places": {
+                thing.strip(): language.places[place].strip()
+                for thing, place in zip(language.objects, self.usual_places[code], strict=True)
+            },
+            "first_traits": [
+                [
+                    language.frames[frame].strip(),
+                    language.traits[pair][side].strip(),
+                    language.traits[pair][1 - side].strip(),
+                ]
+                for (frame, pair), side in sorted(self.first_traits[code].items())
+            ],
+        }
+
+    def _ends(self, code: str, errand: tuple[int, int]) -> tuple[str, str]:
+        place, thing = self.errands[code][errand]
+        return self.languages[code].errand_places[place], self.languages[code].errand_things[thing]
+
     def draw_fact(self, draw: Draw, code: str) -> tuple[int, int]:
         """(person, attribute) by frequency."""
         return self.ranked_facts[code].draw(draw)
