@@ -12,8 +12,11 @@ benchmarks/results/, the first two after each case, so that a run that is cut of
 """
 
 import argparse
+import contextlib
+import importlib.metadata
 import itertools
 import json
+import platform
 import subprocess
 import sys
 import time
@@ -24,7 +27,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.kernel_cases import Case, attention_case, cases
-from kernels import attention_triton, launch
+from kernels import attention_triton
 
 RESULTS = Path(__file__).resolve().parent / "results"
 # bf16 rounds to 2^-9; a fused sum over thousands of terms stays within a few of these, a wrong mask or a lost gradient
@@ -40,13 +43,16 @@ def require_gpu(command: str) -> None:
 
 def describe_gpu() -> dict:
     """Device, versions and commit that the numbers belong to."""
-    commit = subprocess.run(
-        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=RESULTS.parent, check=False
-    ).stdout.strip()
-    versions = {"torch": torch.__version__, "cuda": torch.version.cuda}
-    for name in ("triton", "flash_attn", "liger_kernel"):
-        if launch.has_package(name):
-            versions[name] = getattr(__import__(name), "__version__", "installed")
+    try:
+        commit = subprocess.run(
+            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=RESULTS.parent, check=False
+        ).stdout.strip()
+    except FileNotFoundError:  # no git on this machine
+        commit = ""
+    versions = {"python": platform.python_version(), "torch": torch.__version__, "cuda": torch.version.cuda}
+    for name in ("triton", "flash-attn", "flash-attn-3", "liger-kernel"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[name] = importlib.metadata.version(name)  # an import of a package built for another CUDA may fail
     return {
         "device": torch.cuda.get_device_name(),
         "versions": versions,
@@ -114,41 +120,76 @@ def peak_bytes(run: Callable) -> int:
     return torch.cuda.max_memory_allocated() - before
 
 
-def measure(case: Case, limits: dict) -> list[dict]:
-    """One row per implementation of the case."""
-    torch.manual_seed(0)
-    inputs = case.inputs()
-    with torch.no_grad():
-        weights = tuple(torch.randn_like(y) for y in outputs_of(case.functions["ours"], inputs))
-    expected, expected_gradients = expected_of(case, inputs, weights)
-    limit = limits["copy_gb_per_second"] * 1e9 if case.unit == "bytes" else limits["matmul_tflops_per_second"] * 1e12
-    rows = []
-    for name, function in case.functions.items():
-        row = {"op": case.op, "shape": case.shape, "implementation": name}
+def outputs_of_any(case: Case, inputs: tuple) -> tuple:
+    """Outputs of the first implementation that runs: their shapes are those of all. RuntimeError where none does."""
+    for function in case.functions.values():
         try:
             with torch.no_grad():
-                row["error"] = relative_error(outputs_of(function, inputs), expected)
-            if case.has_backward:
-                row["gradient_error"] = relative_error(gradients_of(function, inputs, weights), expected_gradients)
-            if max(row["error"], row.get("gradient_error", 0.0)) > TOLERANCE:
-                rows.append(row | {"refused": "wrong result"})
-                continue
-            with torch.no_grad():
-                row["forward_ms"] = median_ms(partial(function, *inputs))
-            row["forward_of_limit"] = case.forward_cost / row["forward_ms"] * 1e3 / limit
-            run = partial(gradients_of, function, inputs, weights) if case.has_backward else partial(function, *inputs)
-            if case.has_backward:
-                row["both_ms"] = median_ms(run)
-                row["both_of_limit"] = (case.forward_cost + case.backward_cost) / row["both_ms"] * 1e3 / limit
-            row["peak_mib"] = peak_bytes(run) / 2**20
-        except (
-            RuntimeError,
-            ValueError,
-            TypeError,
-        ) as failure:  # a peer may not support a shape or run out of memory: say so in the table
-            row["refused"] = str(failure).splitlines()[0][:120]
+                return outputs_of(function, inputs)
+        except Exception:  # noqa: BLE001  said in the row of this implementation
+            continue
+    raise RuntimeError("no implementation runs")
+
+
+def measure(case: Case, limits: dict, keep: Callable[[dict], None] = lambda row: None) -> list[dict]:
+    """One row per implementation of the case; keep is told each as soon as it is there. Whatever a case or one of its
+    implementations raises stands in a row, and the others are measured."""
+    rows, about = [], {"op": case.op, "shape": case.shape}
+
+    def add(row: dict) -> None:
         rows.append(row)
+        keep(row)
+
+    try:
+        torch.manual_seed(0)
+        inputs = case.inputs()
+        weights = tuple(torch.randn_like(y) for y in outputs_of_any(case, inputs))
+        expected = expected_of(case, inputs, weights)
+    # Triton raises types of its own (out of resources), compilers and peers whatever they like.
+    except Exception as failure:  # noqa: BLE001
+        add(about | {"implementation": "none", "refused": why(failure)})
+        return rows
+    for name, function in case.functions.items():
+        row = about | {"implementation": name}
+        try:
+            _time(row, case, function, inputs, weights, expected, limits)
+        except Exception as failure:  # noqa: BLE001
+            row["refused"] = why(failure)
+        add(row)
     return rows
+
+
+def why(failure: Exception) -> str:
+    """An exception in a short line."""
+    return f"{type(failure).__name__}: {' '.join(str(failure).split())}"[:160]
+
+
+def _time(
+    row: dict,
+    case: Case,
+    function: Callable,
+    inputs: tuple,
+    weights: tuple,
+    expected: tuple[tuple, tuple],
+    limits: dict,
+) -> None:
+    """Compares an implementation with what is expected and times it; fills in the row."""
+    limit = limits["copy_gb_per_second"] * 1e9 if case.unit == "bytes" else limits["matmul_tflops_per_second"] * 1e12
+    with torch.no_grad():
+        row["error"] = relative_error(outputs_of(function, inputs), expected[0])
+    if case.has_backward:
+        row["gradient_error"] = relative_error(gradients_of(function, inputs, weights), expected[1])
+    if not max(row["error"], row.get("gradient_error", 0.0)) <= TOLERANCE:  # so that NaN is refused
+        row["refused"] = "wrong result"
+        return
+    with torch.no_grad():
+        row["forward_ms"] = median_ms(partial(function, *inputs))
+    row["forward_of_limit"] = case.forward_cost / row["forward_ms"] * 1e3 / limit
+    run = partial(gradients_of, function, inputs, weights) if case.has_backward else partial(function, *inputs)
+    if case.has_backward:
+        row["both_ms"] = median_ms(run)
+        row["both_of_limit"] = (case.forward_cost + case.backward_cost) / row["both_ms"] * 1e3 / limit
+    row["peak_mib"] = peak_bytes(run) / 2**20
 
 
 def speedup(rows: list[dict], key: str) -> dict[tuple, tuple[float, str]]:
@@ -241,6 +282,13 @@ def tune_kernel(seconds: float) -> list[dict]:
     return sorted(rows, key=lambda row: (row["head_size"], row["pass"], row["ms"]))
 
 
+def _keep(report: dict, row: dict) -> None:
+    """A row into the report, and the report onto the disk: a run that is cut off leaves what it has."""
+    report["rows"].append(row)
+    (RESULTS / "kernels.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    write_kernel_table(report, RESULTS / "kernels.md")
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -264,10 +312,8 @@ def main() -> None:
         if time.monotonic() - start > options.seconds:
             report["not_reached"].append(f"{case.op} {case.shape}")
             continue
-        report["rows"] += measure(case, report["ceilings"])
         report["absent"] = sorted({*report["absent"], *case.absent})
-        (RESULTS / "kernels.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-        write_kernel_table(report, RESULTS / "kernels.md")
+        measure(case, report["ceilings"], partial(_keep, report))
         torch.cuda.empty_cache()
     draw(report, RESULTS / "kernels.png")
     print((RESULTS / "kernels.md").read_text(encoding="utf-8"))

@@ -26,12 +26,11 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.kernels import RESULTS, ceilings, describe_gpu, require_gpu
+from benchmarks.kernels import RESULTS, ceilings, describe_gpu, require_gpu, why
 from kernels import launch
 from models.config import GPTConfig, TrainConfig
 from models.gpt import GPT
 from models.gradient import GradientStep
-from models.huggingface import llama_config
 from models.optimizer import FlatAdamW
 from models.stacked import StackedRuns
 
@@ -119,6 +118,8 @@ def transformers_liger(name: str) -> Callable[[], object]:
     from liger_kernel.transformers import apply_liger_kernel_to_llama
     from transformers import LlamaForCausalLM
 
+    from models.huggingface import llama_config
+
     apply_liger_kernel_to_llama()
     model_config, train_config = configs(name)
     model = LlamaForCausalLM._from_config(llama_config(model_config), attn_implementation="sdpa").to("cuda")
@@ -182,14 +183,9 @@ def measure(
             (value for board, value in VENDOR_PEAK_FLOPS.items() if board in torch.cuda.get_device_name()), None
         )
         row |= {} if peak is None else {"mfu": flops / peak}
-    except (
-        RuntimeError,
-        ValueError,
-        TypeError,
-        ImportError,
-        AttributeError,
-    ) as failure:  # a peer that does not run is a row that says so
-        row["refused"] = f"{type(failure).__name__}: {failure}".splitlines()[0][:160]
+    # One that does not run is a row that says so, whatever it raises: Triton's and compilers' types are their own.
+    except Exception as failure:  # noqa: BLE001
+        row["refused"] = why(failure)
     gc.collect()
     torch.cuda.empty_cache()
     torch._dynamo.reset()

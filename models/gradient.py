@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 
 from kernels.launch import paths_used
 from models.capability import cpu_multiplies_bf16
-from models.cpu.step import CpuStep
-from models.cpu.storage import EMULATED_BF16, FP32, NATIVE_BF16, Storage
 from models.execution import Execution
 from models.gpt import GPT
 from models.optimizer import FlatAdamW
+
+if TYPE_CHECKING:  # compiled by numba, which a machine that trains on its GPU may lack
+    from models.cpu.storage import Storage
 
 # Sequences are worked through in parts of about this many tokens, so that a part's activations stay in the caches of
 # one core.
@@ -26,6 +29,8 @@ def micro_sequences(batch_sequences: int, sequence_length: int) -> int:
 
 def cpu_storage(precision: str) -> Storage:
     """How numbers of a format are held on this CPU."""
+    from models.cpu.storage import EMULATED_BF16, FP32, NATIVE_BF16
+
     if precision == "fp32":
         return FP32
     return NATIVE_BF16 if cpu_multiplies_bf16() else EMULATED_BF16
@@ -54,6 +59,8 @@ class GradientStep:
         self._rows = execution.world.rows(batch_sequences)
         self._cpu_step = None
         if self.device_type == "cpu":
+            from models.cpu.step import CpuStep
+
             num_rows = (self._rows.stop - self._rows.start) // self.num_micro
             part = micro_sequences(num_rows, sequence_length)
             self.storage = cpu_storage(precision)

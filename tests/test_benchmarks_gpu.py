@@ -7,8 +7,9 @@ import sys
 import pytest
 import torch
 
-from benchmarks import gpu
+from benchmarks import gpu, kernels
 from benchmarks.gpu import Step
+from benchmarks.kernel_cases import Case
 from tests.tiny_command import wait_for
 
 
@@ -45,6 +46,61 @@ def test_each_step_is_told_its_seconds_and_its_outcome_is_written(tmp_path):
         "absent",
         "planned",
     ]
+
+
+def test_an_optional_step_that_refuses_counts_for_nothing_and_one_that_finds_something_fails(tmp_path):
+    todo = [
+        Step("sanitizer", (sys.executable, "-c", f"import sys; sys.exit({status})"), 1.0, optional=True)
+        for status in (3, gpu.FOUND, 0)
+    ]
+    outcomes = gpu.run_steps([*todo, Step("sanitizer", ("no-such",), 1.0, optional=True)], 1000.0, tmp_path / "x", {})
+    assert [one.status for one in outcomes] == ["refused", "failed", "ok", "not installed"]
+    assert [gpu.is_bad(one) for one in outcomes] == [False, True, False, False]
+    assert gpu.is_bad(gpu.run_step(python("tests", "import sys; sys.exit(1)"), 100.0))
+
+
+def test_a_bad_case_and_a_bad_implementation_are_rows_and_the_others_are_measured(monkeypatch):
+    class OutOfResources(Exception):
+        """As Triton's: no RuntimeError."""
+
+    def fail(*_):
+        raise OutOfResources("shared memory, Required: 300000, Hardware limit: 232448")
+
+    monkeypatch.setattr(kernels, "median_ms", lambda run, milliseconds=150: float(run() is not None))
+    monkeypatch.setattr(kernels, "peak_bytes", lambda run: 2**20)
+    inputs = lambda: (torch.randn(4, requires_grad=True),)  # noqa: E731
+    functions = {"ours": fail, "eager": torch.sin, "wrong": torch.cos, "nan": lambda x: torch.sin(x) * float("nan")}
+    case = Case("sine", "4", inputs, functions, "bytes", 32.0, 64.0)
+    limits, kept = {"copy_gb_per_second": 1.0, "matmul_tflops_per_second": 1.0}, []
+    rows = kernels.measure(case, limits, kept.append)
+    assert kept == rows and [row["implementation"] for row in rows] == list(functions)
+    refused = {row["implementation"]: row.get("refused") for row in rows}
+    assert refused["ours"].startswith("OutOfResources: shared memory") and refused["eager"] is None
+    assert refused["wrong"] == refused["nan"] == "wrong result" and rows[1]["both_ms"] == 1.0
+    (row,) = kernels.measure(Case("sine", "5", fail, functions, "bytes", 1.0), limits)
+    assert row["refused"].startswith("OutOfResources") and row["shape"] == "5"
+    (row,) = kernels.measure(Case("sine", "6", inputs, {"ours": fail}, "bytes", 1.0), limits)
+    assert row["refused"] == "RuntimeError: no implementation runs"
+
+
+def test_what_it_imports_is_on_a_machine_with_pytorch_alone():
+    """Without numba, transformers, pydantic and the like, which a GPU machine need not bring."""
+    blocked = "numba llvmlite transformers datasets pydantic pandas pyarrow rich dvc matplotlib scipy yaml".split()
+    code = f"""
+import sys
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {blocked!r}:
+            raise ModuleNotFoundError(name, name=name)
+sys.meta_path.insert(0, Absent())
+import benchmarks.gpu, benchmarks.kernels, benchmarks.train_gpu
+sys.path.insert(0, "tests")
+import importlib, pathlib
+for path in benchmarks.gpu.TESTS:
+    importlib.import_module(pathlib.Path(path).stem)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=gpu.ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-1500:]
 
 
 def test_a_step_that_hangs_is_ended_with_its_children_and_the_next_one_runs(tmp_path, monkeypatch):

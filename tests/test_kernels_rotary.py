@@ -55,6 +55,7 @@ def test_any_shape(shape):
 
 
 def test_agrees_with_transformers():
+    pytest.importorskip("transformers")  # a GPU machine may lack it
     from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
 
     q, k = randn(2, 5, 3, 8), randn(2, 5, 1, 8, seed=1)
