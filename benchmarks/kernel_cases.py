@@ -220,3 +220,46 @@ def cases() -> Iterator[Case]:
     yield rms_norm_case(65536, 4096)
     yield rotary_case(8, 2048, 16, 128)
     yield decode_case(65536, 1024, 16, 8, 8, 64)
+
+
+def outputs_of(function: Callable, inputs: tuple) -> tuple:
+    """The outputs of an operator, always as a tuple."""
+    outputs = function(*inputs)
+    return outputs if isinstance(outputs, tuple) else (outputs,)
+
+
+def gradients_of(function: Callable, inputs: tuple, weights: tuple) -> tuple:
+    """Gradients of the inputs of an operator where `weights` are those of its outputs."""
+    return torch.autograd.grad(outputs_of(function, inputs), inputs, weights)
+
+
+def relative_error(ours: tuple, expected: tuple) -> float:
+    """Largest norm of a difference over the norm of what is expected, over outputs or gradients."""
+    return max(
+        (((x.float() - y.float()).norm() / y.float().norm().clamp(min=1e-30)).item() for x, y in zip(ours, expected)),
+        default=0.0,
+    )
+
+
+def expected_of(case: Case, inputs: tuple, weights: tuple) -> tuple:
+    """Outputs and gradients of the most exact implementation there is: eager in fp32 where it fits, else the first
+    peer."""
+    if "eager" in case.functions and case.op != "cross_entropy":
+        wide = tuple(x.detach().float().requires_grad_(x.requires_grad) for x in inputs)
+        outputs = outputs_of(case.functions["eager"], wide)
+        gradients = torch.autograd.grad(outputs, wide, tuple(w.float() for w in weights)) if case.has_backward else ()
+        return tuple(y.detach() for y in outputs), gradients
+    peer = case.functions[next(name for name in case.functions if name != "ours")]
+    gradients = gradients_of(peer, inputs, weights) if case.has_backward else ()
+    return tuple(y.detach() for y in outputs_of(peer, inputs)), gradients
+
+
+def outputs_of_any(case: Case, inputs: tuple) -> tuple:
+    """Outputs of the first implementation that runs: their shapes are those of all. RuntimeError where none does."""
+    for function in case.functions.values():
+        try:
+            with torch.no_grad():
+                return outputs_of(function, inputs)
+        except Exception:  # noqa: BLE001  said in the row of this implementation
+            continue
+    raise RuntimeError("no implementation runs")

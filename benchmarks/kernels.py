@@ -26,7 +26,16 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.kernel_cases import Case, attention_case, cases
+from benchmarks.kernel_cases import (
+    Case,
+    attention_case,
+    cases,
+    expected_of,
+    gradients_of,
+    outputs_of,
+    outputs_of_any,
+    relative_error,
+)
 from kernels import attention_triton
 
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -78,38 +87,6 @@ def ceilings() -> dict:
     return {"copy_gb_per_second": copy / 1e9, "matmul_tflops_per_second": matmul / 1e12}
 
 
-def outputs_of(function: Callable, inputs: tuple) -> tuple:
-    """The outputs of an operator, always as a tuple."""
-    outputs = function(*inputs)
-    return outputs if isinstance(outputs, tuple) else (outputs,)
-
-
-def gradients_of(function: Callable, inputs: tuple, weights: tuple) -> tuple:
-    """Gradients of the inputs of an operator where `weights` are those of its outputs."""
-    return torch.autograd.grad(outputs_of(function, inputs), inputs, weights)
-
-
-def relative_error(ours: tuple, expected: tuple) -> float:
-    """Largest norm of a difference over the norm of what is expected, over outputs or gradients."""
-    return max(
-        (((x.float() - y.float()).norm() / y.float().norm().clamp(min=1e-30)).item() for x, y in zip(ours, expected)),
-        default=0.0,
-    )
-
-
-def expected_of(case: Case, inputs: tuple, weights: tuple) -> tuple:
-    """Outputs and gradients of the most exact implementation there is: eager in fp32 where it fits, else the first
-    peer."""
-    if "eager" in case.functions and case.op != "cross_entropy":
-        wide = tuple(x.detach().float().requires_grad_(x.requires_grad) for x in inputs)
-        outputs = outputs_of(case.functions["eager"], wide)
-        gradients = torch.autograd.grad(outputs, wide, tuple(w.float() for w in weights)) if case.has_backward else ()
-        return tuple(y.detach() for y in outputs), gradients
-    peer = case.functions[next(name for name in case.functions if name != "ours")]
-    gradients = gradients_of(peer, inputs, weights) if case.has_backward else ()
-    return tuple(y.detach() for y in outputs_of(peer, inputs)), gradients
-
-
 def peak_bytes(run: Callable) -> int:
     """Memory that one call takes on top of what was held before it."""
     torch.cuda.synchronize()
@@ -118,17 +95,6 @@ def peak_bytes(run: Callable) -> int:
     run()
     torch.cuda.synchronize()
     return torch.cuda.max_memory_allocated() - before
-
-
-def outputs_of_any(case: Case, inputs: tuple) -> tuple:
-    """Outputs of the first implementation that runs: their shapes are those of all. RuntimeError where none does."""
-    for function in case.functions.values():
-        try:
-            with torch.no_grad():
-                return outputs_of(function, inputs)
-        except Exception:  # noqa: BLE001  said in the row of this implementation
-            continue
-    raise RuntimeError("no implementation runs")
 
 
 def measure(case: Case, limits: dict, keep: Callable[[dict], None] = lambda row: None) -> list[dict]:
