@@ -13,6 +13,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import torch
+
 FEATURES = (
     "sse",
     "sse2",
@@ -42,7 +44,17 @@ WITHOUT_BF16 = {
     "NUMBA_CPU_NAME": "cascadelake",
     "NUMBA_CPU_FEATURES": ",".join(f"+{feature}" for feature in FEATURES),
 }
+NOTHING_TO_IMITATE = (
+    "train_cpu: this CPU has no AVX-512 and cannot pass for one of Cascade Lake; it has no bf16 either: leave --imitate"
+    " out"
+)
 _ANSWER = "int mkl_serv_intel_cpu_true(void) { return 1; }\nint mkl_serv_intel_cpu(void) { return 1; }\n"
+
+
+def can_imitate() -> bool:
+    """Whether this CPU has the instructions of the one that is imitated; programs compiled for it would stop here
+    with SIGILL otherwise."""
+    return torch.cpu._is_avx512_supported() and torch.cpu._is_vnni_supported()
 
 
 def mkl_as_on_intel(folder: Path) -> dict[str, str]:

@@ -27,7 +27,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.imitated_cpu import WITHOUT_BF16, mkl_as_on_intel
+from benchmarks.imitated_cpu import NOTHING_TO_IMITATE, WITHOUT_BF16, can_imitate, mkl_as_on_intel
 from benchmarks.train_cpu_rows import SIZES, TABLES, add_ratios, describe_cpu, ladder_rows, num_parameters
 from benchmarks.train_cpu_worker import BATCH_SEQUENCES, SEQUENCE_LENGTH
 
@@ -230,6 +230,8 @@ def main() -> None:
         raise SystemExit(
             "train_cpu: no nanoGPT; run `git clone https://github.com/karpathy/nanoGPT` and pass --nanogpt PATH"
         )
+    if options.imitate and not can_imitate():
+        raise SystemExit(NOTHING_TO_IMITATE)
     about = describe_cpu(options.imitate)
     output = options.output or ROOT / "results" / f"{TABLES[about['bf16']]}.json"
     environment = {"OMP_NUM_THREADS": "2", "NANOGPT": options.nanogpt or ""}

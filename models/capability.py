@@ -26,6 +26,12 @@ def cpu_multiplies_bf16() -> bool:
     )
 
 
+def onednn_takes_bf16() -> bool:
+    """Whether oneDNN lays out and multiplies bf16 weights on this CPU at all, on whatever instructions. torch refuses
+    below avx_ne_convert or avx512bw, avx512vl and avx512dq, and asks the CPU itself, not oneDNN's limit."""
+    return torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
 def cpu_name() -> str:
     """Model name of the CPU, as the system gives it."""
     info = Path("/proc/cpuinfo")

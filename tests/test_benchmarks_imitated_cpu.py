@@ -5,7 +5,10 @@ import os
 import subprocess
 import sys
 
-from benchmarks.imitated_cpu import WITHOUT_BF16, mkl_as_on_intel
+import pytest
+
+from benchmarks import train_cpu
+from benchmarks.imitated_cpu import WITHOUT_BF16, can_imitate, mkl_as_on_intel
 from benchmarks.train_cpu import ROOT
 
 CHILD = """
@@ -28,9 +31,17 @@ def run(environment: dict[str, str]) -> list:
     )
 
 
+@pytest.mark.skipif(not can_imitate(), reason="this CPU has no AVX-512, so it cannot pass for one that has")
 def test_a_worker_sees_a_cpu_without_bf16(tmp_path):
     assert run(WITHOUT_BF16 | mkl_as_on_intel(tmp_path)) == ["emulated", "cascadelake", False]
 
 
 def test_the_environment_makes_the_difference():
     assert run({})[1] != "cascadelake" or run({})[0] == "emulated"
+
+
+def test_a_cpu_that_cannot_pass_for_another_is_told_so(monkeypatch):
+    monkeypatch.setattr(train_cpu, "can_imitate", lambda: False)
+    monkeypatch.setattr(sys, "argv", ["train_cpu", "--imitate", "--tools", "ours"])
+    with pytest.raises(SystemExit, match="has no AVX-512.*leave --imitate out"):
+        train_cpu.main()

@@ -64,6 +64,22 @@ def test_states_do_not_depend_on_the_rows_beside_them(model, precision, monkeypa
             assert torch.equal(one, other)
 
 
+def test_a_cpu_whose_onednn_refuses_bf16_gives_the_same_states(model, monkeypatch):
+    """Products of the same bf16 operands, summed in fp32 and rounded once: other last bits, as any order of sums."""
+    texts = sequences(12)
+    fp32, bf16 = (all_states(PackedGPT(model, precision), texts, 100) for precision in ("fp32", "bf16"))
+    monkeypatch.setattr(packed_forward, "onednn_takes_bf16", lambda: False)
+    packed_model = PackedGPT(model, "bf16")
+    assert packed_model.layers[0].qkv.dtype == torch.float32
+    emulated = all_states(packed_model, texts, 100)
+    assert all(torch.equal(one, other) for one, other in zip(emulated, all_states(packed_model, texts, 1), strict=True))
+
+    def distance(ones, others):
+        return torch.cat([(one - other).abs().flatten() for one, other in zip(ones, others, strict=True)]).mean()
+
+    assert distance(emulated, bf16) < distance(fp32, bf16) / 2 and not torch.equal(emulated[0], fp32[0])
+
+
 @torch.inference_mode()
 def test_log_probabilities_and_likeliest_over_several_blocks(model, monkeypatch):
     monkeypatch.setattr(packed_forward, "BLOCK_ROWS", 4)

@@ -19,6 +19,7 @@ import torch.nn.functional as F
 
 from evaluation.scoring import packed_kernels
 from evaluation.scoring.token_tree import TokenTree
+from models.capability import onednn_takes_bf16
 from models.cpu import kernels
 from models.gpt import GPT
 
@@ -37,8 +38,12 @@ def _as_numpy(tensor: torch.Tensor) -> np.ndarray:
 
 
 def _pack(weight: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    """A weight matrix laid out for oneDNN; see forward.PackedLinear for why."""
-    return torch.ops.mkldnn._reorder_linear_weight(weight.detach().to(dtype).contiguous())
+    """A weight matrix laid out for oneDNN; see forward.PackedLinear for why. Where oneDNN refuses bf16, its values are
+    rounded to bf16 and held as fp32."""
+    weight = weight.detach().to(dtype)
+    if dtype == torch.bfloat16 and not onednn_takes_bf16():
+        weight = weight.float()
+    return torch.ops.mkldnn._reorder_linear_weight(weight.contiguous())
 
 
 def _multiply(x_MI: torch.Tensor, packed_OI: torch.Tensor) -> torch.Tensor:
@@ -46,8 +51,9 @@ def _multiply(x_MI: torch.Tensor, packed_OI: torch.Tensor) -> torch.Tensor:
     each new one, which takes as long as the product of a thousand rows and about a megabyte."""
     num_rows = len(x_MI)
     step = FEW_ROWS if num_rows <= MANY_ROWS else MANY_ROWS
-    x_MI = F.pad(x_MI, (0, 0, 0, -num_rows % step))
-    return torch.ops.mkldnn._linear_pointwise(x_MI, packed_OI, None, "none", [], "")[:num_rows]
+    # bf16 rows on fp32 weights: a product of bf16 values in fp32 that is rounded once, as oneDNN's own bf16 product is.
+    operand_MI = F.pad(x_MI.to(packed_OI.dtype), (0, 0, 0, -num_rows % step))
+    return torch.ops.mkldnn._linear_pointwise(operand_MI, packed_OI, None, "none", [], "")[:num_rows].to(x_MI.dtype)
 
 
 class _Layer:
