@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from experiments.public.folders import PROFILE, public_stems
-from experiments.public.sources import SOURCES
 from experiments.public.statistics import plain_number, statistic
 from experiments.tables.results import read_results
 from profiles.paths import ROOT, Paths
+from public_tables.sources import SOURCES
 
 
 def statistics(stem):
@@ -42,6 +42,30 @@ def test_letters_leave_chance_at_one_loss_and_cloze_does_not():
         assert found.loc[(task, f"letter_onset_mean_on_{axis}")].value == pytest.approx(centre, abs=0.001)
     assert found.loc[("mmlu", "letter_hinge_advantage")].value > 10
     assert found.loc[("mmlu", "cloze_hinge_advantage")].value < -100
+
+
+def test_size_does_not_matter_at_equal_loss_within_a_family():
+    olmo, shapes = statistics("loss_fig3_open_models"), statistics("ext_public_shapes")
+    assert olmo.loc[("hellaswag", "rank_correlation")].value < -0.99
+    assert olmo.loc[("hellaswag", "size_effect_final_ladder")].value == pytest.approx(-0.0235, abs=5e-4)
+    for metric in ("size_effect_large", "shape_effect"):
+        effects = shapes.xs(metric, level="metric")
+        assert len(effects) == 9 and (effects.low > -0.05).all() and (effects.high < 0.05).all()
+    assert shapes.loc[("arc_easy", "shape_effect")].value == pytest.approx(0.0117, abs=5e-4)
+    assert shapes.xs("small_to_large", level="metric").status.str.contains("overlap over 5%").all()
+
+
+def test_pythia_lies_on_one_curve_and_the_corpus_moves_it():
+    found = statistics("loss_fig7_pythia")
+    assert found.loc[("lambada", "rank_correlation")].value == pytest.approx(-0.991, abs=1e-3)
+    twins = found.loc[("piqa", "group_effect")]
+    assert twins.low.iloc[0] > 0 if hasattr(twins.low, "iloc") else twins.low > 0
+
+
+def test_the_corpus_effect_turns_with_the_validation_set():
+    found = statistics("ext_public_corpora")
+    c4, own = (found.loc[("lambada", metric)] for metric in ("corpus_effect", "corpus_effect_on_redpajama"))
+    assert (c4[c4.series == "C4 -> RedPajama"].low > 0).all() and (own[own.series == "C4 -> RedPajama"].high < 0).all()
 
 
 def test_rows_of_statistics_carry_the_interval():

@@ -9,10 +9,10 @@ import threading
 import pytest
 
 from experiments.public import __main__ as command
-from experiments.public.assemble import olmo_ladder
-from experiments.public.sources import SOURCES
-from experiments.public.tables import content
-from tests.test_experiments_public_assemble import upstream
+from public_tables.assemble import olmo_ladder
+from public_tables.sources import SOURCES
+from public_tables.table import content
+from tests.test_public_tables_assemble import upstream
 
 PATHS = ("a b/peteish7_eval_full.csv",)
 

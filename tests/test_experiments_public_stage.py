@@ -13,11 +13,11 @@ from dvc.repo import Repo
 from experiments.public import stage
 from experiments.public.drawing import plot_public
 from experiments.public.folders import PROFILE, public_stems
-from experiments.public.sources import SOURCES
-from experiments.public.tables import PublicTable
 from experiments.style import plotting
 from ladder.code import reached_files
 from profiles.paths import ROOT, Paths
+from public_tables.sources import SOURCES
+from public_tables.table import PublicTable
 
 STEM, PIPELINE = "ext_planted", ROOT / "experiments" / "public" / "dvc.yaml"
 PLUMBING = ("files/", "profiles/", "ladder/", "experiments/__init__.py", "experiments/public/folders.py")

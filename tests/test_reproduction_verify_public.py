@@ -18,7 +18,7 @@ def root(tmp_path, monkeypatch):
     for name in (f"results/{PROFILE}/{STEM}.csv", f"figures/{PROFILE}/{STEM}.png", f"figures/{PROFILE}/{STEM}.md"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
-    for room in ("analysis", "experiments", "tasks"):
+    for room in ("analysis", "experiments", "public_tables", "tasks", "files"):
         shutil.copytree(ROOT / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(public, "public_stems", lambda: [STEM])
     monkeypatch.setenv("PUBLIC_DATA", str(tmp_path / "results"))  # holds no public table

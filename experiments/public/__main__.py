@@ -11,12 +11,12 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-from experiments.public.assemble import ASSEMBLERS
-from experiments.public.sources import SOURCES, PublicSource
-from experiments.public.tables import FOLDER, pinned_content, public_folder
 from files.atomic import atomic_write
 from profiles.paths import ROOT
 from profiles.profile import run_command
+from public_tables.assemble import ASSEMBLERS
+from public_tables.sources import SOURCES, PublicSource
+from public_tables.table import FOLDER, pinned_content, public_folder
 
 MIRROR = "https://raw.githubusercontent.com"
 SECONDS = 60
@@ -41,7 +41,12 @@ def fetch(names: list[str], mirror: str) -> None:
     folder = ROOT / FOLDER
     for name in names or SOURCES:
         source = SOURCES[name]
-        if (folder / source.file).exists():
+        if name not in ASSEMBLERS:
+            print(
+                f"{source.file}: not fetched, it was assembled by hand from {', '.join(source.paths)} of"
+                f" {source.repository}; set PUBLIC_DATA to a folder that holds it"
+            )
+        elif (folder / source.file).exists():
             pinned_content(name, folder)
             print(f"{FOLDER}/{source.file}: here, as pinned")
         else:
@@ -56,7 +61,7 @@ def assembled(name: str, mirror: str) -> bytes:
     made = ASSEMBLERS[name]({path: download(source, path, mirror) for path in source.paths})
     if (checksum := hashlib.sha256(made).hexdigest()) != source.sha256:
         raise ValueError(
-            f"{source.file}: assembled content has sha256 {checksum[:12]}, experiments/public/sources.py pins"
+            f"{source.file}: assembled content has sha256 {checksum[:12]}, public_tables/sources.py pins"
             f" {source.sha256[:12]}; is {mirror} what it says?"
         )
     return made

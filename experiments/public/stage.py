@@ -8,14 +8,19 @@ from collections.abc import Callable, Mapping
 
 import pandas as pd
 
-from experiments.public import olmo
 from experiments.public.folders import PROFILE
-from experiments.public.tables import HOW, PublicTable, absent_tables, public_folder
 from experiments.tables.results import write_results
 from profiles.paths import Paths
 from profiles.profile import run_command
+from public_tables import gadre, gemstones, olmo, pythia
+from public_tables.table import HOW, PublicTable, absent_tables, public_folder
 
-READERS: dict[str, Callable[[], PublicTable]] = {"olmo": olmo.read_olmo}
+READERS: dict[str, Callable[[], PublicTable]] = {
+    "olmo": olmo.read_olmo,
+    "pythia": pythia.read_pythia,
+    "gadre": gadre.read_gadre,
+    "gemstones": gemstones.read_gemstones,
+}
 Measure = Callable[[Mapping[str, PublicTable]], list[pd.DataFrame | list[dict]]]
 
 

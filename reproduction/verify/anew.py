@@ -24,7 +24,7 @@ from reproduction.verify.pipeline import how_to_restore, locked_profiles, not_in
 
 SOURCES = (
     *("files", "profiles", "kernels", "models", "corpus", "tasks", "sandbox", "evaluation", "analysis", "ladder"),
-    *("experiments", "paper", "reproduction", "benchmarks", "params.yaml", "dvc.yaml", "README.md"),
+    *("public_tables", "experiments", "paper", "reproduction", "benchmarks", "params.yaml", "dvc.yaml", "README.md"),
 )
 MADE_BY = ("measure_", "draw@", "verdicts", "report")  # stages that make results of results
 COMMANDS = ("reproduction.figures", "benchmarks.readme_tables", "paper.readme")

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from experiments.public.folders import PROFILE, public_stems
 from experiments.public.stage import measured_public
-from experiments.public.tables import HOW, absent_tables
 from experiments.style.stage import plot_stage
 from profiles.paths import Paths
+from public_tables.table import HOW, absent_tables
 from reproduction.verify.anew import describe_difference, pictures_have_our_bytes
 from reproduction.verify.disk import Disk, Findings
 from reproduction.verify.pipeline import how_to_restore, read_lock

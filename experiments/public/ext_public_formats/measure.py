@@ -10,11 +10,12 @@ from analysis.onset.fit import onset_by_run, shared_threshold
 from analysis.onset.rise import Rise, rise_span
 from analysis.onset.shapes import compare_shapes
 from analysis.onset.threshold import HingeFit, fit_hinge
-from experiments.public.benchmarks import BENCHMARKS
-from experiments.public.olmo import LOSSES, benchmark_rows, public_size_rows, thinned
 from experiments.public.stage import measure_public
 from experiments.public.statistics import plain_number, statistic
-from experiments.public.tables import PublicTable
+from public_tables.benchmarks import BENCHMARKS
+from public_tables.olmo import LOSSES, OLMO_TASKS, olmo_rows
+from public_tables.rows import public_size_rows, stored, thinned
+from public_tables.table import PublicTable
 
 STEM, SOURCES = "ext_public_formats", ("olmo",)
 MARGIN = 0.05  # a letter prior wanders by two to four points
@@ -29,9 +30,9 @@ def measure(tables: Mapping[str, PublicTable]) -> list:
     parts: list = [public_size_rows(rows)]
     fits: dict[str, HingeFit] = {}
     has_hinge: list[str] = []
-    for task in BENCHMARKS:
-        letter, cloze = benchmark_rows(rows, task, "letter"), benchmark_rows(rows, task, "cloze")
-        parts += [thinned(letter, DRAWN_LETTER), thinned(cloze, DRAWN_CLOZE)]
+    for task in OLMO_TASKS:
+        letter, cloze = olmo_rows(rows, task, "letter"), olmo_rows(rows, task, "cloze")
+        parts += [stored(thinned(letter, DRAWN_LETTER)), stored(thinned(cloze, DRAWN_CLOZE))]
         both = {form: _rise(one, task) for form, one in (("letter", letter), ("cloze", cloze))}
         shapes = _shape_statistics(task, letter, cloze)
         parts.append([*_rise_statistics(task, both, letter, cloze), *shapes])
@@ -41,10 +42,10 @@ def measure(tables: Mapping[str, PublicTable]) -> list:
             fits[task] = fit
         if shapes[0]["value"] >= HINGE_WINS:
             has_hinge.append(task)
-    few = benchmark_rows(rows, "mmlu", "letter")
+    few = olmo_rows(rows, "mmlu", "letter")
     parts.append(_spread_of_thresholds(fits, few, ""))
     parts.append(_spread_of_thresholds({task: fits[task] for task in fits if task in has_hinge}, few, "_where_hinge"))
-    parts.append(_common_onset({task: benchmark_rows(rows, task, "letter") for task in fits if task in has_hinge}))
+    parts.append(_common_onset({task: olmo_rows(rows, task, "letter") for task in fits if task in has_hinge}))
     parts.append(_other_axes(rows))
     return parts
 
@@ -141,13 +142,13 @@ def _other_axes(rows: pd.DataFrame) -> list[dict]:
     range (compute and tokens in logs)."""
     found, items = [], BENCHMARKS["mmlu"]
     for name in LOSSES:
-        letter = benchmark_rows(rows, "mmlu", "letter", f"loss_{name}")
+        letter = olmo_rows(rows, "mmlu", "letter", f"loss_{name}")
         found += [
             row | {"metric": f"{row['metric']}_on_{name}"}
             for row in _onset_statistics("mmlu", letter)
             if row["metric"] in ("letter_onset_mean", "letter_onset_sd_share")
         ]
-    letter = benchmark_rows(rows, "mmlu", "letter")
+    letter = olmo_rows(rows, "mmlu", "letter")
     for name in ("compute_flops", "tokens_seen"):
         # A falling axis, as onset_by_run wants: minus the logarithm.
         axis = letter.assign(loss_nats=-np.log(letter[name].astype(float)))

@@ -5,10 +5,10 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from experiments.public.benchmarks import BENCHMARKS
 from experiments.public.drawing import plot_public
 from experiments.style import plotting
 from experiments.style.axes import loss_axis
+from public_tables.benchmarks import BENCHMARKS
 
 STEM = "ext_public_formats"
 CLOZE, LETTER = "#2e86ab", "#c8405a"
@@ -20,7 +20,7 @@ def draw(results: pd.DataFrame):
     figure = plotting.new_figure(6.4)
     axes = plotting.grid(figure, 2, 5, sharex=True, sharey=True)
     points = results[results.kind == "checkpoint"]
-    for ax, task in zip(axes.flat, BENCHMARKS, strict=True):
+    for ax, task in zip(axes.flat, points.task.unique(), strict=True):
         _panel(ax, task, points[points.task == task], results[(results.kind == "statistic") & (results.task == task)])
         loss_axis(ax, points.loss_nats)
     for ax in axes[-1]:

@@ -27,6 +27,15 @@ BENCHMARKS = {
     "piqa": Benchmark("PIQA", 1 / 2, 1838),
     "boolq": Benchmark("BoolQ", 2033 / 3270, 3270),
     "winogrande": Benchmark("WinoGrande", 1 / 2, 1267),
+    "sciq": Benchmark("SciQ", 1 / 4, 1000),
+    "logiqa": Benchmark("LogiQA", 1 / 4, 651),
+    "lambada": Benchmark("LAMBADA", 0.0, 5153),
+    "copa": Benchmark("COPA", 1 / 2, 100),
+    "winograd": Benchmark("Winograd", 1 / 2, 273),
+    "squad": Benchmark("SQuAD", 0.0, 10570),
+    "coqa": Benchmark("CoQA", 0.0, 7983),
+    "jeopardy": Benchmark("Jeopardy", 0.0, 2117),
+    "wikidata": Benchmark("BIG-bench QA Wikidata", 0.0, 20321),
 }
 
 # (source, what it says, what stands here, why)

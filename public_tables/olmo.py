@@ -7,9 +7,8 @@ learning rates, 13B) scored in cloze and letter form on the same items. One corp
 import numpy as np
 import pandas as pd
 
-from analysis.intervals import wilson
-from experiments.public.benchmarks import BENCHMARKS
-from experiments.public.tables import PublicTable, check_range, check_unique, read_pinned
+from public_tables.rows import benchmark_rows
+from public_tables.table import PublicTable, check_range, check_unique, read_pinned
 
 LONG_RUNS = {
     "peteish7_eval_full": ("7B", "7B"),
@@ -24,7 +23,10 @@ LOSSES = {
     "dolma_common-crawl": "Dolma, Common Crawl part",
 }
 UNTRAINED = 10.0  # nats on C4: step 0 stands at 12
-FLOPS_PER_TOKEN = 6  # and parameter (Kaplan et al. 2020), where the table has no count of its own
+OLMO_TASKS = (
+    *("mmlu", "hellaswag", "arc_easy", "arc_challenge", "csqa", "openbookqa", "socialiqa", "piqa", "boolq"),
+    "winogrande",
+)
 
 
 def score_column(task: str, form: str) -> str:
@@ -37,8 +39,8 @@ def score_column(task: str, form: str) -> str:
 
 
 def read_olmo(folder=None) -> PublicTable:
-    """Wide table: run, size, params, tokens, compute_flops, loss_<set>, <task>_cloze and <task>_letter as shares."""
-    scores = {f"{task}_{form}": score_column(task, form) for task in BENCHMARKS for form in ("cloze", "letter")}
+    """Wide table: run, size, params, tokens, loss_<set>, <task>_cloze and <task>_letter as shares."""
+    scores = {f"{task}_{form}": score_column(task, form) for task in OLMO_TASKS for form in ("cloze", "letter")}
     losses = [f"loss_{name}" for name in LOSSES]
     keys = ["run", "size", "params", "step", "tokens", "chinchilla_mult"]
     return clean(read_pinned("olmo", (*keys, *losses, *scores.values()), folder), scores, losses)
@@ -63,49 +65,10 @@ def clean(table: PublicTable, scores: dict[str, str], losses: list[str]) -> Publ
     rows["size"] = [size or given for (_, size), given in zip(named, rows["size"])]
     rows["run"] = [name for name, _ in named]
     rows["series"] = np.where(rows.run.isin([name for name, _ in LONG_RUNS.values()]), "long", "small")
-    rows["compute_flops"] = FLOPS_PER_TOKEN * rows.params.astype(float) * rows.tokens
     table.rows = rows
     return table
 
 
-def benchmark_rows(rows: pd.DataFrame, task: str, form: str, loss: str = "loss_c4") -> pd.DataFrame:
-    """Tidy rows of one task in one form: run, series, size, tokens_seen, compute_flops, loss_nats, value, low, high,
-    num_items; checkpoints that were not scored in that form are left out."""
-    about, column = BENCHMARKS[task], f"{task}_{form}"
-    kept = rows[rows[column].notna()]
-    low, high = wilson(kept[column].to_numpy() * about.num_items, np.full(len(kept), about.num_items))
-    return pd.DataFrame(
-        {
-            "kind": "checkpoint",
-            "task": task,
-            "metric": f"{form}_accuracy",
-            "run": kept.run.to_numpy(),
-            "series": kept.series.to_numpy(),
-            "size": kept["size"].to_numpy(),
-            "tokens_seen": kept.tokens.to_numpy(),
-            "compute_flops": kept.compute_flops.to_numpy(),
-            "loss_nats": kept[loss].to_numpy(),
-            "value": kept[column].to_numpy(),
-            "low": low,
-            "high": high,
-            "num_items": about.num_items,
-        }
-    )
-
-
-def public_size_rows(rows: pd.DataFrame) -> list[dict]:
-    """One row of kind "size" per model size, which gives it its colour."""
-    sizes = rows.groupby("size").params.first().sort_values()
-    return [{"kind": "size", "size": size, "value": params} for size, params in sizes.items()]
-
-
-def thinned(rows: pd.DataFrame, per_run: int, key: str = "run") -> pd.DataFrame:
-    """At most per_run checkpoints of each run, those nearest to even steps in log loss between its ends; nothing is
-    averaged. What is drawn is thinned so, and what is fitted where thousands of rows would take minutes."""
-    kept = []
-    for _, one in rows.groupby(key, sort=True):
-        log_loss = np.log(one.loss_nats.to_numpy())
-        steps = np.linspace(log_loss.max(), log_loss.min(), per_run)
-        nearest = {int(np.argmin(np.abs(log_loss - step))) for step in steps}
-        kept.append(one.iloc[sorted(nearest)])
-    return pd.concat(kept, ignore_index=True)
+def olmo_rows(rows: pd.DataFrame, task: str, form: str, loss: str = "loss_c4") -> pd.DataFrame:
+    """Tidy rows of one task in one form; checkpoints that were not scored in that form are left out."""
+    return benchmark_rows(rows, task, f"{task}_{form}", loss, f"{form}_accuracy")

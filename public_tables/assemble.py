@@ -75,4 +75,10 @@ def _olmo_column(name: str) -> str:
     return re.sub(r"^eval/downstream\w*/", "", name)
 
 
-ASSEMBLERS: dict[str, Callable[[Files], bytes]] = {"olmo": olmo_ladder}
+def as_it_is(files: Files) -> bytes:
+    """A single file that is the table already."""
+    (raw,) = files.values()
+    return raw
+
+
+ASSEMBLERS: dict[str, Callable[[Files], bytes]] = {"olmo": olmo_ladder, "obsscaling": as_it_is}

@@ -8,16 +8,9 @@ import re
 import pandas as pd
 import pytest
 
-from experiments.public import tables
-from experiments.public.sources import SOURCES
-from experiments.public.tables import (
-    PublicTable,
-    absent_tables,
-    check_range,
-    check_unique,
-    parsed_table,
-    pinned_content,
-)
+from public_tables import table as tables
+from public_tables.sources import SOURCES
+from public_tables.table import PublicTable, absent_tables, check_range, check_unique, parsed_table, pinned_content
 
 SOURCE = SOURCES["olmo"]
 CSV = b"run,step,score\na,1,0.5\na,2,0.6\nb,1,\n"

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from experiments.public.sources import SOURCES, PublicSource
 from profiles.paths import ROOT
+from public_tables.sources import SOURCES, PublicSource
 
 FOLDER = "public_data"
 HOW = "`python -m experiments.public fetch`, or set PUBLIC_DATA to a folder that holds it"
@@ -79,7 +79,7 @@ def pinned_content(name: str, folder: Path | None = None) -> bytes:
     checksum = hashlib.sha256(found).hexdigest()
     if checksum != source.sha256:
         raise ValueError(
-            f"{path}: content has sha256 {checksum[:12]}, experiments/public/sources.py pins {source.sha256[:12]};"
+            f"{path}: content has sha256 {checksum[:12]}, public_tables/sources.py pins {source.sha256[:12]};"
             f" delete it and fetch it again: {HOW}"
         )
     return found

@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.public import olmo
-from experiments.public.benchmarks import BENCHMARKS
-from experiments.public.sources import SOURCES
-from experiments.public.tables import PublicTable, absent_tables
+from public_tables import olmo
+from public_tables.benchmarks import BENCHMARKS
+from public_tables.sources import SOURCES
+from public_tables.table import PublicTable, absent_tables
 
-SCORES = {f"{task}_{form}": olmo.score_column(task, form) for task in BENCHMARKS for form in ("cloze", "letter")}
+SCORES = {f"{task}_{form}": olmo.score_column(task, form) for task in olmo.OLMO_TASKS for form in ("cloze", "letter")}
 LOSSES = [f"loss_{name}" for name in olmo.LOSSES]
 RUNS = ("190M-1xC", "peteish7_eval_full", "peteish13_eval_full", "peteish13_eval_final", "peteish7_eval_anneal")
 
@@ -46,7 +46,6 @@ def test_repeats_annealing_and_untrained_checkpoints_are_dropped_and_counted():
     ]
     assert set(table.rows.run) == {"190M-1xC", "7B", "13B"} and set(table.rows["size"]) == {"190M", "7B", "13B"}
     assert set(table.rows[table.rows.series == "long"].run) == {"7B", "13B"}
-    assert table.rows.compute_flops.iloc[0] == 6 * 2e8 * table.rows.tokens.iloc[0]
 
 
 def test_faults_of_the_table_are_errors():
@@ -62,29 +61,14 @@ def test_a_missing_cloze_score_is_dropped_a_missing_letter_score_is_not():
     frame.loc[5, SCORES["piqa_cloze"]] = np.nan
     table = cleaned(frame)
     assert "dropped 1 of 24 rows: a loss or a cloze score is missing" in table.notes
-    letter, cloze = (olmo.benchmark_rows(table.rows, "piqa", form) for form in ("letter", "cloze"))
+    letter, cloze = (olmo.olmo_rows(table.rows, "piqa", form) for form in ("letter", "cloze"))
     assert set(letter.run) == {"7B", "13B"} and len(cloze) == len(table.rows) == 23
     assert (letter.low < letter.value).all() and (letter.value < letter.high).all()
     assert letter.num_items.unique() == [BENCHMARKS["piqa"].num_items]
-
-
-def test_thinned_rows_are_real_rows_even_in_log_loss():
-    rows = olmo.benchmark_rows(cleaned(planted()).rows, "mmlu", "letter")
-    thin = olmo.thinned(rows, 4)
-    assert len(thin) == 8 and len(thin.merge(rows)) == 8
-    ends = rows.groupby("run").loss_nats.agg(["min", "max"])
-    assert thin.groupby("run").loss_nats.agg(["min", "max"]).equals(ends)
-
-
-def test_sizes_are_listed_once_smallest_first():
-    rows = cleaned(planted()).rows.assign(
-        params=lambda frame: frame["size"].map({"190M": 1.9e8, "7B": 7e9, "13B": 1e10})
-    )
-    assert [row["size"] for row in olmo.public_size_rows(rows)] == ["190M", "7B", "13B"]
 
 
 @pytest.mark.skipif(bool(absent_tables(("olmo",))), reason="the OLMo table is not here")
 def test_the_real_table_is_what_its_note_says():
     table = olmo.read_olmo()
     assert len(table.rows) == 3945 and table.rows.run.nunique() == 33
-    assert len(olmo.benchmark_rows(table.rows, "mmlu", "letter")) == 376
+    assert len(olmo.olmo_rows(table.rows, "mmlu", "letter")) == 376

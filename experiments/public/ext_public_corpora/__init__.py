@@ -1,0 +1,1 @@
+"""Training corpus at equal loss: C4, RedPajama and RefinedWeb."""
