@@ -41,26 +41,31 @@ def decay_start_step(config: TrainConfig) -> int:
     return config.num_steps - round(config.decay_fraction * config.num_steps)
 
 
+def flat_layout(named: list[tuple[str, torch.Tensor]]) -> tuple[dict[str, tuple[int, torch.Size]], int, int]:
+    """Where each parameter lies in one flat vector (name -> offset and shape), how many numbers from its beginning are
+    of matrices, which decay, and its length."""
+    matrices = [item for item in named if item[1].dim() > 1]
+    gains = [item for item in named if item[1].dim() <= 1]
+    padded = [-(-parameter.numel() // ALIGN_FLOATS) * ALIGN_FLOATS for _, parameter in matrices + gains]
+    layout, offset = {}, 0
+    for (name, parameter), length in zip(matrices + gains, padded, strict=True):
+        layout[name], offset = (offset, parameter.shape), offset + length
+    return layout, sum(padded[: len(matrices)]), offset
+
+
 class FlatAdamW:
     """AdamW whose parameters, gradients and moments are flat fp32 vectors; the model's parameters become views of
     them."""
 
     def __init__(self, model: torch.nn.Module, config: TrainConfig):
         named = list(model.named_parameters())
-        matrices = [item for item in named if item[1].dim() > 1]
-        gains = [item for item in named if item[1].dim() <= 1]
-        padded = [-(-parameter.numel() // ALIGN_FLOATS) * ALIGN_FLOATS for _, parameter in matrices + gains]
+        self._layout, self.num_decayed, num_flat = flat_layout(named)
         device = named[0][1].device
-        self.flat = torch.zeros(sum(padded), device=device)
+        self.flat = torch.zeros(num_flat, device=device)
         # The gradient and a few further numbers in one piece: several processes add all of it up at once.
-        self.grad_and_notes = torch.zeros(sum(padded) + ALIGN_FLOATS, device=device)
-        self.grad, self.notes = self.grad_and_notes[: sum(padded)], self.grad_and_notes[sum(padded) :]
-        self.num_decayed = sum(padded[: len(matrices)])
+        self.grad_and_notes = torch.zeros(num_flat + ALIGN_FLOATS, device=device)
+        self.grad, self.notes = self.grad_and_notes[:num_flat], self.grad_and_notes[num_flat:]
         self.grad_clip = config.grad_clip
-        offsets = [sum(padded[:index]) for index in range(len(padded))]
-        self._layout = {
-            name: (offset, parameter.shape) for (name, parameter), offset in zip(matrices + gains, offsets, strict=True)
-        }
         weights, gradients = self.views(self.flat), self.views(self.grad)
         for name, parameter in named:
             weights[name].copy_(parameter.data)
@@ -105,6 +110,10 @@ class FlatAdamW:
             group["lr"] = lr
         self._adamw.step()
         return norm
+
+    def whole(self, model: torch.nn.Module) -> torch.nn.Module:
+        """The model, whose weights are in one piece here."""
+        return model
 
     def state_tensors(self) -> dict[str, torch.Tensor]:
         """Everything an exact resume needs besides the step number."""

@@ -108,12 +108,13 @@ def train(
         model = GPT(model_config)
     model.to(train_config.device)
     # Parameters become views of one flat tensor here, so what is restored below lands in the model as well.
-    optimizer = FlatAdamW(model, train_config)
+    optimizer_kind, step_kind = _kinds(execution)
+    optimizer = optimizer_kind(model, train_config)
     counters = Counters()
     identity = identity_of(model_config, train_config, tokenizer_fingerprint)
     restore(run_dir, optimizer, counters, identity, train_config, branch_from)
     counters.note_machine(capability(train_config.device, train_config.precision))
-    gradient_step = GradientStep(
+    gradient_step = step_kind(
         model, optimizer, train_config.precision, train_config.batch_sequences, train_config.sequence_length, execution
     )
     _loop(
@@ -128,7 +129,7 @@ def train(
         tokenizer_fingerprint,
         on_progress,
     )
-    record = _record(model, gradient_step, counters, train_config, tokenizer_fingerprint, branch_from)
+    record = _record(optimizer.whole(model), gradient_step, counters, train_config, tokenizer_fingerprint, branch_from)
     if not execution.world.all_say(record.weight_hash):
         raise ValueError(f"run {train_config.run}: its processes ended with different weights; train it in one process")
     if execution.world.is_first:
@@ -137,6 +138,15 @@ def train(
         (run_dir / "state.safetensors").unlink(missing_ok=True)
     execution.world.wait()
     return record
+
+
+def _kinds(execution: Execution) -> tuple[Callable, Callable]:
+    """What holds weights and moments, and what computes their gradient."""
+    if execution.parallel == "ddp":
+        return FlatAdamW, GradientStep
+    from models.sharded import ShardedAdamW, ShardedStep
+
+    return ShardedAdamW, ShardedStep
 
 
 def _loop(
@@ -176,7 +186,7 @@ def _loop(
                     )
                 )
             if counters.step in checkpoint_steps:
-                _save_checkpoint(run_dir, model, counters, tokens_seen, fingerprint, config.run, world)
+                _save_checkpoint(run_dir, optimizer.whole(model), counters, tokens_seen, fingerprint, config.run, world)
             if counters.step in state_steps:
                 _save(world, run_dir / "states" / f"{tokens_seen:012d}.safetensors", optimizer, counters, identity)
             if counters.step % config.resume_every_steps == 0 or is_stopping():
@@ -194,8 +204,7 @@ def _step(gradient_step: GradientStep, inputs, targets, interrupted: threading.E
 
 
 def _save(world: Peers, path: Path, optimizer: FlatAdamW, counters: Counters, identity: dict) -> None:
-    if world.is_first:
-        save_state(path, optimizer, counters, identity)
+    save_state(path, optimizer, counters, identity, world.is_first)
 
 
 def _next_batch(source, step: int, config: TrainConfig, model_config: GPTConfig) -> tuple[torch.Tensor, torch.Tensor]:

@@ -53,9 +53,11 @@ def identity_of(model_config: GPTConfig, train_config: TrainConfig, fingerprint:
     }
 
 
-def save_state(path: Path, optimizer: FlatAdamW, counters: Counters, identity: dict) -> None:
-    """Writes a state, atomically."""
+def save_state(path: Path, optimizer: FlatAdamW, counters: Counters, identity: dict, is_writer: bool = True) -> None:
+    """Writes a state, atomically. Every process of a run asks for the tensors, which may be in parts; one writes."""
     tensors = optimizer.state_tensors()
+    if not is_writer:
+        return
     metadata = {
         "format": STATE_FORMAT,
         "identity": json.dumps(identity, sort_keys=True),
