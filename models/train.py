@@ -156,6 +156,7 @@ def _loop(
     state_steps = {config.step_at(tokens) for tokens in config.state_tokens}
     # A resumed run asks for the batch it would have got next: batches are a function of the step alone.
     source, world = batches(counters.step), gradient_step.execution.world
+    is_first = world.is_first
     started, seconds_before = time.perf_counter(), counters.train_seconds
     # A signal is noted and answered between steps; weights and counters then belong together.
     with _deferred_interrupt() as interrupted:
@@ -167,7 +168,7 @@ def _loop(
             norm = optimizer.step(learning_rate(config, counters.step + 1)) if math.isfinite(loss) else math.nan
             # Nothing was applied in this step, so the state to keep is that of the step before.
             if not math.isfinite(norm):
-                _save(world, run_dir / "state.safetensors", optimizer, counters, identity)
+                save_state(run_dir / "state.safetensors", optimizer, counters, identity, is_first)
                 raise ValueError(
                     f"run {config.run}: loss {loss} or gradient is not finite at step {counters.step + 1}; the last"
                     f" good state (step {counters.step}) is kept in {run_dir / 'state.safetensors'}; lower max_lr or"
@@ -188,9 +189,11 @@ def _loop(
             if counters.step in checkpoint_steps:
                 _save_checkpoint(run_dir, optimizer.whole(model), counters, tokens_seen, fingerprint, config.run, world)
             if counters.step in state_steps:
-                _save(world, run_dir / "states" / f"{tokens_seen:012d}.safetensors", optimizer, counters, identity)
+                save_state(
+                    run_dir / "states" / f"{tokens_seen:012d}.safetensors", optimizer, counters, identity, is_first
+                )
             if counters.step % config.resume_every_steps == 0 or is_stopping():
-                _save(world, run_dir / "state.safetensors", optimizer, counters, identity)
+                save_state(run_dir / "state.safetensors", optimizer, counters, identity, is_first)
             if is_stopping():
                 raise KeyboardInterrupt(f"run {config.run}: stopped at step {counters.step}; rerun to continue")
 
@@ -201,10 +204,6 @@ def _step(gradient_step: GradientStep, inputs, targets, interrupted: threading.E
         return gradient_step(inputs, targets), interrupted.is_set
     loss, num_interrupted = gradient_step.add_up(inputs, targets, float(interrupted.is_set()))
     return loss, lambda: num_interrupted > 0
-
-
-def _save(world: Peers, path: Path, optimizer: FlatAdamW, counters: Counters, identity: dict) -> None:
-    save_state(path, optimizer, counters, identity, world.is_first)
 
 
 def _next_batch(source, step: int, config: TrainConfig, model_config: GPTConfig) -> tuple[torch.Tensor, torch.Tensor]:
