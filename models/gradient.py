@@ -111,3 +111,12 @@ class GradientStep:
             loss = self.model.loss(tokens_BT, targets_BT)
         loss.backward()
         return loss.detach()
+
+
+def kinds_of(execution: Execution) -> tuple[type, type]:
+    """What holds weights and moments, and what computes their gradient."""
+    if execution.parallel == "ddp":
+        return FlatAdamW, GradientStep
+    from models.sharded import ShardedAdamW, ShardedStep
+
+    return ShardedAdamW, ShardedStep

@@ -28,8 +28,8 @@ from models.capability import capability
 from models.config import GPTConfig, TrainConfig
 from models.execution import Execution, Peers
 from models.gpt import GPT
-from models.gradient import ALONE, GradientStep
-from models.optimizer import FlatAdamW, learning_rate
+from models.gradient import ALONE, GradientStep, kinds_of
+from models.optimizer import learning_rate
 from models.training_state import Counters, identity_of, restore, save_state
 
 Batches = Callable[[int], Iterator[np.ndarray]]
@@ -108,7 +108,7 @@ def train(
         model = GPT(model_config)
     model.to(train_config.device)
     # Parameters become views of one flat tensor here, so what is restored below lands in the model as well.
-    optimizer_kind, step_kind = _kinds(execution)
+    optimizer_kind, step_kind = kinds_of(execution)
     optimizer = optimizer_kind(model, train_config)
     counters = Counters()
     identity = identity_of(model_config, train_config, tokenizer_fingerprint)
@@ -138,15 +138,6 @@ def train(
         (run_dir / "state.safetensors").unlink(missing_ok=True)
     execution.world.wait()
     return record
-
-
-def _kinds(execution: Execution) -> tuple[Callable, Callable]:
-    """What holds weights and moments, and what computes their gradient."""
-    if execution.parallel == "ddp":
-        return FlatAdamW, GradientStep
-    from models.sharded import ShardedAdamW, ShardedStep
-
-    return ShardedAdamW, ShardedStep
 
 
 def _loop(
