@@ -113,7 +113,7 @@ class GradientStep:
         return loss.detach()
 
 
-def kinds_of(execution: Execution) -> tuple[type, type]:
+def optimizer_and_step(execution: Execution) -> tuple[type, type]:
     """What holds weights and moments, and what computes their gradient."""
     if execution.parallel == "ddp":
         return FlatAdamW, GradientStep

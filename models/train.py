@@ -28,7 +28,7 @@ from models.capability import capability
 from models.config import GPTConfig, TrainConfig
 from models.execution import Execution, Peers
 from models.gpt import GPT
-from models.gradient import ALONE, GradientStep, kinds_of
+from models.gradient import ALONE, GradientStep, optimizer_and_step
 from models.optimizer import learning_rate
 from models.training_state import Counters, identity_of, restore, save_state
 
@@ -108,7 +108,7 @@ def train(
         model = GPT(model_config)
     model.to(train_config.device)
     # Parameters become views of one flat tensor here, so what is restored below lands in the model as well.
-    optimizer_kind, step_kind = kinds_of(execution)
+    optimizer_kind, step_kind = optimizer_and_step(execution)
     optimizer = optimizer_kind(model, train_config)
     counters = Counters()
     identity = identity_of(model_config, train_config, tokenizer_fingerprint)
