@@ -10,6 +10,7 @@
 What is finished is skipped and what was interrupted goes on with the same numbers, so any of these may be stopped and
 started again. An array job takes a part: `--index 3 --of 16`, or `--run NAME`; a start without them joins the tables.
 One run over several processes or GPUs: `torchrun --nproc-per-node 8 -m ladder train loss --here --name NAME`.
+Which to take when, Slurm included: ladder/MACHINES.md.
 """
 
 import argparse
