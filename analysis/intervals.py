@@ -153,17 +153,6 @@ def bootstrap_items(
     )
 
 
-def paired_difference(
-    first: np.ndarray, second: np.ndarray, num_replicates: int = 1000, seed: int = 0, level: float = 0.95
-) -> Estimate:
-    """mean(first) - mean(second) over the same items [n], interval by paired bootstrap."""
-    (first, second), problem = float_columns(2, first=first, second=second)
-    if problem:
-        return failed(problem)
-    difference = first - second
-    return bootstrap_items(np.mean, difference, num_replicates=num_replicates, seed=seed, level=level)
-
-
 def from_replicates(
     estimate: float,
     replicates: np.ndarray,
@@ -250,21 +239,8 @@ def wilson(num_passes: np.ndarray, num_items: np.ndarray, level: float = 0.95) -
     return np.clip(centre - half, 0, 1), np.clip(centre + half, 0, 1)
 
 
-def clopper_pearson(
-    num_passes: np.ndarray, num_items: np.ndarray, level: float = 0.95
-) -> tuple[np.ndarray, np.ndarray]:
-    """Exact interval of a proportion: never below its level, usually above."""
-    check_level(level)
-    passes, items = _checked_counts(num_passes, num_items)
-    tail = (1 - level) / 2
-    with np.errstate(invalid="ignore"):
-        low = np.where(passes > 0, stats.beta.ppf(tail, passes, items - passes + 1), 0.0)
-        high = np.where(passes < items, stats.beta.ppf(1 - tail, passes + 1, items - passes), 1.0)
-    return low, high
-
-
 def mid_p(num_passes: np.ndarray, num_items: np.ndarray, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
-    """Mid-P interval of a proportion: Clopper-Pearson counting half of the observed outcome's probability; close to its
+    """Mid-P interval of a proportion: the exact one (Clopper-Pearson) counting half of the observed outcome's probability; close to its
     level."""
     check_level(level)
     passes, items = _checked_counts(num_passes, num_items)

@@ -168,16 +168,9 @@ STATUS_CALLS = {
         ("passes", "attempts"),
         ("attempts",),
     ),
-    "paired_difference": (
-        intervals.paired_difference,
-        {"first": VALUE, "second": VALUE[::-1]},
-        ("first", "second"),
-        (),
-    ),
 }
 ARRAY_CALLS = {
     "wilson": (intervals.wilson, {"num_passes": [3.0, 5.0], "num_items": [10.0, 20.0]}),
-    "clopper_pearson": (intervals.clopper_pearson, {"num_passes": [3.0, 5.0], "num_items": [10.0, 20.0]}),
     "mid_p": (intervals.mid_p, {"num_passes": [3.0, 5.0], "num_items": [10.0, 20.0]}),
     "ratio_estimate": (stopping.ratio_estimate, {"passes": [3.0, 5.0], "attempts": [10.0, 20.0]}),
     "unbiased_estimate": (

@@ -16,13 +16,8 @@ PANELS = (
     ("exam", "maths", "exam_zh", "maths_zh"),
 )
 
-
 LOSS_LABEL = "validation loss (nats per token), falling"
-
-
 COMPUTE_LABEL = "training compute (FLOPs)"
-
-
 LOSS_TICKS = (6, 5, 4, 3, 2.5, 2, 1.7, 1.5, 1.3, 1.2, 1.1, 1.0, 0.9, 0.8)
 
 
