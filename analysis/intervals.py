@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import stats
 
-from analysis.rows import check_level, check_replicates, float_columns, run_labels
+from analysis.rows import check_level, check_replicates, run_labels
 
 # Below this number of runs a cluster bootstrap is known to be too narrow; the estimate stays, its status says so.
 FEW_RUNS = 5
@@ -240,8 +240,8 @@ def wilson(num_passes: np.ndarray, num_items: np.ndarray, level: float = 0.95) -
 
 
 def mid_p(num_passes: np.ndarray, num_items: np.ndarray, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
-    """Mid-P interval of a proportion: the exact one (Clopper-Pearson) counting half of the observed outcome's probability; close to its
-    level."""
+    """Mid-P interval of a proportion: the exact one (Clopper-Pearson) that counts half of the observed outcome's
+    probability; close to its level."""
     check_level(level)
     passes, items = _checked_counts(num_passes, num_items)
     tail = (1 - level) / 2
