@@ -35,6 +35,15 @@ class AliasedItem(Item):
     accepted: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class GradedItem(Item):
+    """An item of the second world. `unit` names the fact or template it is one question on: what a bootstrap over items
+    draws. `difficulty` is its place in the task's law, 0 to 1."""
+
+    unit: str = ""
+    difficulty: float = 0.0
+
+
 def equal_texts(said: str, right: str) -> bool:
     """True where two answers are the same text, white space at both ends aside: how our own tasks compare."""
     return said.strip() == right.strip()
@@ -151,6 +160,10 @@ def _read_item(row: dict) -> Item:
         item = AliasedItem(item.task, item.item_id, requests, item.answer, tuple(row["accepted"]))
         if not (item.accepted and all(isinstance(text, str) for text in item.accepted) and len(requests) == 1):
             raise ValueError("field accepted is no list of texts, or the item has choices")
+    if "unit" in row:
+        item = GradedItem(item.task, item.item_id, requests, item.answer, row["unit"], row["difficulty"])
+        if not (isinstance(item.unit, str) and item.unit and isinstance(item.difficulty, float)):
+            raise ValueError("field unit is no name, or field difficulty no number")
     if not (
         isinstance(item.task, str)
         and type(item.item_id) is int

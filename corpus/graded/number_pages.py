@@ -12,8 +12,9 @@ from corpus.world import TRAIN, belongs
 
 MIN_BOUND, MAX_BOUND = 2, 50
 MAX_STEPS_ASKED = 4
+NEARBY = 30  # draws of a chain after which any end is taken
 MAX_STEPS_TOLD = 2  # of an example in a prompt, and of half of the problems on pages
-RULES = (0, 1)  # added to every result of a page of changed sums: nothing, or one
+RULES = (0, 1, 2)  # added to every result of a page of changed sums
 MIN_SPELLING, MAX_SPELLING = 3, 7
 
 
@@ -24,9 +25,11 @@ def bound_at(difficulty: float) -> int:
 
 def draw_chain(draw: Draw, num_steps: int, bound: int, split: str, end: int | None = None) -> tuple[int, list[int]]:
     """Start and signed steps of at most `bound`, partial results within 0 to MAX_COUNT, walked back from a uniform or
-    given end; the composition is of the asked split."""
+    given end; the composition is of the asked split. Where few chains end at the given end, another end is taken."""
+    tries = 0
     while True:
-        total = int(draw() * (MAX_COUNT + 1)) if end is None else end
+        tries += 1
+        total = int(draw() * (MAX_COUNT + 1)) if end is None or tries > NEARBY else end
         steps: list[int] = []
         for _ in range(num_steps):
             step = 0
@@ -84,14 +87,17 @@ def sum_page(draw: Draw, world: GradedWorld, language: GradedLanguage, split: st
     return pieces
 
 
-def draw_changed(draw: Draw, rule: int, bound: int, split: str, result: int | None = None) -> tuple[int, int]:
-    """Operands a, b (b from 1 to `bound`) of a sum that is `rule` more than theirs. Which a and b are asked belongs to
-    one split whatever the rule, so that no page gives a + b another result than the item."""
+def changed_belongs(split: str, a: int, b: int) -> bool:
+    """True where a and b are asked in the split, whatever the rule: no page gives a + b another result than an item."""
+    return belongs(split, ord("m"), a, b)
+
+
+def draw_changed(draw: Draw, rule: int, bound: int, split: str) -> tuple[int, int]:
+    """Operands a, b (b from 1 to `bound`) of a sum that is `rule` more than theirs; the result is uniform."""
     while True:
-        total = int(draw() * (MAX_COUNT + 1)) if result is None else result
         b = 1 + int(draw() * bound)
-        a = total - b - rule
-        if a >= 0 and belongs(split, ord("m"), a, b):
+        a = int(draw() * (MAX_COUNT + 1)) - b - rule
+        if a >= 0 and changed_belongs(split, a, b):
             return a, b
 
 

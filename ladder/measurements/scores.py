@@ -15,8 +15,8 @@ from ladder.plan import Run
 from ladder.workers.machine import use_one_device
 from ladder.workers.pool import Job
 from profiles.profile import Profile
-from tasks import TASKS
 from tasks.base import load_items
+from tasks.build import tasks_of
 
 
 def scoring_code() -> str:
@@ -38,13 +38,14 @@ class Scores(Measurement):
 
     @cached_property
     def _request(self) -> dict:
-        manifest = self.ladder.data(self.names[0]).manifest
+        data = self.ladder.data(self.names[0])
+        manifest = data.manifest
         hashed = {
             file: digest
             for file, digest in manifest["sha256"].items()
             if file == "validation.bin" or file.startswith("items/")
         }
-        versions = {name: task.version for name, task in TASKS.items()}
+        versions = {name: task.version for name, task in tasks_of(data.mixture).items()}
         return {"asked": hashed, "versions": versions, "num_items": self.ladder.profile.evaluation.num_items}
 
     @cached_property
@@ -90,7 +91,8 @@ def score_run(payload: tuple[Scores, str], report: Callable[[float], None], slot
     ladder, request = scores.ladder, scores.ladder.profile.evaluation
     device = use_one_device(slot, ladder.profile.sweep.workers_per_gpu)
     data, run = ladder.data(name), ladder.runs[name]
-    items = {task: load_items(data.folder / "items" / f"{task}.jsonl") for task in TASKS}
+    tasks = tasks_of(data.mixture)
+    items = {task: load_items(data.folder / "items" / f"{task}.jsonl") for task in tasks}
     validation = data.validation()
     labels = {"series": run.series, "size": run.size, "seed": run.seed}
     checkpoints, tables = ladder.checkpoints(name), []
@@ -98,7 +100,7 @@ def score_run(payload: tuple[Scores, str], report: Callable[[float], None], slot
         tables.append(
             evaluate_checkpoint(
                 path,
-                TASKS,
+                tasks,
                 items,
                 validation,
                 data.tokenizer,
