@@ -69,14 +69,22 @@ def token_label(tokens: int) -> str:
     return f"{tokens / 1e6:.6f}".rstrip("0").rstrip(".") + "M"
 
 
-def checkpoint_schedule(total_tokens: int, step_tokens: int, num_checkpoints: int, spacing: str) -> tuple[int, ...]:
-    """Token counts of the checkpoints, whole steps, increasing, the last one at the end of the run."""
+def checkpoint_schedule(
+    total_tokens: int, step_tokens: int, num_checkpoints: int, spacing: str, warmup_tokens: int = 0
+) -> tuple[int, ...]:
+    """Token counts of the checkpoints, whole steps, increasing, the last one at the end of the run.
+
+    spacing: "linear"; "log" from a share of the run's tokens; "loss" is log from the end of the warm-up, whatever the
+    run's length. Behind the warm-up the loss falls by nearly equal amounts per factor of tokens (law A + B D^-b with b
+    of 0.01 to 0.05 on the long runs of profile full), so that those are evenly spaced in expected loss, in short runs
+    too."""
     num_steps = max(1, total_tokens // step_tokens)
     if num_checkpoints == 1:
         return (num_steps * step_tokens,)
     shares = [i / (num_checkpoints - 1) for i in range(num_checkpoints)]
-    if spacing == "log":
-        points = [FIRST_CHECKPOINT_SHARE ** (1.0 - share) for share in shares]
+    if spacing in ("log", "loss"):
+        first = FIRST_CHECKPOINT_SHARE if spacing == "log" else max(1, warmup_tokens // step_tokens) / num_steps
+        points = [first ** (1.0 - share) for share in shares]
     else:
         points = [(i + 1) / num_checkpoints for i in range(num_checkpoints)]
     steps = sorted({max(1, round(point * num_steps)) for point in points})

@@ -75,7 +75,11 @@ def _small_runs(profile: Profile, vocab_size: int, size: str, seed: int, budgets
         return list(alone.values())
     trunk, rest = budgets[0], budgets[1:]
     starts = {budget: _decay_start_tokens(alone[budget].train) for budget in rest}
-    runs = [planned(trunk, overrides={"state_tokens": tuple(sorted(starts.values()))})]
+    overrides = {"state_tokens": tuple(sorted(starts.values()))}
+    if small.score_before_decay:
+        before = {*starts.values(), _decay_start_tokens(alone[trunk].train)}
+        overrides["checkpoint_tokens"] = tuple(sorted({*alone[trunk].train.checkpoint_tokens, *before}))
+    runs = [planned(trunk, overrides=overrides)]
     for budget in rest:
         # Checkpoints before the decay are the trunk's own.
         kept = tuple(tokens for tokens in alone[budget].train.checkpoint_tokens if tokens > starts[budget])
@@ -116,7 +120,9 @@ def _passuntil_runs(profile: Profile, vocab_size: int) -> list[Run]:
 
 def _run(profile: Profile, paper: str, vocab_size: int, row: _Row) -> Run:
     shared, shape = profile.training, profile.sizes[row.size]
-    checkpoints = checkpoint_schedule(row.tokens, shared.step_tokens, row.num_checkpoints, row.spacing)
+    checkpoints = checkpoint_schedule(
+        row.tokens, shared.step_tokens, row.num_checkpoints, row.spacing, shared.warmup_tokens
+    )
     settings = shared_settings(shared) | {"checkpoint_tokens": checkpoints} | row.overrides
     train = TrainConfig(
         run=row.name,

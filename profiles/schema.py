@@ -13,6 +13,7 @@ Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Seeds = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
 Schedule = Literal["cosine", "wsd"]
+Spacing = Literal["log", "linear", "loss"]
 
 
 class _Section(BaseModel):
@@ -83,19 +84,23 @@ class LongRuns(_Section):
     tokens: Count
     seeds: Seeds
     num_checkpoints: Count
-    spacing: Literal["log", "linear"]
+    spacing: Spacing
     schedule: Literal["cosine"]
 
 
 class SmallRuns(_Section):
     """The series of sizes x token budgets (paper L, Table 5: 28 runs). Under `wsd` the budgets of a size share a
-    trunk."""
+    trunk.
+
+    score_before_decay: the trunk leaves a checkpoint where each branch leaves it, so that trunk and branch are scored
+    at both ends of a decay."""
 
     budgets: Annotated[dict[Name, Annotated[list[Count], Field(min_length=1)]], Field(min_length=1)]
     seeds: Seeds
     num_checkpoints: Count
-    spacing: Literal["log", "linear"]
+    spacing: Spacing
     schedule: Schedule
+    score_before_decay: bool = False
 
 
 class Evaluation(_Section):

@@ -53,6 +53,27 @@ def test_checkpoints_are_whole_steps_to_the_end(spacing):
     assert max(gaps) - min(gaps) <= 1000 if spacing == "linear" else max(ratios) / min(ratios) < 1.05
 
 
+def test_checkpoints_by_loss_begin_at_the_end_of_the_warm_up_whatever_the_length():
+    long, short = (checkpoint_schedule(total, 1000, 12, "loss", 100_000) for total in (10_000_000, 500_000))
+    assert long[0] == short[0] == 100_000
+    assert (long[-1], short[-1]) == (10_000_000, 500_000)
+    for tokens in (long, short):
+        ratios = [after / before for before, after in zip(tokens, tokens[1:])]
+        assert len(tokens) == 12 and max(ratios) / min(ratios) < 1.03
+
+
+def test_a_trunk_is_scored_where_its_branches_leave_it():
+    profile = load_profile("smoke")
+    small = profile.small_runs.model_copy(update={"score_before_decay": True})
+    for one, is_scored in ((profile, False), (profile.model_copy(update={"small_runs": small}), True)):
+        runs = {run.name: run for run in plan_runs(one, "loss", 512)}
+        for run in runs.values():
+            if run.parent:
+                assert (run.branch_tokens in runs[run.parent].train.checkpoint_tokens) or not is_scored
+            if run.series == "small" and not run.parent and is_scored:
+                assert decay_start_step(run.train) * run.train.tokens_per_step in run.train.checkpoint_tokens
+
+
 def test_checkpoints_of_a_run_shorter_than_their_number():
     assert checkpoint_schedule(3000, 1000, 8, "log") == (1000, 2000, 3000)
     assert checkpoint_schedule(3000, 1000, 1, "log") == (3000,)
