@@ -68,6 +68,36 @@ def test_the_corpus_effect_turns_with_the_validation_set():
     assert (c4[c4.series == "C4 -> RedPajama"].low > 0).all() and (own[own.series == "C4 -> RedPajama"].high < 0).all()
 
 
+def test_paper_p_predicts_real_models_too_high():
+    found = read_results(Paths(PROFILE).results_csv("ext_public_pass_rates"))
+    errors = found[(found.metric == "prediction_error") & (found.series == "5 sizes fitted, N total")].set_index("size")
+    assert errors.loc["12B"].value == pytest.approx(0.97, abs=0.01) and errors.loc["12B"].low > 0.2
+    assert errors.loc["6.9B"].value == pytest.approx(0.85, abs=0.01)
+    lucky = found[(found.metric == "prediction_error") & (found["size"] == "2.8B")].set_index("series")
+    assert abs(lucky.loc["4 sizes fitted, N total"].value) < 0.001 < 0.3 < lucky.loc["4 sizes fitted, N total"].high
+    assist = found[found.metric == "assist_rank_correlation"]
+    assert len(assist) == 9 and (assist.low > -0.8).all()
+
+
+def test_letter_mmlu_leaves_chance_at_one_hellaswag_score_where_the_text_is_the_web():
+    found = read_results(Paths(PROFILE).results_csv("ext_public_families")).set_index(["metric", "series"])
+    places = [found.loc[("threshold_in_hellaswag", name)].value for name in ("DCLM", "OLMo-2")]
+    assert places == pytest.approx([0.724, 0.724], abs=0.002)
+    assert all(found.loc[("share_knowing_below", name)].value == 0 for name in ("DCLM", "Gadre", "OLMo-2"))
+    assert "14 of 69" in found.loc[("share_knowing_below", "ObsScaling")].status
+
+
+def test_the_law_beats_its_rivals_but_not_no_change_where_the_step_is_small():
+    found = read_results(Paths(PROFILE).results_csv("ext_public_held_out"))
+    found = found[found.kind == "statistic"].set_index(["size", "metric"])
+    assert found.loc[("Gadre", "law_beats_no_change")].low > 0.5 > found.loc[("Pythia", "law_beats_no_change")].low
+
+
+def test_hard_questions_do_not_get_worse_first_beyond_what_families_differ_by():
+    found = statistics("ext_public_difficulty")
+    assert found.loc[("all", "tasks_hardest_worse_below")].value == 0
+
+
 def test_rows_of_statistics_carry_the_interval():
     from analysis.intervals import Estimate
 

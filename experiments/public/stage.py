@@ -12,7 +12,7 @@ from experiments.public.folders import PROFILE
 from experiments.tables.results import write_results
 from profiles.paths import Paths
 from profiles.profile import run_command
-from public_tables import gadre, gemstones, olmo, pythia
+from public_tables import difficulty, families, gadre, gemstones, olmo, passes, pythia
 from public_tables.table import HOW, PublicTable, absent_tables, public_folder
 
 READERS: dict[str, Callable[[], PublicTable]] = {
@@ -20,6 +20,12 @@ READERS: dict[str, Callable[[], PublicTable]] = {
     "pythia": pythia.read_pythia,
     "gadre": gadre.read_gadre,
     "gemstones": gemstones.read_gemstones,
+    "dclm": families.read_dclm,
+    "obsscaling": families.read_obsscaling,
+    "math_attempts": passes.read_math_attempts,
+    "pass_counts": passes.read_pass_counts,
+    "reference_nll": passes.read_reference_nll,
+    "difficulty": difficulty.read_difficulty,
 }
 Measure = Callable[[Mapping[str, PublicTable]], list[pd.DataFrame | list[dict]]]
 

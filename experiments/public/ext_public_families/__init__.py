@@ -1,0 +1,1 @@
+"""Letter MMLU against HellaSwag over families of models, no loss needed."""
