@@ -4,8 +4,9 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
-from analysis.intervals import Estimate, clopper_pearson
+from analysis.intervals import Estimate
 from analysis.onset.shapes import compare_shapes
 from analysis.onset.threshold import fit_hinge
 from experiments.public.stage import measure_public
@@ -63,7 +64,7 @@ def _shares(name: str, rows: pd.DataFrame) -> list[dict]:
         total, know = int(inside.sum()), int((inside & (rows.mmlu > KNOWS)).sum())
         if not total:
             continue
-        low, high = clopper_pearson(know, total)
+        low, high = stats.binomtest(know, total).proportion_ci(method="exact")
         named = sorted(rows.run[inside & (rows.mmlu > KNOWS)].unique()) if side == "below" else []
         note = f"ok: {know} of {total}" + (f": {', '.join(map(str, named))}" if named else "")
         found.append(
