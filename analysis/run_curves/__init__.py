@@ -1,0 +1,1 @@
+"""Statistics with one number per run: means over runs and series, shifts between sizes."""
