@@ -13,6 +13,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+import small_graded
 import small_pass
 from small_corpus import MIXTURE, WORLD_SEED, items, stream, tokenizer
 
@@ -21,6 +22,8 @@ from corpus.stream import TokenStream
 from corpus.tokenizer import fingerprint
 from tasks import PASS_TASKS, TASKS
 from tasks.base import Item, Task
+from tasks.build import edition_items
+from tasks.graded import GRADED_TASKS
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -48,6 +51,23 @@ def passuntil_entry() -> dict:
     }
 
 
+GRADED_STREAMS = ("v2a", "v2b", "v2c", "v2cal", "v2n")
+
+
+def graded_entry() -> dict:
+    """The same of the second world: both tokenizers and each of its mixtures."""
+    return {
+        "version": f"{', '.join(GRADED_STREAMS)}, format {DATA_FORMAT_VERSION}, world {small_graded.WORLD_SEED}",
+        "tokenizer": {mixture: fingerprint(small_graded.tokenizer(mixture)) for mixture in ("v2a", "v2n")},
+        "first_chunk": {mixture: _chunk_hash(small_graded.stream(mixture, 1)) for mixture in GRADED_STREAMS},
+    }
+
+
+def graded_items_entry(task: str) -> dict:
+    """The same of a task of the second world."""
+    return _hashed(GRADED_TASKS[task], edition_items(GRADED_TASKS[task], small_graded.world(), 500))
+
+
 def items_entry(task: str) -> dict:
     """Version of a task and hash of what a model is asked and what is right, in the order of the file."""
     return _hashed(TASKS[task], items(task))
@@ -63,7 +83,11 @@ def _hashed(task: Task, made: list[Item]) -> dict:
     return {"version": task.version, "sha256": hashlib.sha256(rows.encode()).hexdigest()}
 
 
-FILES = {"corpus": "corpus.json", "passuntil": "passuntil.json"}  # one entry each; the others hold one entry a task
+FILES = {
+    "corpus": "corpus.json",
+    "passuntil": "passuntil.json",
+    "graded": "graded.json",
+}  # one entry each; the others hold one entry a task
 
 
 def stored(name: str, file: str = "items.json") -> dict:
@@ -83,13 +107,20 @@ def main() -> int:
     found = {
         "corpus.json": corpus_entry(),
         "passuntil.json": passuntil_entry(),
+        "graded.json": graded_entry(),
+        "graded_items.json": {task: graded_items_entry(task) for task in GRADED_TASKS},
         "items.json": {task: items_entry(task) for task in TASKS},
         "pass_items.json": {task: pass_items_entry(task) for task in PASS_TASKS},
     }
     entries = [
         ("corpus", "", found["corpus.json"]),
         ("passuntil", "", found["passuntil.json"]),
-        *((task, file, entry) for file in ("items.json", "pass_items.json") for task, entry in found[file].items()),
+        ("graded", "", found["graded.json"]),
+        *(
+            (task, file, entry)
+            for file in ("items.json", "pass_items.json", "graded_items.json")
+            for task, entry in found[file].items()
+        ),
     ]
     refused = [name for name, file, entry in entries if unversioned(stored(name, file), entry)]
     if refused:

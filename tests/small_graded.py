@@ -4,7 +4,7 @@ import random
 from functools import cache
 
 from corpus.build import tokenizer_texts
-from corpus.editions import edition_of
+from corpus.editions import EDITIONS, edition_of
 from corpus.mixture import Mixture, page_kind
 from corpus.stream import TokenStream
 from corpus.tokenizer import PieceEncoder
@@ -14,14 +14,18 @@ WORLD_SEED = 20260917
 
 
 @cache
+def _made(edition_name):
+    edition = EDITIONS[edition_name]
+    made = edition.world(WORLD_SEED)
+    return made, edition.tokenizer(tokenizer_texts(made, edition.taught_by), made)
+
+
 def world(mixture="v2a"):
-    return edition_of(mixture).world(WORLD_SEED)
+    return _made(edition_of(mixture).name)[0]
 
 
-@cache
 def tokenizer(mixture="v2a"):
-    edition = edition_of(mixture)
-    return edition.tokenizer(tokenizer_texts(world(mixture), edition.taught_by), world(mixture))
+    return _made(edition_of(mixture).name)[1]
 
 
 @cache

@@ -2,13 +2,14 @@
 and nothing of them in training text."""
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import asdict, replace
 from functools import cache
 
 import numpy as np
 import pytest
 import small_graded
+from golden_hashes import graded_entry, graded_items_entry, stored
 
 from corpus.build import _facts
 from corpus.graded.world import make_graded_world
@@ -145,7 +146,7 @@ def _option_guessers(item):
 
 def best_guess(name):
     """Score of the best trivial guesser on the items of a task, and who it is."""
-    made, hits = items(name), Counter()
+    made, hits, by_attribute = items(name), Counter(), defaultdict(Counter)
     for item in made:
         if name in CHOICE:
             hits.update(who for who, said in _option_guessers(item) if said == item.answer)
@@ -153,6 +154,11 @@ def best_guess(name):
             numbers = re.findall(r"\d+", question(item))
             hits.update({f"always {item.answer}"})
             hits.update({f"number {i}" for i in (0, -1) if numbers and numbers[i] == item.answer})
+            if name.startswith("maths"):
+                hits.update({f"first number {int(item.answer) - int(item.unit.split()[0]):+}"})
+            if name.startswith("recall"):
+                by_attribute[item.unit.split(", ")[1]].update({item.answer})
+    hits["always the same to a question"] = sum(max(counts.values()) for counts in by_attribute.values())
     (who, score) = hits.most_common(1)[0]
     return score / len(made), who
 
@@ -164,6 +170,15 @@ def test_no_guesser_does_better_than_the_stated_chance(name):
     assert score <= chance + 0.02, who
     if name in CHOICE:
         assert score >= chance - 0.02, who
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_items_change_only_with_a_version(name):
+    assert graded_items_entry(name) == stored(name, "graded_items.json"), "raise Task.version, see golden_hashes.py"
+
+
+def test_tokenizer_and_streams_change_only_with_a_version():
+    assert graded_entry() == stored("graded"), "a change needs new mixture names, see golden_hashes.py"
 
 
 KEYS = {  # what a question composes, as it stands in text

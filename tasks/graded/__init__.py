@@ -79,7 +79,7 @@ def _tasks_of(code: str, papers: tuple[str, ...], ending_chance: float) -> list[
         *_exam_tasks(code, exam),
         _task(
             "maths", maths, code, numbers.MATHS, numbers.as_maths,
-            task_type="mathematical reasoning", prompting="few-shot-cot", num_shots=1, chance=0.02, max_new_tokens=40,
+            task_type="mathematical reasoning", prompting="few-shot-cot", num_shots=1, chance=0.06, max_new_tokens=40,
             extract=_extract_maths(code), **_OPEN,
         ),
     ]  # fmt: skip
