@@ -9,7 +9,7 @@ import pytest
 
 from experiments.loss_eq5_size_threshold import measure as size_threshold
 from experiments.loss_fig1_model_sizes.measure import common_threshold
-from experiments.loss_fig5_intermediate.measure import onset_spread
+from experiments.loss_fig5_intermediate.measure import onset_statistics
 from experiments.loss_tab2_correlations.measure import spearman
 from experiments.tables import curve_spread, task_statistics
 from experiments.tables.names import THRESHOLD
@@ -86,7 +86,7 @@ def statistic_of(claim: str, task: str, **plant) -> list[dict]:
     if claim == "threshold_hinge":
         return task_statistics.hinge(rows_of(task, "long", **plant), task, TASKS[task].metric)[1]
     if claim == "shared_threshold":
-        return onset_spread(rows_of(task, **plant), task)
+        return onset_statistics(rows_of(task, **plant), task)
     if claim.startswith("continuous"):
         metric = CLAIMS[claim].statistic.removeprefix("onset_loss_")
         accuracy, other = (rows_of(task, "long", name, **plant) for name in ("accuracy", metric))

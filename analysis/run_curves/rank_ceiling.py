@@ -1,6 +1,6 @@
 """Do runs of different sizes order the items alike? Held against the ceiling: how well runs of one size do.
 
-Runs that differ only in their seed do not agree on the items perfectly; a rank correlation between sizes can not exceed
+Runs that differ only in their seed do not agree on the items perfectly; a rank correlation between sizes cannot exceed
 what that leaves. So the agreement between two sizes is divided by the geometric mean of the agreement within each
 (Spearman's correction for attenuation, 1904): 1 means that size changes nothing that seeds do not change too.
 """

@@ -3,7 +3,7 @@
 Each run gives one number: the loss at which its monotone curve (isotonic regression) makes half of the common gain over
 chance. A straight line of that loss in log size, by least squares with one level per block (mixture, seed), gives the
 shift from the smallest to the largest size, as a share of the loss range. On steep curves points of score at equal loss
-say little, and a share of variance can not tell "no effect" from few runs; a shift with a margin can: two one-sided
+say little, and a share of variance cannot tell "no effect" from few runs; a shift with a margin can: two one-sided
 tests (Schuirmann 1987), that is, the interval at 1 - 2 (1 - level) inside the margin.
 """
 

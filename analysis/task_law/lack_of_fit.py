@@ -1,6 +1,6 @@
 """Departures from the straight task law with a margin, and a held-out size whose measured runs are several.
 
-"No task bends" can not be shown by tests that fail to find a bend; an interval that lies inside a margin shows it. With
+"No task bends" cannot be shown by tests that fail to find a bend; an interval that lies inside a margin shows it. With
 m tasks each interval is taken at 1 - alpha / m (Bonferroni), so that all hold together.
 """
 

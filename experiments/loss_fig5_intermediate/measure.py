@@ -36,12 +36,12 @@ def measure(scores: pd.DataFrame, paths: Paths) -> list:
             mixed_loss_ratio(all_runs, task, TASKS[task].language),
         ]
         if task in THRESHOLD:
-            statistics += onset_spread(all_runs, task)
+            statistics += onset_statistics(all_runs, task)
         parts.append(statistics)
     return parts
 
 
-def onset_spread(rows: pd.DataFrame, task: str) -> list[dict]:
+def onset_statistics(rows: pd.DataFrame, task: str) -> list[dict]:
     """Statistic rows `onset_mean` (nats) and `onset_sd_share`: mean and standard deviation over all runs of the loss at
     which each leaves chance, the latter as a share of the long runs' loss range; runs that never do are taken along as
     censored. One row per factor says how far its group means spread.
