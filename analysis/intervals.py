@@ -69,6 +69,8 @@ def run_counts(
     counts = np.zeros((num_replicates, len(labels)), int)
     for value in np.unique(stratum):
         member = np.flatnonzero(stratum == value)
+        # Counts, not drawn indices: most statistics need only weighted sums, and a table of [replicates, runs] is small
+        # whatever the number of checkpoints.
         counts[:, member] = rng.multinomial(len(member), np.full(len(member), 1 / len(member)), size=num_replicates)
     return labels, counts
 
@@ -220,9 +222,13 @@ def _bca_shares(
     is_same = np.isclose(replicates, estimate, rtol=1e-9, atol=0.0)
     below = np.mean((replicates < estimate) & ~is_same) + np.mean(is_same) / 2
     bias = stats.norm.ppf(np.clip(below, 0.5 / len(replicates), 1 - 0.5 / len(replicates)))
+    # Acceleration: how the statistic's standard error changes with its value, from the skewness of its leave-one-out
+    # values.
     centred = np.mean(jackknife) - jackknife
     spread = np.sum(centred**2) ** 1.5
     acceleration = np.sum(centred**3) / (6 * spread) if spread > 0 else 0.0
+    # Median bias and acceleration move both quantiles, so the interval is right to second order for skewed statistics
+    # too.
     corner = bias + stats.norm.ppf([tail, 1 - tail])
     shares = stats.norm.cdf(bias + corner / (1 - acceleration * corner))
     return float(shares[0]), float(shares[1])

@@ -103,6 +103,8 @@ def write_tokens(path: str | Path, stream: TokenSource, num_tokens: int, header:
         with open(payload, "wb") as file:
             for start in range(0, num_tokens, CHUNK_TOKENS):
                 block = stream.tokens(start, min(CHUNK_TOKENS, num_tokens - start)).astype("<u2").tobytes()
+                # The checksum stands in the header before the tokens but is known after them, so tokens go to a file of
+                # their own first.
                 digest.update(block)
                 file.write(block)
         head = json.dumps(header | {"num_tokens": num_tokens, "sha256": digest.hexdigest()}, sort_keys=True).encode()
@@ -126,6 +128,8 @@ def batches(
     step_tokens = batch_sequences * sequence_length
     step = start_step
     while True:
+        # The overlapping token is the target of one row and the input of the next: rows follow each other without a
+        # gap.
         flat = source.tokens(step * step_tokens, step_tokens + 1)
         yield np.lib.stride_tricks.as_strided(
             flat, (batch_sequences, sequence_length + 1), (2 * sequence_length, 2)

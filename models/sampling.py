@@ -54,6 +54,8 @@ def sample(
     generators = [np.random.default_rng(seed) for seed in seeds]
 
     def choose(logits_RV: torch.Tensor, first: int) -> list[int]:
+        # Inverse of the cumulated probability at one uniform number, in fp64 and by the row's own generator: neither
+        # the batch nor a library's way of drawing moves an answer.
         weights_RV = np.exp(log_weights(_log_probabilities(logits_RV).cpu().numpy(), temperature, top_p))
         sums_RV = np.cumsum(weights_RV, axis=1)
         rows = zip(generators[first : first + GROUP_ROWS], sums_RV)
@@ -92,6 +94,8 @@ def log_weights(log_probabilities_RV: np.ndarray, temperature: float, top_p: flo
     order_RV = np.argsort(-scaled_RV, axis=1, kind="stable")
     sorted_RV = np.take_along_axis(scaled_RV, order_RV, 1)
     sums_RV = np.cumsum(np.exp(sorted_RV), axis=1)
+    # A token stays while the sum before it is below top_p, so the one that reaches top_p stays too and at least one
+    # does.
     kept_RV = np.empty_like(scaled_RV)
     np.put_along_axis(kept_RV, order_RV, np.where(sums_RV - np.exp(sorted_RV) >= top_p, -np.inf, sorted_RV), 1)
     return _normalized(kept_RV)
@@ -133,6 +137,7 @@ def beam_search(
         totals_BV = scores_B[:, None] + log_probabilities_BV
         for beam, ended_S in zip(beams, totals_BV[:, stops].tolist()):
             best = max(best, *((beam, score) for score in ended_S), key=lambda entry: entry[1]) if stops else best
+        # What ended is kept in `best`, and its place in the beam goes to a continuation that may still overtake it.
         totals_BV[:, stops] = -math.inf
         # A stable sort keeps the order of equal scores: by parent, then by token.
         scores_B, order_B = (part[:num_beams] for part in totals_BV.flatten().sort(descending=True, stable=True))
@@ -140,6 +145,7 @@ def beam_search(
         beams = [[*beams[parent], token] for parent, token in zip(parents_B.tolist(), tokens_B.tolist())]
         if step == max_new_tokens - 1 or scores_B[0] <= best[1]:
             break
+        # The first steps may have fewer beams than rows; idle rows copy beam 0, so that every product has one shape.
         num_idle = num_beams - len(beams)
         rows_B, tokens_B = F.pad(parents_B, (0, num_idle)), F.pad(tokens_B, (0, num_idle))
         keys, values = keys[:, rows_B], values[:, rows_B]
@@ -225,6 +231,7 @@ def _next_logits(
     rows_R = torch.arange(len(tokens_R), device=tokens_R.device)
     # Rows that ended may stand at the cache's last place; they overwrite it and are never read.
     places_R = places_R.clamp(max=keys.shape[2] - 1)
+    # Rows stand at different places; the mask hides what lies behind a row's place, which is still zero.
     is_seen_R11N = (torch.arange(keys.shape[2], device=tokens_R.device) <= places_R[:, None])[:, None, None]
     cos, sin = model.cos_TK2[places_R][:, None], model.sin_TK2[places_R][:, None]
     x = model.embedding(tokens_R)[:, None]

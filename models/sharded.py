@@ -49,6 +49,7 @@ class ShardedAdamW:
             fully_shard(block, mesh=mesh, mp_policy=policy)
         fully_shard(model, mesh=mesh, mp_policy=policy)
         register_fsdp_forward_method(model, "loss")  # else its weights would not be gathered there
+        # After sharding: fully_shard replaces the parameters, and those named before would be updated in vain.
         self._parameters: dict[str, DTensor] = dict(model.named_parameters())
         self.grad_clip = config.grad_clip
         self._adamw = torch.optim.AdamW(
@@ -62,6 +63,7 @@ class ShardedAdamW:
             fused=device_type == "cuda",
         )
         for parameter in self._parameters.values():
+            # Filled in now rather than at the first step, so that a state can be loaded before any step.
             self._adamw.state[parameter] = {
                 "step": torch.zeros((), device=parameter.device if device_type == "cuda" else "cpu"),
                 "exp_avg": torch.zeros_like(parameter),
@@ -72,6 +74,8 @@ class ShardedAdamW:
     def step(self, lr: float) -> float:
         """Clips the gradient and updates; returns the norm before clipping. Nothing is changed where it is not
         finite."""
+        # The norm is taken over the whole model, and one all-reduce makes it the same in every process: all clip alike
+        # or all skip the step.
         gradients = [parameter.grad for parameter in self._parameters.values()]
         norm = float(torch.nn.utils.get_total_norm(gradients).full_tensor())
         if not math.isfinite(norm):
@@ -101,6 +105,8 @@ class ShardedAdamW:
         """As FlatAdamW's, on the CPU; every process must ask."""
         out = {}
         for field, name in ((None, "flat"), ("exp_avg", "exp_avg"), ("exp_avg_sq", "exp_avg_sq")):
+            # One tensor is gathered at a time; the flat state of FlatAdamW is the exchange format between any two
+            # numbers of processes.
             flat = torch.zeros(self._num_flat)
             for key, parameter in self._parameters.items():
                 offset, shape = self._layout[key]
@@ -175,6 +181,7 @@ class ShardedStep:
                 loss = self.model.loss(tokens, targets) / self.num_micro
             loss.backward()
             total = total + loss.detach()
+        # Loss and note in one all-reduce: each is a wait of all processes for the slowest.
         said = torch.stack([total.float(), torch.tensor(note, device=tokens_BT.device)])
         self.execution.world.add_up(said)
         loss_sum, notes = said.tolist()

@@ -53,6 +53,8 @@ class StackedRuns:
         for name, parameter in named:
             part = slice(at, at + parameter.numel())
             leaf = self.flat_RP[:, part].view(-1, *parameter.shape).requires_grad_()
+            # Weights and gradients are views of one tensor each: autograd adds into the flat gradient, and AdamW reads
+            # it whole.
             leaf.grad = self.grad_RP[:, part].view(-1, *parameter.shape)
             self.weights[name], at = leaf, part.stop
         self._ones_D = torch.ones(self.config.d_model, device=device)
@@ -97,6 +99,7 @@ class StackedRuns:
         loss_R.sum().backward()  # a run's loss depends on its own weights alone
         norm_R = torch.linalg.vector_norm(self.grad_RP, dim=1)
         is_finite_R = torch.isfinite(norm_R)
+        # NaN tells the kernel to leave the run as it is; a branch on the host would wait for the GPU.
         clip_R = torch.where(is_finite_R, (config.grad_clip / norm_R).clamp(max=1.0), float("nan"))
         self.step_R += is_finite_R
         state = (self.flat_RP.detach(), self.grad_RP, self.exp_avg_RP, self.exp_avg_sq_RP)
@@ -108,6 +111,7 @@ class StackedRuns:
         """Record the step as a CUDA graph; the weights are afterwards what they were before."""
         tokens, targets = tokens_RBT.clone(), targets_RBT.clone()
         state = (self.flat_RP.detach(), self.exp_avg_RP, self.exp_avg_sq_RP, self.step_R)
+        # The warm-up before a capture trains for real; the state is put back, so the graph begins where the run does.
         before = [x.clone() for x in state]
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
@@ -133,6 +137,7 @@ class StackedRuns:
         if self._graph is None:
             self._capture(tokens_RBT, targets_RBT)
         tokens, targets, loss_R = self._static
+        # A graph reads the addresses it was captured with, so batches are copied to where it looks.
         tokens.copy_(tokens_RBT)
         targets.copy_(targets_RBT)
         self._graph.replay()

@@ -201,6 +201,8 @@ def fit_curve(
     span = float(np.ptp(loss_nats))
     theta = form.grid(eta_candidates(loss_nats, 60), span)
     bounds = form.bounds(float(loss_nats.min()), float(loss_nats.max()))
+    # The grid is searched by weighted least squares, where the best amplitude has a closed form; maximum likelihood
+    # begins where that was best. The floor of the variance keeps items that all fail from outweighing all other rows.
     weight = np.ones(len(value)) if num_items is None else num_items / np.maximum(value * (1 - value), 0.02)
     basis = form.basis(loss_nats, theta)
     along, square = basis @ (weight * (value - chance)), basis**2 @ weight
@@ -215,6 +217,7 @@ def fit_curve(
         return deviance(value, curve(point), num_items)
 
     limits = [*bounds, (0.0, None)] if shape != "constant" else [(None, None)]
+    # The amplitude of a start is the closed form's, so that the simplex begins on the ridge of the likelihood.
     starts = (
         np.append(theta[start], amplitude[start])
         for start in _distinct_best(gain, len(theta) // num_starts or 1, num_starts)
@@ -242,6 +245,8 @@ def _best_end(shape: str, ends: list, curve: Callable, objective: Callable, limi
     converged = [end for end in ends if end.success and np.isfinite(end.fun)]
     if not converged:
         return CurveFit(shape, (), np.nan, np.inf, np.array([]), f"failed: none of {len(ends)} starts converged")
+    # The first end within SAME_DEVIANCE, in the grid's order: the plain minimum would choose by rounding between equal
+    # ones, and another CPU another.
     least = min(end.fun for end in converged)
     best = next(end for end in converged if end.fun <= least + SAME_DEVIANCE)
     for _ in range(MAX_RESTARTS):

@@ -54,6 +54,7 @@ def onset_loss(
     order = np.argsort(tokens, kind="stable")
     loss = loss[order]
     excess = (bound[order] - chance) * (1 if is_rising else -1) - margin
+    # The last checkpoint at chance decides, not the first beyond it: one lucky checkpoint early on is no onset.
     at_chance = np.flatnonzero(excess <= 0)
     first = at_chance[-1] + 1 if len(at_chance) else 0
     if first == 0:
@@ -194,6 +195,7 @@ def _censored_normal(
 ) -> tuple[Estimate, Estimate]:
     """Normal fit with onsets known at `reached`, somewhere under each of `below`, somewhere over each of `above`."""
     n = len(reached) + len(below) + len(above)
+    # Log SD as parameter: no bound at 0 to stick to, and a likelihood that is nearly quadratic in it.
     unit = max(float(np.std(reached, ddof=1)), 1e-6)
     # Correct the maximum-likelihood SD as ddof=1 does, so that the two branches agree where little is censored.
     widen = np.sqrt(n / (n - 1))
@@ -204,6 +206,7 @@ def _censored_normal(
     def objective(theta: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         return _censored_jet(theta[0], theta[1], reached, below, above)
 
+    # Bounds far beyond any answer; they only keep a step of Newton's method from overflowing.
     low, high = (-np.inf, np.log(unit) - 12), (np.inf, np.log(unit) + 12)
     ends = best_of(
         [minimise(objective, (np.mean(reached), np.log(unit * scale)), low, high) for scale in (0.5, 1.0, 2.0, 4.0)]
@@ -223,6 +226,7 @@ def _censored_normal(
         )
         return inner.fun - limit
 
+    # Profile likelihood, not a normal interval: with half of the runs censored it is far from symmetric.
     log_low, log_high = (_crossing(spread_profile, best.x[1], step) for step in (-0.5, 0.5))
     low, high = (_crossing(centre_profile, best.x[0], step * np.exp(best.x[1])) for step in (-0.5, 0.5))
     status = f"ok: {len(below)} not reached, {len(above)} before first, taken as censored"

@@ -65,18 +65,24 @@ def size_effect(
         nothing = failed(problem)
         return SizeEffect(nothing, nothing, "undecided", np.nan, 0, len(labels), nothing.status)
     runs = labels[index]
+    # Scaled so that the coefficient is the change of value from the smallest to the largest size, which the bound is
+    # stated in.
     size = (log_size - log_size.min()) / np.ptp(log_size)
     columns = choose_spline(runs, loss, value)
     curve = spline_basis(loss, columns)
+    # Each run's cross products once: leaving a run out, permuting or drawing runs are then sums of small matrices, not
+    # refits over rows.
     moments = _run_moments(np.column_stack([curve, size, value]), index)
     total = moments.sum(axis=0)
     point, slope = _partial(total[None])
     _, left_out = _partial(total - moments)
+    # CV3, the jackknife over runs: with few runs it errs to the wide side, where the sandwich estimator is too narrow.
     spread = np.sqrt((len(labels) - 1) / len(labels) * np.sum((left_out - slope[0]) ** 2))
     effect = _t_interval(float(slope[0]), float(spread), len(labels) - 1, level)
     by_chance = _permuted_shares(curve, size, value, index, num_replicates, seed)
     partial = _partial_interval(float(point[0]), float(np.mean(by_chance)), effect, total)
     p_value = float((1 + np.sum(by_chance >= point[0] - 1e-12)) / (1 + num_replicates))
+    # Two one-sided tests at 1 - level are one two-sided interval at 2 level - 1 inside the bounds.
     tost = _t_interval(float(slope[0]), float(spread), len(labels) - 1, 2 * level - 1)
     verdict = "equivalent" if -bound < tost.low and tost.high < bound else "undecided"
     if verdict == "undecided" and (effect.low > 0 or effect.high < 0):
@@ -108,6 +114,7 @@ def residual_spread_ratio(
     if problem:
         return failed(problem)
     runs = labels[index]
+    # One size for both curves: with its own each, the ratio would compare freedoms, not axes.
     columns = max(choose_spline(runs, loss, value), choose_spline(runs, log_compute, value))
     counts = np.vstack([np.ones(len(labels), int), run_counts(runs, num_replicates, seed)[1]])
     residual = []
@@ -139,6 +146,7 @@ def choose_spline(runs: np.ndarray, x: np.ndarray, value: np.ndarray) -> int:
         basis = spline_basis(x, columns)
         moments = _run_moments(np.column_stack([basis, value]), index)
         without = moments.sum(axis=0) - moments
+        # Each run is predicted by a curve that never saw it: rows of one run are too alike for a score over rows.
         coefficients = _solve(without[:, :-1, :-1], without[:, :-1, -1])
         errors[columns] = np.sum((value - np.sum(basis * coefficients[index], axis=1)) ** 2)
     least = min(errors.values())

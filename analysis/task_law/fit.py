@@ -96,6 +96,8 @@ def fit_task_law(
     is_free = length_exponent == "free"
     if is_free and np.ptp(length) == 0:
         raise ValueError("answer_length: one length only; length_exponent='free' needs two")
+    # Centred sizes make level and slope nearly independent: uncentred, their normal equations lose half of the digits
+    # for sizes of 1e6 and more.
     centre = float(np.mean(np.log(size)))
     design = np.column_stack([np.ones(len(size)), centre - np.log(size)] + [length] * is_free)
     offset = np.zeros(len(size)) if is_free else float(length_exponent) * length
@@ -110,19 +112,24 @@ def fit_task_law(
     freedom = int(fit.informative[0]) - design.shape[1]
     if freedom < 1:
         return _no_law(f"{int(fit.informative[0])} rows with a pass for {design.shape[1]} parameters")
+    # The slope is tested before it is used: with few passes a fit of pure noise extrapolates as confidently as a law.
     t_value = fit.theta[0, 1] / np.sqrt(fit.covariance[0, 1, 1])
+    # Replicates are drawn from the fitted law with its run noise and fitted as the data are, tau included, so that the
+    # interval also holds what estimating tau costs.
     again = fit_counts(design, offset, _simulate(design, offset, fit, attempts, num_replicates, seed), attempts)
     rows = []
     for result in (fit, again):
         exponent = (
             result.theta[:, 2] if is_free else np.full(len(result.theta), 0.0 if is_free else float(length_exponent))
         )
+        # Back from the centred intercept to log c; only here, so that replicates are moved by their own slope.
         table = np.column_stack(
             [result.theta[:, 0] + result.theta[:, 1] * centre, result.theta[:, 1], exponent, result.noise]
         )
         rows.append(np.where(result.converged[:, None], table, np.nan))
     point, draws = rows[0][0], rows[1]
     intervals = [from_replicates(float(point[column]), draws[:, column], level, freedom=freedom) for column in range(4)]
+    # The law stands or falls with its slope; a tau at 0 or a vague length exponent does not spoil it.
     status = intervals[1].status
     if 2 * stats.t.sf(abs(t_value), freedom) > NO_SLOPE_LEVEL:
         status = f"not identified: {NOT_IDENTIFIED}"
@@ -170,9 +177,11 @@ def curvature_test(
     if not (null.converged[0] and full.converged[0]) or freedom < 1:
         reason = "did not converge" if freedom >= 1 else "too few rows with a pass"
         return Curvature(failed(reason), np.nan, len(size), f"failed: {reason}")
+    # Two bootstraps for two questions: under the straight law for the p-value, around the bent fit for the interval.
     under_null = fit_counts(bent, zero, _simulate(straight, zero, null, attempts, num_replicates, seed), attempts)
     around = fit_counts(bent, zero, _simulate(bent, zero, full, attempts, num_replicates, seed + 1), attempts)
     statistic = np.abs(full.theta[0, 2]) / np.sqrt(full.covariance[0, 2, 2])
+    # |t|, not the coefficient: its distribution hardly depends on tau, which the fit knows only roughly.
     reference = np.abs(under_null.theta[:, 2]) / np.sqrt(under_null.covariance[:, 2, 2])
     reference = reference[under_null.converged]
     p_value = float((1 + np.sum(reference >= statistic)) / (1 + len(reference)))

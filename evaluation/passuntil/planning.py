@@ -41,6 +41,7 @@ def make_plan(arguments: Any, folders: Sequence[Path], programs: Programs | None
             f"task {arguments.task} is published elsewhere; name its file {FILES[arguments.task][0]}"
             f" ({FILES[arguments.task][1]}) with --items"
         )
+    # Importance sampling weighs attempts, so there is no r-th pass to stop at.
     target = None if arguments.method == "importance" else arguments.target or None
     model = load_model(arguments.model, folders, arguments.dtype, arguments.device)
     task = _load_task(arguments, model, folders, programs)
@@ -52,6 +53,7 @@ def make_plan(arguments: Any, folders: Sequence[Path], programs: Programs | None
     if proposal is not None and proposal is not model:
         model, proposal = _with_same_pieces(arguments, model, proposal, decoding.first_stop)
     pieces = model.pieces(decoding.first_stop)
+    # All items now: a prompt that does not fit should not end a run after hours of sampling.
     for item in task.items:
         try:
             prompt_ids = model.encode_prompt(item.context)
@@ -126,6 +128,7 @@ def _with_same_pieces(arguments: Any, model: PassModel, proposal: PassModel, sto
             f"--proposal {arguments.proposal} has other tokens than --model {arguments.model}; take a model with the"
             " same tokenizer"
         )
+    # Ids beyond the shared ones are empty in both, so the shorter model gives them probability 0 and loses nothing.
     longest = max(both, key=len)
     return tuple(
         (

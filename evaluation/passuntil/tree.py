@@ -59,12 +59,16 @@ class CountTree:
         """Number of passes among `num_attempts` attempts; drawn anew for each block, the same for the same block."""
         root_path = np.zeros(1, np.uint64)
         passes, children = self._split(block, *self._start, np.array([num_attempts]), root_path, [b""], 1)
+        # One open node list a level, the deepest first: what is held grows with the length of an attempt, never with
+        # their number.
         levels = [children]
         while levels:
             here = levels[-1]
             if here.num_taken == len(here.rows_m):
                 levels.pop()
                 continue
+            # Parts of one level are evaluated together; their children are finished before the next part, which frees
+            # their keys and values.
             part = here.take(self._batch_rows)
             log_probabilities, frontier = self._reader.extend(here.frontier, here.rows_m[part], here.tokens_m[part])
             passed, children = self._split(
@@ -95,6 +99,7 @@ class CountTree:
         logs = attempt_log_weights(log_probabilities, self._decoding)
         choose = self._split_listed if self._judge.lists_texts else self._split_all
         rows_m, tokens_m, counts_m, outcomes_m = choose(block, logs, counts_n, paths_n, prefixes_n, num_tokens)
+        # Passed attempts are counted and failed ones dropped here: no later token can change either.
         is_open = outcomes_m == OPEN
         rows, tokens = rows_m[is_open], tokens_m[is_open]
         prefixes = [prefixes_n[row] + self._judge.pieces[token] for row, token in zip(rows.tolist(), tokens.tolist())]
@@ -136,9 +141,12 @@ class CountTree:
             tokens_nC[row, : len(tokens)], outcomes_nC[row, : len(tokens)] = tokens, outcomes
             weights_V = np.exp(logs_nV[row])
             weights_nC[row, : len(tokens)] = weights_V[tokens]
+            # The last column is the sum of what is left, not 1 - sum of the hopeful: for a hopeful share near 1 the
+            # difference would be rounding noise, which may be negative.
             weights_V[tokens] = 0.0
             weights_nC[row, -1] = weights_V.sum()
         rows_m, columns_m, counts_m = split_counts(self._key, block, paths_n, counts_n, weights_nC)
+        # Attempts in the last column cannot pass any more; which of its tokens they drew does not matter.
         is_hopeful = columns_m < num_columns
         rows_m, columns_m = rows_m[is_hopeful], columns_m[is_hopeful]
         return rows_m, tokens_nC[rows_m, columns_m], counts_m[is_hopeful], outcomes_nC[rows_m, columns_m]

@@ -68,6 +68,7 @@ class _Store:
         """Numbers of free places; there are more of them afterwards where there were too few."""
         if num_places > len(self.free):
             num_held = len(self.tokens_P)
+            # Doubling: copying the store costs as much in all as filling it once.
             num_new = max(num_places, num_held, BLOCK_ROWS)
             self.free = np.concatenate([self.free, np.arange(num_held, num_held + num_new)])
             self.places = [
@@ -107,6 +108,8 @@ class HuggingFaceFrontier:
     ):
         self.store, self.path_nN, self._parent = store, path_nN, parent
         if own_places is not None:
+            # Places are read by all descendants of a frontier; they are free when the last of them is forgotten, which
+            # only the garbage collector knows.
             weakref.finalize(self, store.give_back, own_places).atexit = False
 
 
@@ -177,6 +180,7 @@ class HuggingFaceReader:
         own_places = store.take(len(rows_n))
         own_n = torch.from_numpy(own_places).to(device)
         store.tokens_P[own_n] = tokens_n
+        # A row's path is places, not copies of keys: siblings share their ancestors' keys and values.
         path_nN = torch.cat([frontier.path_nN[rows_n], own_n[:, None]], 1)
         children = HuggingFaceFrontier(store, path_nN, frontier, own_places)
         blocks = path_nN.split(self._block_rows(store, num_seen + 1))

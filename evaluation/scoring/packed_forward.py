@@ -123,6 +123,7 @@ class PackedGPT:
             qkv_MW = _multiply(y_MD, layer.qkv)
             qkv = _as_numpy(qkv_MW)
             packed_kernels.rotate_rows(qkv.reshape(-1), rows.places_M, self.cos, self.sin, self.shape_HGK, q_scale)
+            # Keys leave rotated, as they are read: a prefix stands at the same places in every question that shares it.
             if kept is not None:
                 kept.append(qkv[:, H * K :].copy())
             if store is None:
@@ -189,6 +190,7 @@ class PackedGPT:
             logits = _multiply(states_AD[start : start + BLOCK_ROWS], self.head).numpy()
             normalizers = np.empty(len(logits))
             packed_kernels.log_normalizers(logits, normalizers)
+            # Nodes ascend, so a block's questions are one slice; logits of a block are dropped before the next is made.
             first, last = np.searchsorted(nodes_Q, (start, start + len(logits)))
             nodes = nodes_Q[first:last] - start
             found_Q[first:last] = logits[nodes, targets_Q[first:last]] - normalizers[nodes]
@@ -208,6 +210,7 @@ class PackedGPT:
         `kept` as from `states`."""
         out = [list(answer.generated) for answer in begun]
         lengths_R = np.array([len(answer.read) for answer in begun])
+        # A region of fixed length per answer, prompt and all it may generate: nothing is moved while answers grow.
         regions_R = np.cumsum([0, *lengths_R + max_new_tokens])
         store = [np.zeros((regions_R[-1], kv.shape[1]), kv.dtype) for kv in kept]
         for answer, region in zip(begun, regions_R):
@@ -215,6 +218,8 @@ class PackedGPT:
                 layer[region : region + len(answer.read)] = kv[answer.read]
         owners_R, tokens_R = np.arange(len(begun)), np.array([answer.token for answer in begun])
         while True:
+            # Finished answers leave the batch; a row's result does not depend on the rows beside it, so this changes no
+            # answer.
             owners_R, tokens_R = owners_R[tokens_R != stop_id], tokens_R[tokens_R != stop_id]
             for owner, token in zip(owners_R.tolist(), tokens_R.tolist(), strict=True):
                 out[owner].append(token)
@@ -224,6 +229,8 @@ class PackedGPT:
                 return out
             places_R, regions, ones = lengths_R[owners_R], regions_R[owners_R], np.arange(len(owners_R))
             lengths_R[owners_R] += 1
+            # Each answer is a segment of one row with one span: the keys of its own region so far, the new one
+            # included.
             segments = np.stack([ones, np.ones_like(ones), ones, ones + 1], 1)
             rows = Rows(tokens_R, places_R, segments, np.stack([regions, places_R + 1], 1), int(places_R.max()) + 1)
             tokens_R = self.likeliest(self.states(rows, ones, store, regions + places_R))

@@ -152,6 +152,7 @@ def attention_forward(qkv_MX, cos, sin, attended_MD, highest, inverse, shape_BTH
     needs."""
     B, T, H, G, K = shape_BTHGK
     S, P, width = -(-T // LANES) * LANES, -(-K // LANES) * LANES, (H + 2 * G) * K
+    # Zeros once for all heads: the padding beyond T and K is never written, so it stays zero and adds nothing.
     kept = np.zeros((4, S * P), qkv_MX.dtype)
     query, key, value, query_PS = kept[0], kept[1], kept[2], kept[3]
     scores, block = np.zeros(S * LANES, qkv_MX.dtype), np.zeros(LANES * P, qkv_MX.dtype)

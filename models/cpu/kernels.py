@@ -63,6 +63,8 @@ def _power_of_two(typing_context, exponent):
 @compiled(inline="always")
 def _exp(x):
     """exp in fp32 without a library call, so that loops around it vectorise; zero below 2^-127, at most 2^126."""
+    # 2^t = 2^n * 2^f with n whole: the power of two is a shift into the exponent bits, and what is left lies in [-0.5,
+    # 0.5], where six terms suffice.
     t = min(max(x * _LOG2_E, _LOWEST_EXPONENT), _HIGHEST_EXPONENT)
     n = _round_f32(t)
     f = t - n
@@ -100,6 +102,7 @@ def rms_norm_backward(dy_MD, x_MD, rstd_M, gain_D, dx_MD, dx_stored_MD, dgain_D)
         total = _ZERO
         for d in range(D):
             weighted = widen(dy[d]) * x[d] * rstd
+            # The gain's gradient needs the same product as the mean, so both are taken in one reading of the row.
             dgain_D[d] += weighted
             total += weighted * gain_D[d]
         mean = total / np.float32(D) * rstd
@@ -148,13 +151,17 @@ def merge_heads_rotary_backward(dq, dk, dv, cos, sin, dqkv, shape_BTHGK, q_scale
         for h in range(H):
             place = np.uint64((b * H + h) * T * K)
             first = np.uint64((b * H + h - h % share) * T * K)
+            # Query heads of a group read one key and value, so its gradient is their sum. The first head of the group
+            # holds it: a buffer for the sum would be written and read once more.
             if h % share != 0:
                 for i in range(size):
                     dk[first + i] = narrow(widen(dk[first + i]) + widen(dk[place + i]), dk[first])
                     dv[first + i] = narrow(widen(dv[first + i]) + widen(dv[place + i]), dv[first])
             for t in range(T):
                 row, table, step = (b * T + t) * (H + 2 * G) * K, np.uint64(t) * half, np.uint64(t * K)
+                # The transpose of a rotation is the rotation by the opposite angle: only the sign of the sine changes.
                 _rotate(dq, place + step, cos, sin, table, half, -_ONE, q_scale, dqkv, np.uint64(row + h * K))
+            # The sum is complete with the last head of the group; before that there is nothing to rotate back.
             if h % share < share - 1:
                 continue
             for t in range(T):
@@ -190,6 +197,7 @@ def causal_softmax(scores_NTT, row_T):
         for t in range(T):
             scores = scores_NTT[n, t]
             end = min(T, (t // 64 + 1) * 64)
+            # Masked in the scores, not by a shorter loop, so that the three passes below run over whole blocks.
             for j in range(t + 1, end):
                 scores[j] = narrow(_MASKED, scores[j])
             highest = _MASKED
@@ -200,6 +208,7 @@ def causal_softmax(scores_NTT, row_T):
                 weight = _exp(widen(scores[j]) - highest)
                 row_T[j] = weight
                 total += weight
+            # One division a row, then products: a vector division takes several times as long as a product.
             inverse = _ONE / total
             for j in range(end):
                 scores[j] = narrow(row_T[j] * inverse, scores[j])
@@ -243,6 +252,8 @@ def swiglu_backward(gate_up_MD2, dy_MF):
         gates, ups, dy = gate_up_MD2[m, :F], gate_up_MD2[m, F:], dy_MF[m]
         for f in range(F):
             gate, up, grad = widen(gates[f]), widen(ups[f]), widen(dy[f])
+            # d silu = sigmoid + silu (1 - sigmoid), of what is at hand already. Gate and up are not read again after
+            # this, so their gradients take their place.
             sigmoid = _ONE / (_ONE + _exp(-gate))
             silu = gate * sigmoid
             gates[f] = narrow(grad * up * (sigmoid + silu * (_ONE - sigmoid)), gates[f])
@@ -265,8 +276,11 @@ def cross_entropy(logits_MV, targets_M, gradient_scale, row_V):
             weight = _exp(widen(logits[v]) - highest)
             row_V[v] = weight
             total += weight
+        # Losses are added in fp64: in fp32 the sum of some thousand rows would lose the digits that two runs are
+        # compared by.
         loss += np.log(np.float64(total)) + np.float64(highest - widen(logits[target]))
         inverse = gradient_scale / total
+        # exp(target) - total, divided by the total below, is softmax - 1: the one-hot vector without a second pass.
         row_V[target] -= total
         for v in range(V):
             logits[v] = narrow(row_V[v] * inverse, logits[v])
