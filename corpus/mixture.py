@@ -134,6 +134,7 @@ class Mixture:
         for (kind, code), share in token_shares(name).items():
             language = world.languages[code]
             self._choices.append((page_kind(kind).write, language))
+            # Documents of a kind that is long on average are drawn less often, so that tokens get the share.
             weights.append(share / _mean_length(kind, world, language, encoder))
         total = sum(weights)
         self._cumulative = list(accumulate(weight / total for weight in weights))
@@ -176,6 +177,7 @@ def token_shares(name: str) -> dict[tuple[str, str], float]:
             for kind, share in mixture_shares(name).items()
             if share > 0 and code in page_kind(kind).languages
         }
+        # Chinese lacks some kinds; what they would have had goes to its other kinds in proportion.
         total = sum(present.values())
         shares |= {(kind, code): language_share * share / total for kind, share in present.items()}
     return shares

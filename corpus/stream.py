@@ -24,6 +24,8 @@ class TokenStream:
     def chunk(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Tokens (uint16) and language index (int8) of chunk `index`, CHUNK_TOKENS each; the last document is cut."""
         if index not in self._kept:
+            # A text as seed, hashed by Python's Random with SHA-512: the same on every platform and version, and chunks
+            # of neighbouring seeds have nothing in common.
             draw = random.Random(f"{self._world.seed}/{self._mixture.name}/{self._split}/{self._seed}/{index}").random
             ids: list[int] = []
             borders, languages = [0], []
@@ -33,6 +35,8 @@ class TokenStream:
                 ids += self._encoder.encode(pieces)
                 borders.append(len(ids))
                 languages.append(LANGUAGE_CODES.index(code))
+            # The language of a token is that of its document; digits and names occur in both, so the token alone does
+            # not tell.
             language = np.repeat(np.array(languages, np.int8), np.diff(borders))
             self._kept = {index: (np.array(ids[:CHUNK_TOKENS], np.uint16), language[:CHUNK_TOKENS])}
         return self._kept[index]

@@ -74,9 +74,12 @@ def _small_runs(profile: Profile, vocab_size: int, size: str, seed: int, budgets
     if small.schedule == "cosine":
         return list(alone.values())
     trunk, rest = budgets[0], budgets[1:]
+    # A branch leaves the trunk where its own decay begins, so up to there the trunk's weights are its own.
     starts = {budget: _decay_start_tokens(alone[budget].train) for budget in rest}
     overrides = {"state_tokens": tuple(sorted(starts.values()))}
     if small.score_before_decay:
+        # Trunk and branch differ only by the decay; scored just before it, what the decay does can be told from what
+        # tokens do.
         before = {*starts.values(), _decay_start_tokens(alone[trunk].train)}
         overrides["checkpoint_tokens"] = tuple(sorted({*alone[trunk].train.checkpoint_tokens, *before}))
     runs = [planned(trunk, overrides=overrides)]

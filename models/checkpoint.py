@@ -42,6 +42,7 @@ def write_tensors(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[s
     header = json.loads(content[8:start])
     header["__metadata__"] = dict(sorted(metadata.items()))
     text = json.dumps(header, separators=(",", ":")).encode()
+    # The format wants tensors on 8-byte boundaries; spaces are part of its JSON.
     text += b" " * (-len(text) % 8)
     atomic_write(Path(path), len(text).to_bytes(8, "little") + text + content[start:])
 
@@ -146,6 +147,7 @@ def _empty_model(path: Path, fields: dict, tensors: dict[str, torch.Tensor]) -> 
         config = GPTConfig.from_dict(fields)
     except ValueError as error:
         raise ValueError(f"{path}: header field config does not fit ({error}); {REMEDY}") from error
+    # A header may claim a billion layers; a real file holds at least one tensor for each.
     own = _shapes(config) if config.num_layers <= len(tensors) else {}
     for name in sorted(own.keys() | tensors.keys()):
         if name not in own or name not in tensors or own[name].shape != tensors[name].shape:

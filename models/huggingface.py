@@ -73,6 +73,7 @@ def to_llama(gpt: GPT) -> LlamaForCausalLM:
     }
     for index in range(config.num_layers):
         ours, theirs = f"blocks.{index}.", f"model.layers.{index}."
+        # One product makes query, key and value here, and one makes gate and up; transformers keeps a matrix for each.
         q, k, v = own[ours + "qkv.weight"].split([config.d_model, d_kv, d_kv])
         gate, up = own[ours + "gate_up.weight"].chunk(2)
         weights |= {theirs + f"self_attn.{name}_proj.weight": part for name, part in (("q", q), ("k", k), ("v", v))}
@@ -86,6 +87,7 @@ def to_llama(gpt: GPT) -> LlamaForCausalLM:
         }
     llama = LlamaForCausalLM(llama_config(config))
     llama.load_state_dict(
+        # Copies: views of the flat parameters would be written to disk as shared tensors, which safetensors refuses.
         {name: tensor.detach().to("cpu", torch.float32, copy=True).contiguous() for name, tensor in weights.items()}
     )
     return llama.eval()

@@ -46,6 +46,7 @@ def flat_layout(named: list[tuple[str, torch.Tensor]]) -> tuple[dict[str, tuple[
     of matrices, which decay, and its length."""
     matrices = [item for item in named if item[1].dim() > 1]
     gains = [item for item in named if item[1].dim() <= 1]
+    # Padding is zero in weights, gradient and moments, and stays so: it adds nothing to the norm and is never moved.
     padded = [-(-parameter.numel() // ALIGN_FLOATS) * ALIGN_FLOATS for _, parameter in matrices + gains]
     layout, offset = {}, 0
     for (name, parameter), length in zip(matrices + gains, padded, strict=True):
@@ -75,6 +76,7 @@ class FlatAdamW:
             (slice(0, self.num_decayed), config.weight_decay),
             (slice(self.num_decayed, None), 0.0),
         ):
+            # Two leaves of the one buffer, because weight decay is a setting of a parameter group.
             leaf = self.flat[part]
             leaf.grad = self.grad[part]
             groups.append({"params": [leaf], "weight_decay": weight_decay})

@@ -24,6 +24,8 @@ def effective_counts(
             " them"
         )
     usable = (rate > 0) & (rate < 1) & (variance > 0)
+    # The attempts that a binomial would need for this variance: items of unequal difficulty make pooled counts surer
+    # than their number says, repeated questions less sure.
     attempts = np.where(usable, rate * (1 - rate) / np.where(usable, variance, 1.0), total)
     return rate * attempts, attempts
 
@@ -55,6 +57,7 @@ def fit_counts(
     prior = prior if prior is not None else (np.zeros(num_columns), np.zeros((num_columns, num_columns)))
     attempts = np.broadcast_to(np.asarray(attempts, float), passes.shape)
     num_fits = len(passes)
+    # Half a pass keeps F finite at none and at all; only the start, the likelihood takes counts as they are.
     mode = np.log(-np.log((passes + 0.5) / (attempts + 1)))
     square = np.full(num_fits, 0.01 if noise is None else noise**2)
     theta, covariance = np.full((num_fits, num_columns), np.inf), np.zeros((num_fits, num_columns, num_columns))
@@ -78,18 +81,22 @@ def fit_counts(
 def _step(design, offset, passes, attempts, prior, mode, square, is_noise_free, damping):
     """One step of penalised quasi-likelihood: linearise at the conditional mode of F, weighted least squares, tau, new
     mode."""
+    # exp(F) beyond e^6 is a pass rate below 1e-175: cut off, so that a step too far comes back instead of overflowing.
     hazard = np.exp(np.clip(mode, -30, 6))
     rate = np.maximum(np.exp(-hazard), 1e-250)
     variance = np.minimum(-np.expm1(-hazard) / (attempts * rate * hazard**2), 1e12)
+    # First-order expansion of the link at the mode: F as it would have to be for the counts to be expected.
     working = mode - (passes / attempts / rate - 1) / hazard
     weight = 1 / (variance + square[:, None])
     gram = np.einsum("rn,ni,nj->rij", weight, design, design) + prior[1]
+    # A ridge in the last digits; replicates that lost all but two sizes still solve, and are judged by `informative`.
     gram = gram + 1e-12 * np.trace(gram, axis1=1, axis2=2)[:, None, None] * np.eye(design.shape[1])
     theta = np.linalg.solve(gram, ((weight * (working - offset)) @ design + prior[1] @ prior[0])[..., None])[..., 0]
     line = offset + theta @ design.T
     if is_noise_free:
         moved = _moment_step(square, working - line, variance, passes > 0, design.shape[1])
         square = square + damping * (moved - square)
+    # The run effect is shrunk towards the line by how much of the scatter is noise of the attempts (BLUP).
     target = line + (working - line) * square[:, None] / (square[:, None] + variance)
     return theta, np.linalg.inv(gram), square, mode + damping * np.clip(target - mode, -0.5, 0.5)
 
@@ -99,6 +106,7 @@ def _moment_step(square, residual, variance, informative, num_columns):
     total = variance + square[:, None]
     excess = np.sum(informative * residual**2 / total, axis=1) - np.maximum(informative.sum(axis=1) - num_columns, 0)
     slope = np.maximum(np.sum(informative * residual**2 / total**2, axis=1), 1e-300)
+    # A step by a factor of four at most: from far away Newton's step would overshoot below 0.
     moved = np.clip(square + excess / slope, square / 4, 4 * square + 1e-6)
     return np.where(moved < 1e-10, 0.0, moved)
 

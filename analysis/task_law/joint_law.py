@@ -72,8 +72,11 @@ def fit_joint_law(
     if problem:
         return _no_joint_law(problem)
     log_n, log_d = np.log(size), np.log(tokens)
+    # At the centre of the data the log terms are nearly independent of their exponents; at N = 1 they are not.
     axes = (log_n - log_n.mean(), log_d - log_d.mean(), np.log(loss))
     low = float(np.log(loss.min()))
+    # Starts differ in how the loss is shared among E, size and tokens, which is where the objective has its local
+    # minima.
     grid = [
         (np.exp(low + e), low + a, low + b, alpha, beta)
         for e in (-0.2, -1.0)
@@ -85,6 +88,7 @@ def fit_joint_law(
     if not ends:
         return _no_joint_law("no start converged")
     best = ends[0].x
+    # One start alone may have found a local minimum; two that agree seldom do.
     if len(ends) < 2 or ends[1].value > ends[0].value * 1.01 + 1e-9:
         return _no_joint_law("the best two starts disagree")
     if not (0.02 < best[3] < 2.9 and 0.02 < best[4] < 2.9) or min(best[1:3]) < low - VANISHED:
@@ -92,6 +96,8 @@ def fit_joint_law(
     labels, counts = run_counts(runs, num_replicates, seed)
     index = np.searchsorted(labels, np.asarray(runs))
     draws = np.full((num_replicates, 5), np.nan)
+    # A replicate starts at the estimate: 24 starts each would cost as much as 200 fits, and a resampled optimum lies
+    # near.
     for row, count in enumerate(counts):
         end = _minimise_joint(axes, count[index].astype(float), best, huber_delta)
         if end.is_converged:
@@ -135,6 +141,7 @@ def _joint_objective(theta, axes, weight, delta) -> tuple[float, np.ndarray, np.
     log_n, log_d, log_loss = axes
     by_size, by_tokens = np.exp(theta[1] - theta[3] * log_n), np.exp(theta[2] - theta[4] * log_d)
     total = theta[0] + by_size + by_tokens
+    # Relative errors: a run at loss 6 weighs as much as one at 3.
     residual = np.log(total) - log_loss
     slope = weight * np.clip(residual / delta, -1, 1)
     first = np.stack([np.ones_like(log_n), by_size, by_tokens, -log_n * by_size, -log_d * by_tokens]) / total

@@ -72,6 +72,7 @@ def fit_loss_law(
     fitted = loss_at_size(size, *point)
     freedom = max(len(loss) - 3, 1)
     residual = loss - fitted
+    # F of the law against one mean loss: two parameters more than the mean, whatever the alpha.
     explained = (
         (np.sum((loss - loss.mean()) ** 2) - np.sum(residual**2)) / 2 / max(np.sum(residual**2) / freedom, 1e-300)
     )
@@ -83,8 +84,11 @@ def fit_loss_law(
         return _no_law(
             f"size does not explain loss (F test with {freedom} degrees of freedom: p {p_value:.2g}, needs {needed})"
         )
+    # At an edge the law is a straight line in log N or one step: L_inf and alpha then stand for each other, and neither
+    # can be read.
     if point[2] <= ALPHA_GRID[1] or point[2] >= ALPHA_GRID[-2]:
         return _no_law(f"alpha ends at the edge of its range ({point[2]:.3g})")
+    # Noise from the residuals with their freedom, so that five points do not look less noisy than they are.
     spread = np.sqrt(np.sum(residual**2) / freedom)
     draws = _profile_alpha(size, fitted + spread * np.random.default_rng(seed).normal(size=(num_replicates, len(loss))))
     intervals = [from_replicates(float(point[column]), draws[:, column], level, freedom=freedom) for column in range(3)]
@@ -101,6 +105,7 @@ def _no_law(reason: str) -> LossLawFit:
 
 def _profile_alpha(size: np.ndarray, losses: np.ndarray) -> np.ndarray:
     """(L_inf, N0, alpha) for each row of losses [R, n]; nan where the best slope is not positive."""
+    # Sizes in units of their geometric mean: powers of 1e6 to the 4th would overflow what least squares can tell apart.
     scale = np.exp(np.mean(np.log(size)))
 
     def solve(alpha: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -108,12 +113,15 @@ def _profile_alpha(size: np.ndarray, losses: np.ndarray) -> np.ndarray:
         mean, centred = power.mean(axis=-1), power - power.mean(axis=-1, keepdims=True)
         slope = np.maximum(_dot(losses, centred) / np.sum(centred**2, axis=-1), 0.0)
         floor = losses.mean(axis=1)[:, None] - slope * mean
+        # Where the best floor is negative the optimum with L_inf >= 0 lies on the bound, which has a closed form too.
         through_zero = np.maximum(_dot(losses, power) / np.sum(power**2, axis=-1), 0.0)
         slope, floor = np.where(floor < 0, through_zero, slope), np.maximum(floor, 0.0)
         error = np.sum((losses[:, None, :] - floor[..., None] - slope[..., None] * power) ** 2, axis=-1)
         return error, slope, floor
 
     error, _, _ = solve(ALPHA_GRID[None, :])
+    # Between grid points by the parabola through the best and its neighbours: exact enough, and smooth in the data, so
+    # that replicates do not sit on the grid.
     best = np.clip(np.argmin(error, axis=1), 1, len(ALPHA_GRID) - 2)
     row = np.arange(len(losses))
     left, middle, right = error[row, best - 1], error[row, best], error[row, best + 1]

@@ -251,6 +251,8 @@ class _Measurement:
         if self._target is None:
             return min(MAX_BLOCK, self._cap - self.num_drawn)
         largest = max(FIRST_ATTEMPTS, (GROWTH - 1) * self.num_drawn)
+        # As many attempts as the rate so far says the missing passes take; a block too large wastes what it draws
+        # behind the last pass, one too small costs another round through the tree.
         wanted = MARGIN * (self._target - self._passes) * self.num_drawn / self._passes if self._passes else largest
         return int(min(MAX_BLOCK, self._cap - self.num_drawn, largest, max(FIRST_ATTEMPTS, wanted)))
 

@@ -50,6 +50,7 @@ def _gather(
                 keys_flat[i * width + j] = widen(kv_flat[key + i])
                 values_flat[target + i] = widen(kv_flat[value + i])
             j += np.uint64(1)
+    # Weights behind the last key are zero, but zero times what an earlier path left there may be NaN.
     while j % np.uint64(VECTOR) != np.uint64(0):
         for i in range(np.uint64(K)):
             values_flat[j * size + i] = _ZERO

@@ -69,6 +69,7 @@ def _repeat(builder: ir.IRBuilder, scalar: ir.Value) -> ir.Value:
 
 
 def _sum(builder: ir.IRBuilder, totals: list[ir.Value]) -> ir.Value:
+    # By pairs, always in the same order: the sum is the same whatever LLVM would find fastest.
     values = list(totals)
     while len(values) > 1:
         values = [builder.fadd(left, right) for left, right in zip(values[::2], values[1::2], strict=True)]
@@ -78,6 +79,7 @@ def _sum(builder: ir.IRBuilder, totals: list[ir.Value]) -> ir.Value:
 def _exponential(builder: ir.IRBuilder, x: ir.Value) -> ir.Value:
     power = _largest(builder, builder.fmul(x, _constant(_LOG2_E)), _constant(_LOWEST))
     power = _call(builder, "llvm.minnum", [_VEC] * 2, [power, _constant(_HIGHEST)], ("nnan",))
+    # 2^power = 2^whole * 2^rest: the first by a shift into the exponent bits, the second by the polynomial.
     whole = _call(builder, "llvm.rint", [_VEC], [power])
     rest, value = builder.fsub(power, whole), _constant(_POLYNOMIAL[0])
     for coefficient in _POLYNOMIAL[1:]:
@@ -122,10 +124,12 @@ def score_keys(typing_context, query, keys, width, num_keys, scores):
             is_first = builder.icmp_signed("==", i, ir.Constant(_I64, 0))
 
             def block(j):
+                # Four sums side by side: one chain of additions would wait four cycles for each.
                 sums = [builder.select(is_first, _constant(0.0), _load(builder, scores_data, j)), *[_constant(0.0)] * 3]
                 for number, (factor, place) in enumerate(zip(factors, places)):
                     numbers = _load(builder, keys_data, builder.add(place, j))
                     sums[number % 4] = _fma(builder, factor, numbers, sums[number % 4])
+                # Lanes behind the last key hold what was there before; masked now, they weigh nothing in the softmax.
                 is_key = builder.icmp_signed(
                     "<", lanes, _repeat(builder, builder.trunc(builder.sub(num_keys, j), _I32))
                 )
@@ -174,6 +178,7 @@ def sum_values(typing_context, weights, values, size, num_keys, out):
 
     def generate(context, builder, signature, arguments):
         weights_data, values_data, size, num_keys, out_data = _pointers(context, builder, signature, arguments)
+        # Eight chains: each addition takes four cycles and two start per cycle.
         sums = [cgutils.alloca_once(builder, _VEC) for _ in range(8)]
 
         def block(i):

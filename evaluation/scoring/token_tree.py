@@ -25,7 +25,10 @@ class TokenTree:
     def add(self, ids: Sequence[int]) -> np.ndarray:
         """Add a sequence, sharing the prefix it has in common with the one added before; returns the row of each of its
         tokens."""
+        # Only with the sequence before: in sorted order the longest shared prefix is always that neighbour's, so no
+        # search of the tree is needed.
         num_shared = common_prefix(self._last_ids, ids)
+        # The shared prefix is the beginning of the neighbour's spans, the last of them perhaps cut.
         spans, num_missing = [], num_shared
         for first, length in self._last_spans:
             if num_missing == 0:
