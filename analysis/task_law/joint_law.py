@@ -96,8 +96,7 @@ def fit_joint_law(
     labels, counts = run_counts(runs, num_replicates, seed)
     index = np.searchsorted(labels, np.asarray(runs))
     draws = np.full((num_replicates, 5), np.nan)
-    # A replicate starts at the estimate: 24 starts each would cost as much as 200 fits, and a resampled optimum lies
-    # near.
+    # A replicate starts at the estimate, near which its optimum lies; all 24 starts each would take 24 times as long.
     for row, count in enumerate(counts):
         end = _minimise_joint(axes, count[index].astype(float), best, huber_delta)
         if end.is_converged:
