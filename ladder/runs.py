@@ -78,8 +78,7 @@ def _small_runs(profile: Profile, vocab_size: int, size: str, seed: int, budgets
     starts = {budget: _decay_start_tokens(alone[budget].train) for budget in rest}
     overrides = {"state_tokens": tuple(sorted(starts.values()))}
     if small.score_before_decay:
-        # Trunk and branch differ only by the decay; scored just before it, what the decay does can be told from what
-        # tokens do.
+        # Trunk and branch differ by the decay alone; scores just before it set its effect apart from that of tokens.
         before = {*starts.values(), _decay_start_tokens(alone[trunk].train)}
         overrides["checkpoint_tokens"] = tuple(sorted({*alone[trunk].train.checkpoint_tokens, *before}))
     runs = [planned(trunk, overrides=overrides)]
