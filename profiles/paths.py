@@ -65,6 +65,12 @@ class Paths:
         """The tables of all runs joined (git)."""
         return self.run_tables(measurement).with_suffix(".parquet")
 
+    @property
+    def final_items(self) -> Path:
+        """Each run's answers to each item at its last checkpoint (git), and which fact or template an item is on: what
+        an interval over items is made from."""
+        return self.run_tables("scores") / "final_items"
+
     def due(self, measurement: str) -> Path:
         """Notes of runs that were trained anew after they had been measured, until they are measured again."""
         return self.results / PAPER_OF[measurement] / f"{measurement}_due.partial"

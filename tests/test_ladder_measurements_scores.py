@@ -46,6 +46,19 @@ def test_items_of_all_runs_read_as_one_table(scored):
     assert set(items["task"]) == set(TASKS) and counts.eq(tiny_ladder.NUM_ITEMS).all()
 
 
+def test_the_last_scores_follow_from_the_items_that_git_keeps(scored):
+    """What an outsider does: the score and its items, from committed tables alone."""
+    rows, folder = pd.read_parquet(scored.path(LONG)), scored.ladder.paths.final_items
+    last = rows[(rows["tokens_seen"] == rows["tokens_seen"].max()) & rows["metric"].isin(["accuracy", "exact_match"])]
+    kept = pd.read_parquet(folder / f"{LONG}.parquet")
+    assert (kept["tokens_seen"] == rows["tokens_seen"].max()).all() and (kept["run"] == LONG).all()
+    again = kept.groupby("task", observed=True)["is_right"].mean()
+    assert again.to_dict() == pytest.approx(last.set_index("task")["value"].to_dict())
+    units = pd.read_parquet(folder / "item_units.parquet")
+    joined = kept.astype({"task": str}).merge(units, on=["task", "item_id"], validate="one_to_one")
+    assert len(joined) == len(kept) and joined["unit"].str.len().gt(0).all()
+
+
 def test_scored_runs_are_left_alone(scores):
     assert scores.parts_left(LONG) == [] and scores.parts_left(TRUNK) == scores.parts_left(BRANCH) == [Scores.stem]
 
@@ -57,7 +70,12 @@ def test_other_questions_are_scored_again(scores):
     assert Scores(ladder, scores.code).parts_left(LONG, any_code=True) == [Scores.stem]
 
 
-def test_lost_items_are_made_again_where_the_checkpoints_are(scores):
+def test_lost_items_are_made_again_where_the_checkpoints_are(scored, scores):
+    lost = scores.ladder.paths.final_items / f"{LONG}.parquet"
+    lost.unlink()
+    assert scores.parts_left(LONG) == [Scores.stem]
+    shutil.copytree(scored.ladder.paths.final_items, lost.parent, dirs_exist_ok=True)
+    assert scores.parts_left(LONG) == []
     shutil.rmtree(scores.ladder.paths.items)
     assert scores.parts_left(LONG) == [Scores.stem]
     shutil.rmtree(scores.ladder.folder(LONG))

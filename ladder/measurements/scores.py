@@ -1,8 +1,10 @@
 """Scores of paper L's ladder: losses and task scores of every checkpoint of a run, and beside them its items."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import nan
+from pathlib import Path
 from typing import ClassVar
 
 import pandas as pd
@@ -15,7 +17,7 @@ from ladder.plan import Run
 from ladder.workers.machine import use_one_device
 from ladder.workers.pool import Job
 from profiles.profile import Profile
-from tasks.base import load_items
+from tasks.base import Item, load_items
 from tasks.build import tasks_of
 
 
@@ -54,9 +56,9 @@ class Scores(Measurement):
         return {"evaluation_hash": self.request_hash(self.names[0], self.stem)}
 
     def parts_left(self, name: str, any_code: bool = False) -> list[str]:
-        """As in Measurement; and a run whose checkpoints lie here without their table of items is scored again."""
-        items = self.ladder.paths.items / f"{name}.parquet"
-        if self.ladder.is_trained(name) and not any_code and not items.exists():
+        """As in Measurement; and a run whose checkpoints lie here without their tables of items is scored again."""
+        tables = [folder / f"{name}.parquet" for folder in (self.ladder.paths.items, self.ladder.paths.final_items)]
+        if self.ladder.is_trained(name) and not any_code and not all(table.exists() for table in tables):
             return [self.stem]
         return super().parts_left(name, any_code)
 
@@ -86,7 +88,7 @@ def scores_of(ladder: Ladder) -> Scores:
 
 
 def score_run(payload: tuple[Scores, str], report: Callable[[float], None], slot: int) -> str:
-    """Worker: score all checkpoints of one run, write its two tables. Returns one line about it."""
+    """Worker: score all checkpoints of one run, write its three tables. Returns one line about it."""
     scores, name = payload
     ladder, request = scores.ladder, scores.ladder.profile.evaluation
     device = use_one_device(slot, ladder.profile.sweep.workers_per_gpu)
@@ -114,6 +116,26 @@ def score_run(payload: tuple[Scores, str], report: Callable[[float], None], slot
     rows, per_item = (pd.concat(parts, ignore_index=True) for parts in zip(*tables, strict=True))
     rows["recipe_hash"] = ladder.recipe_hash(name)
     write_table(ladder.paths.items / f"{name}.parquet", per_item, {})
+    write_final_items(ladder.paths.final_items, name, per_item, items)
     scores.write(name, rows, RunFile({scores.stem: scores.stamp(name, scores.stem)}))
     scores.measured(name, scores.parts)
     return f"{len(checkpoints)} checkpoints, best loss {rows['loss_nats'].min():.3f} nats"
+
+
+def write_final_items(folder: Path, name: str, per_item: pd.DataFrame, items: Mapping[str, Sequence[Item]]) -> None:
+    """Which items a run got right at its last checkpoint, small enough for git: run, tokens_seen, task, item_id,
+    is_right. Beside it, once for all runs, item_units.parquet: task, item_id, unit (the fact or template that an item
+    is on; the item itself where it has none) and difficulty (0 to 1; nan where there is no law of it)."""
+    last = per_item[per_item["tokens_seen"] == per_item["tokens_seen"].max()]
+    last = last[last["metric"].isin(("accuracy", "exact_match"))]
+    kept = last[["run", "tokens_seen", "task", "item_id"]].assign(is_right=last["value"].to_numpy() > 0.5)
+    write_table(folder / f"{name}.parquet", kept.reset_index(drop=True), {})
+    units = pd.DataFrame(
+        [
+            (task, item.item_id, getattr(item, "unit", "") or f"item {item.item_id}", getattr(item, "difficulty", nan))
+            for task, asked in items.items()
+            for item in asked
+        ],
+        columns=["task", "item_id", "unit", "difficulty"],
+    )
+    write_table(folder / "item_units.parquet", units, {})
