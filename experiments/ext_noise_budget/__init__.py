@@ -1,0 +1,1 @@
+"""What the interval of a score is made of."""
