@@ -95,27 +95,39 @@ def build_corpus(
     train_tokens: dict[int, int],
     validation_sequences: int,
     sequence_length: int,
+    further_mixtures: tuple[str, ...] = (),
 ) -> None:
-    """Write paper L's part but its items: tokenizer, facts, validation set, and the stream of each seed."""
+    """Write paper L's part but its items: tokenizer, facts, validation set, and the stream of each seed.
+
+    further_mixtures: of the same edition, so that world, tokenizer and items serve them too; the validation set and
+    the streams of each lie in a folder of its name. ValueError in one line for one of another edition."""
+    edition = edition_of(mixture_name)
+    if others := [name for name in further_mixtures if name not in edition.mixtures]:
+        raise ValueError(
+            f"corpus.further_mixtures: {others[0]!r} is not of the edition of {mixture_name}; choose among"
+            f" {', '.join(edition.mixtures)}"
+        )
     out.mkdir(parents=True, exist_ok=True)
     (out / MANIFEST).unlink(missing_ok=True)
-    edition = edition_of(mixture_name)
     world = edition.world(world_seed)
     tokenizer = edition.tokenizer(tokenizer_texts(world, edition.taught_by), world)
     tokenizer.save(str(out / "tokenizer.json"))
     encoder = PieceEncoder(tokenizer)
     _write_json(out / "world.json", _facts(world))
-    _write_streams(
-        out,
-        world,
-        Mixture(mixture_name, world, encoder),
-        encoder,
-        tokenizer,
-        header(out, world_seed) | {"mixture": mixture_name},
-        train_tokens,
-        validation_sequences,
-        sequence_length,
-    )
+    for name in (mixture_name, *further_mixtures):
+        folder = out if name == mixture_name else out / name
+        folder.mkdir(exist_ok=True)
+        _write_streams(
+            folder,
+            world,
+            Mixture(name, world, encoder),
+            encoder,
+            tokenizer,
+            header(out, world_seed) | {"mixture": name},
+            train_tokens,
+            validation_sequences,
+            sequence_length,
+        )
 
 
 def build_passuntil_corpus(

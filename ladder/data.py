@@ -22,23 +22,26 @@ HASHED_TOKENS = (
 class Data:
     """The data folder of a profile, opened lazily; every error is one line that names the file.
 
-    With `series` it is a series of paper P: tokenizer and items lie in `folder`, its streams in a folder of its own
-    there.
+    With `series` it is a series of paper P, with `further` a further mixture of paper L: tokenizer and items lie in
+    `folder`, its streams in a folder of its own there.
     """
 
     profile: Profile
     folder: Path
     series: str | None = None
+    further: str | None = None
 
     @property
     def mixture(self) -> str:
         """Name of the mixture of documents that the stream is drawn from."""
-        return self.profile.passuntil.series[self.series] if self.series else self.profile.corpus.mixture
+        if self.series:
+            return self.profile.passuntil.series[self.series]
+        return self.further or self.profile.corpus.mixture
 
     @property
     def streams(self) -> Path:
         """Folder of the frozen streams and of the validation set."""
-        return self.folder / self.series if self.series else self.folder
+        return self.folder / (self.series or self.further or "")
 
     @cached_property
     def manifest(self) -> dict:
@@ -52,6 +55,8 @@ class Data:
         if not isinstance(hashes, dict) or not isinstance(manifest.get("mixtures", {}), dict):
             raise ValueError(f"{path}: field sha256 is missing or field mixtures is no mapping; {build}")
         mixture = manifest.get("mixtures", {}).get(self.series) if self.series else manifest.get("mixture")
+        if self.further in manifest.get("further_mixtures", ()):
+            mixture = self.further
         for field, found, asked in (
             ("world_seed", manifest.get("world_seed"), self.profile.corpus.world_seed),
             ("mixture", mixture, self.mixture),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from files.atomic import atomic_write
 from files.tables import read_json
-from ladder.ladder import data_of
+from ladder.ladder import data_of, sources_of
 from profiles.paths import PAPERS, Paths
 from profiles.profile import data_plan, load_profile
 from tasks.build import build
@@ -58,15 +58,14 @@ def live_stream_hashes(paths: Paths) -> dict[str, dict]:
     """Hash of the beginning of every stream that no file holds: what says that its generator has changed."""
     profile, hashes = load_profile(paths.profile), {}
     for paper in PAPERS:
-        places = profile.passuntil.series if paper == "passuntil" else ["long"]
         seeds = (
             profile.passuntil.seeds if paper == "passuntil" else [*profile.long_runs.seeds, *profile.small_runs.seeds]
         )
-        for series in places:
-            data = data_of(profile, paths, paper, series)
+        for source in sources_of(profile, paper):
+            data = data_of(profile, paths, paper, source)
             for seed in sorted({*seeds}):
                 if not (data.streams / f"train_{seed}.bin").exists():
-                    name = f"{paper}/{series}" if paper == "passuntil" else paper
+                    name = paper if data.streams == paths.data else f"{paper}/{source}"
                     hashes[f"stream {name}, seed {seed}"] = {"first_chunk": data.stream_hash(seed)}
     return hashes
 

@@ -48,7 +48,7 @@ class Ladder:
 
     def data(self, name: str) -> Data:
         """What a run reads."""
-        return data_of(self.profile, self.paths, self.runs[name].paper, self.runs[name].series)
+        return data_of(self.profile, self.paths, self.runs[name].paper, self.runs[name].source)
 
     def branches(self, name: str) -> list[Run]:
         """Runs that branch from this one."""
@@ -62,11 +62,16 @@ class Ladder:
         return is_same and stored_precision(self.folder(name)) == self.runs[name].train.precision
 
 
-def data_of(profile: Profile, paths: Paths, paper: str, series: str) -> Data:
-    """What the runs of a series read: one stream for all of paper L, one per series for paper P."""
+def data_of(profile: Profile, paths: Paths, paper: str, source: str) -> Data:
+    """What the runs of a source (Run.source) read: streams per mixture of paper L, per series of paper P."""
     if paper == "loss":
-        return Data(profile, paths.data)
-    return Data(profile_of_paper(profile, paper), paths.data / "passuntil", series)
+        return Data(profile, paths.data, further=source if source in profile.corpus.further_mixtures else None)
+    return Data(profile_of_paper(profile, paper), paths.data / "passuntil", source)
+
+
+def sources_of(profile: Profile, paper: str) -> tuple[str, ...]:
+    """The sources of a paper's runs, in the order of the profile."""
+    return profile.corpus.mixtures if paper == "loss" else tuple(profile.passuntil.series)
 
 
 def open_ladder(profile: Profile, paths: Paths | None = None, papers: tuple[str, ...] = PAPERS) -> Ladder:
@@ -74,10 +79,9 @@ def open_ladder(profile: Profile, paths: Paths | None = None, papers: tuple[str,
     paths, runs, streams = paths or Paths(profile.name), {}, {}
     hashes: dict[tuple[Path, int], str] = {}
     for paper in papers:
-        series = next(iter(profile.passuntil.series)) if paper == "passuntil" else "long"
-        vocab_size = data_of(profile, paths, paper, series).tokenizer.get_vocab_size()
+        vocab_size = data_of(profile, paths, paper, sources_of(profile, paper)[0]).tokenizer.get_vocab_size()
         for run in plan_runs(profile, paper, vocab_size):
-            data = data_of(profile, paths, paper, run.series)
+            data = data_of(profile, paths, paper, run.source)
             key = (data.streams, run.train.data_seed)
             if key not in hashes:  # the runs of a series and seed share their stream
                 hashes[key] = data.stream_hash(run.train.data_seed)

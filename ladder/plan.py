@@ -42,11 +42,17 @@ class Run:
     parent: str | None = None
     branch_tokens: int = 0
     paper: str = "loss"
+    mixture: str = ""  # of documents that its stream is drawn from
 
     @property
     def lineage(self) -> str:
         """The trunk that this run belongs to, itself where it has no parent: what one worker can train alone."""
         return self.parent or self.name
+
+    @property
+    def source(self) -> str:
+        """Which streams of its paper it reads: those of a mixture of paper L, of a series of paper P."""
+        return self.mixture if self.paper == "loss" else self.series
 
     @property
     def trained_tokens(self) -> int:

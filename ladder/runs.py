@@ -27,6 +27,7 @@ class _Row:
     spacing: str
     schedule: str
     name: str
+    mixture: str
     parent: str | None = None
     branch_tokens: int = 0
     overrides: dict[str, tuple[int, ...]] = field(default_factory=dict)
@@ -49,26 +50,33 @@ def plan_runs(profile: Profile, paper: str, vocab_size: int) -> list[Run]:
 
 
 def _loss_runs(profile: Profile, vocab_size: int) -> list[Run]:
-    """Long runs first; then the small ones, size by size."""
+    """Mixture by mixture: long runs first; then the small ones, size by size."""
     long, small, runs = profile.long_runs, profile.small_runs, []
-    for seed in long.seeds:
-        for size in long.sizes:
-            name = f"long_{size}_s{seed}"
-            row = _Row("long", size, seed, long.tokens, long.num_checkpoints, long.spacing, long.schedule, name)
-            runs.append(_run(profile, "loss", vocab_size, row))
-    for seed in small.seeds:
-        for size, budgets in small.budgets.items():
-            runs.extend(_small_runs(profile, vocab_size, size, seed, sorted(budgets, reverse=True)))
+    for mixture in profile.corpus.mixtures:
+        for seed in long.seeds:
+            for size in long.sizes:
+                about = ("long", size, seed, long.tokens, long.num_checkpoints, long.spacing, long.schedule)
+                name = f"long_{size}{_mixture_label(profile, mixture)}_s{seed}"
+                runs.append(_run(profile, "loss", vocab_size, _Row(*about, name, mixture)))
+        for seed in small.seeds:
+            for size, budgets in small.budgets.items():
+                budgets = sorted(budgets, reverse=True)
+                runs.extend(_small_runs(profile, vocab_size, size, seed, budgets, mixture))
     return runs
 
 
-def _small_runs(profile: Profile, vocab_size: int, size: str, seed: int, budgets: list[int]) -> list[Run]:
-    small = profile.small_runs
-    names = {budget: f"small_{size}_{token_label(budget)}_s{seed}" for budget in budgets}
+def _mixture_label(profile: Profile, mixture: str) -> str:
+    """Part of a run's name where a profile has several mixtures."""
+    return f"_{mixture}" if profile.corpus.further_mixtures else ""
+
+
+def _small_runs(profile: Profile, vocab_size: int, size: str, seed: int, budgets: list[int], mixture: str) -> list[Run]:
+    small, label = profile.small_runs, _mixture_label(profile, mixture)
+    names = {budget: f"small_{size}_{token_label(budget)}{label}_s{seed}" for budget in budgets}
 
     def planned(budget: int, **more) -> Run:
         about = ("small", size, seed, budget, small.num_checkpoints, small.spacing, small.schedule, names[budget])
-        return _run(profile, "loss", vocab_size, _Row(*about, **more))
+        return _run(profile, "loss", vocab_size, _Row(*about, mixture, **more))
 
     alone = {budget: planned(budget) for budget in budgets}
     if small.schedule == "cosine":
@@ -112,9 +120,10 @@ def _passuntil_runs(profile: Profile, vocab_size: int) -> list[Run]:
                 "log",
                 "cosine",
                 f"series_{series}_{size}_s{seed}",
+                mixture,
             ),
         )
-        for series in section.series
+        for series, mixture in section.series.items()
         for seed in section.seeds
         for size in section.sizes
     ]
@@ -136,7 +145,8 @@ def _run(profile: Profile, paper: str, vocab_size: int, row: _Row) -> Run:
         **settings,
     )
     model = gpt_config(shape, vocab_size, shared.sequence_length)
-    return Run(row.name, row.series, row.size, row.seed, model, train, row.parent, row.branch_tokens, paper)
+    about = (row.name, row.series, row.size, row.seed, model, train, row.parent, row.branch_tokens)
+    return Run(*about, paper, row.mixture)
 
 
 def gpt_config(shape: Size, vocab_size: int, sequence_length: int) -> GPTConfig:

@@ -31,9 +31,9 @@ COLUMNS = (
     "recipe_hash",
     "config",
 )
-MACHINES = (  # a further column, where a run's record names the machines that trained it; tables of before have none
-    "machines"
-)
+# Further columns that not every table has: where a run's record names the machines that trained it (tables of before
+# have none), and where a profile has several mixtures.
+MACHINES, MIXTURE = "machines", "mixture"
 
 
 def read_runs_table(path: Path) -> dict[str, dict[str, str]]:
@@ -47,7 +47,7 @@ def read_runs_table(path: Path) -> dict[str, dict[str, str]]:
     except ValueError as error:
         raise ValueError(f"{path}: {error}; {remedy}") from error
     columns = text.partition("\n")[0].rstrip("\r").split(",")
-    if not text.endswith("\n") or set(columns) - {MACHINES} != set(COLUMNS):
+    if not text.endswith("\n") or set(columns) - {MACHINES, MIXTURE} != set(COLUMNS):
         raise ValueError(f"{path}: cut off, or its columns are not those of a table of runs; {remedy}")
     return {row["run"]: row for row in rows}
 
@@ -92,7 +92,7 @@ def write_runs_tables(ladder: Ladder) -> None:
                 rows.append(_table_row(ladder, run))
             elif name in known and is_of_today(ladder, name, known[name]):
                 rows.append(known[name])
-        columns = (*COLUMNS, MACHINES) if any(row.get(MACHINES) for row in rows) else COLUMNS
+        columns = (*COLUMNS, *(name for name in (MACHINES, MIXTURE) if any(row.get(name) for row in rows)))
         buffer = io.StringIO()
         writer = csv.DictWriter(buffer, columns, restval="", extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
@@ -138,5 +138,6 @@ def _table_row(ladder: Ladder, run: Run) -> dict:
         "recipe_hash": ladder.recipe_hash(run.name),
         "config": config,
         MACHINES: ", ".join(kinds),
+        MIXTURE: run.mixture if run.paper == "loss" and ladder.profile.corpus.further_mixtures else "",
     }
     return planned | taken | stored

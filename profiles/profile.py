@@ -111,6 +111,7 @@ def data_plan(name: str | None = None) -> dict:
         "corpus": shared
         | {
             "mixture_name": profile.corpus.mixture,
+            "further_mixtures": tuple(profile.corpus.further_mixtures),
             "train_tokens": dict.fromkeys(seeds, profile.corpus.train_tokens) if is_frozen else {},
             "validation_sequences": profile.corpus.validation_sequences,
             "sequence_length": profile.training.sequence_length,

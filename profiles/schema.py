@@ -26,10 +26,22 @@ class Corpus(_Section):
 
     world_seed: Annotated[int, Field(ge=0)]
     mixture: str
+    further_mixtures: list[Name] = []  # of the same edition: paper L's ladder is trained on each of them too
     train_tokens: Annotated[
         int, Field(ge=0)
     ]  # frozen per seed; a run that reads further draws the rest on the fly, same bytes
     validation_sequences: Count
+
+    @property
+    def mixtures(self) -> tuple[str, ...]:
+        """All mixtures that paper L's ladder is trained on."""
+        return (self.mixture, *self.further_mixtures)
+
+    @model_validator(mode="after")
+    def _each_once(self) -> "Corpus":
+        if len(set(self.mixtures)) < len(self.mixtures):
+            raise ValueError(f"further_mixtures: a mixture of {', '.join(self.mixtures)} stands twice; remove one")
+        return self
 
 
 class Training(_Section):

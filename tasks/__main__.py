@@ -22,6 +22,7 @@ def main(arguments: argparse.Namespace) -> None:
             plan["num_items"],
             passuntil["series"],
             plan["passuntil_items"],
+            corpus.get("further_mixtures", ()),
         )
     print(f"{plan['out']}: items and manifests written")
 

@@ -30,6 +30,7 @@ def build(out: Path, corpus: dict, num_items: int, passuntil_corpus: dict | None
     if passuntil_corpus is not None:
         build_passuntil_corpus(out / PASSUNTIL_FOLDER, **passuntil_corpus)
         items["series"] = passuntil_corpus["series"]
+    items["further_mixtures"] = corpus.get("further_mixtures", ())
     return build_items(out, corpus["world_seed"], corpus["mixture_name"], num_items, **items)
 
 
@@ -40,12 +41,17 @@ def build_items(
     num_items: int,
     series: dict[str, str] | None = None,
     passuntil_items: int = 0,
+    further_mixtures: tuple[str, ...] = (),
 ) -> dict:
     """Write the items beside a corpus, and the manifests last; returns that of paper L's part.
 
-    series: those of paper P (name -> mixture), with so many items a task; None for paper L alone."""
+    series: those of paper P (name -> mixture), with so many items a task; None for paper L alone. further_mixtures: as
+    in corpus.build."""
     _write_items(out, tasks_of(mixture_name), edition_of(mixture_name).world(world_seed), num_items)
-    manifest = write_manifest(out, header(out, world_seed) | {"mixture": mixture_name}, out / PASSUNTIL_FOLDER)
+    about = header(out, world_seed) | {"mixture": mixture_name}
+    if further_mixtures:
+        about["further_mixtures"] = list(further_mixtures)
+    manifest = write_manifest(out, about, out / PASSUNTIL_FOLDER)
     if series is not None:
         part = out / PASSUNTIL_FOLDER
         _write_items(part, PASS_TASKS, EDITIONS["v1"].world(world_seed), passuntil_items)

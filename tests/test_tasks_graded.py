@@ -22,7 +22,7 @@ from tasks.graded.solver import is_solved, read_problem, read_world_number
 
 NAMES = tuple(GRADED_TASKS)
 CHOICE = [name for name, task in GRADED_TASKS.items() if task.answer_form == "choice"]
-FEWEST_UNITS = {"reading": 48, "coreference": 100, "endings": 192, "unscramble": 250, "modified_arithmetic": 300}
+FEWEST_UNITS = {"reading": 48, "coreference": 100, "endings": 192, "unscramble": 250, "modified_arithmetic": 290}
 
 
 @cache
@@ -156,6 +156,8 @@ def best_guess(name):
             hits.update({f"number {i}" for i in (0, -1) if numbers and numbers[i] == item.answer})
             if name.startswith("maths"):
                 hits.update({f"first number {int(item.answer) - int(item.unit.split()[0]):+}"})
+            if name == "modified_arithmetic":
+                hits.update({f"sum {int(item.answer) - sum(map(int, item.unit.split(' + '))):+}"})
             if name.startswith("recall"):
                 by_attribute[item.unit.split(", ")[1]].update({item.answer})
     hits["always the same to a question"] = sum(max(counts.values()) for counts in by_attribute.values())
@@ -203,7 +205,7 @@ def test_nothing_that_is_asked_stands_in_training_text(name):
     trained = set()
     for pieces in small_graded.pages(kind, GRADED_TASKS[name].language, 4000):
         trained |= set(re.findall(pattern, "".join(pieces)))
-    assert len(asked) >= 300
+    assert len(asked) >= 290
     assert len(trained) > 500
     assert not asked & trained
 

@@ -14,7 +14,9 @@ MIN_BOUND, MAX_BOUND = 2, 50
 MAX_STEPS_ASKED = 4
 NEARBY = 30  # draws of a chain after which any end is taken
 MAX_STEPS_TOLD = 2  # of an example in a prompt, and of half of the problems on pages
-RULES = (0, 1, 2)  # added to every result of a page of changed sums
+# Added to every result of a page of changed sums. Never 0, so that plain sums score nothing, and so many that a guesser
+# who adds well and reads no rule stays low.
+RULES = (1, 2, 3, 4, 5)
 MIN_SPELLING, MAX_SPELLING = 3, 7
 
 
@@ -107,7 +109,7 @@ def changed_sum(language: GradedLanguage, a: int, b: int) -> list[str]:
 
 
 def changed_sum_page(draw: Draw, world: GradedWorld, language: GradedLanguage, split: str = TRAIN) -> list[str]:
-    """Puzzle page: sums under one of two rules, which the examples show."""
+    """Puzzle page: sums under one rule, which the examples show."""
     rule, bound, pieces = pick(draw, RULES), bound_at(draw()), []
     for _ in range(6):
         a, b = draw_changed(draw, rule, bound, split)

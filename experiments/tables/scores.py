@@ -35,11 +35,12 @@ SCORE_COLUMNS = (
     "num_items",
     "weight_hash",
 )
+FIRST_MIXTURE = "v1"  # of every run whose scores have no column `mixture`
 
 
 def load_scores(path: Path) -> pd.DataFrame:
-    """The aggregate table of a profile, checked. ValueError in one line for an absent, foreign, empty or damaged
-    table."""
+    """The aggregate table of a profile, checked, with a column `mixture`. ValueError in one line for an absent,
+    foreign, empty or damaged table."""
     if not path.exists():
         raise ValueError(f"{path}: not found; run `dvc repro` (or `make reproduce`) for this profile first")
     scores = read_parquet(path, RESTORE)
@@ -53,7 +54,7 @@ def load_scores(path: Path) -> pd.DataFrame:
                 f"{path}: column {column} holds nan or inf (run {scores.run[~np.isfinite(scores[column])].iloc[0]});"
                 " evaluate that run again"
             )
-    return scores
+    return scores if "mixture" in scores.columns else scores.assign(mixture=FIRST_MIXTURE)
 
 
 def add_lineage(scores: pd.DataFrame, runs_table: Path) -> pd.DataFrame:

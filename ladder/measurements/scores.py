@@ -36,19 +36,24 @@ class Scores(Measurement):
 
     def request(self, name: str, part: str) -> dict:
         """Validation set, items, number of items and version of each task."""
-        return self._request
+        return self._requests[self.ladder.runs[name].mixture]
 
     @cached_property
-    def _request(self) -> dict:
-        data = self.ladder.data(self.names[0])
-        manifest = data.manifest
-        hashed = {
-            file: digest
-            for file, digest in manifest["sha256"].items()
-            if file == "validation.bin" or file.startswith("items/")
-        }
-        versions = {name: task.version for name, task in tasks_of(data.mixture).items()}
-        return {"asked": hashed, "versions": versions, "num_items": self.ladder.profile.evaluation.num_items}
+    def _requests(self) -> dict[str, dict]:
+        """By mixture: each has a validation set of its own."""
+        first_of, requests = {run.mixture: name for name, run in reversed(self.ladder.runs.items())}, {}
+        for mixture, name in first_of.items():
+            data = self.ladder.data(name)
+            validation = (data.streams / "validation.bin").relative_to(data.folder).as_posix()
+            hashed = {
+                file: digest
+                for file, digest in data.manifest["sha256"].items()
+                if file == validation or file.startswith("items/")
+            }
+            versions = {task: about.version for task, about in tasks_of(mixture).items()}
+            num_items = self.ladder.profile.evaluation.num_items
+            requests[mixture] = {"asked": hashed, "versions": versions, "num_items": num_items}
+        return requests
 
     @cached_property
     def about_table(self) -> dict[str, str]:
@@ -114,7 +119,7 @@ def score_run(payload: tuple[Scores, str], report: Callable[[float], None], slot
         )
         report(done / len(checkpoints))
     rows, per_item = (pd.concat(parts, ignore_index=True) for parts in zip(*tables, strict=True))
-    rows["recipe_hash"] = ladder.recipe_hash(name)
+    rows["recipe_hash"], rows["mixture"] = ladder.recipe_hash(name), run.mixture
     write_table(ladder.paths.items / f"{name}.parquet", per_item, {})
     write_final_items(ladder.paths.final_items, name, per_item, items)
     scores.write(name, rows, RunFile({scores.stem: scores.stamp(name, scores.stem)}))

@@ -17,6 +17,7 @@ from tasks.base import GradedItem, Question, Task
 
 NUM_COORDINATES = 5
 MAX_TRIES = 400  # of one item, before a task is said to have too few
+SHOT_SETS = 10  # of examples; item i stands behind set i mod SHOT_SETS, so that scoring computes each beginning once
 
 
 @dataclass(frozen=True)
@@ -87,18 +88,16 @@ def make_graded_items(task: GradedTask, world: GradedWorld, num_items: int) -> l
 
     ValueError where the world is too small for so many."""
     language, family, items, taken = world.languages[task.language], task.family, [], set()
+    seed = f"graded/{world.seed}/{family.name}/{task.language}/{task.version}"
+    shot_sets = [_draw_examples(task, world, f"{seed}/examples/{number}") for number in range(SHOT_SETS)]
     for index in range(num_items):
+        examples = shot_sets[index % SHOT_SETS]
+        shown = set().union(*(family.asked(example) for example in examples))
         for tries in range(MAX_TRIES):
-            name = f"graded/{world.seed}/{family.name}/{task.language}/{task.version}/{index}/{tries}"
-            draw, spot = random.Random(name).random, spot_at(index, tries)
+            draw, spot = random.Random(f"{seed}/{index}/{tries}").random, spot_at(index, tries)
             content = family.draw(draw, world, language, spot, EVALUATION)
             asked = family.asked(content)
-            if asked & taken:
-                continue
-            examples = [
-                family.draw(draw, world, language, family.example_spot(draw), TRAIN) for _ in range(task.num_shots)
-            ]
-            if not any(asked & family.asked(example) for example in examples):
+            if not asked & (taken | shown):
                 break
         else:
             raise ValueError(f"task {task.name}: the world has only {index} distinct items, {num_items} were asked for")
@@ -107,6 +106,12 @@ def make_graded_items(task: GradedTask, world: GradedWorld, num_items: int) -> l
         unit = family.unit(world, language, content)
         items.append(_item(task, index, shots, task.write(world, language, content), unit, spot.difficulty))
     return items
+
+
+def _draw_examples(task: GradedTask, world: GradedWorld, name: str) -> list[tuple]:
+    """Contents of one set of examples."""
+    draw, family, language = random.Random(name).random, task.family, world.languages[task.language]
+    return [family.draw(draw, world, language, family.example_spot(draw), TRAIN) for _ in range(task.num_shots)]
 
 
 def _example(task: Task, question: Question) -> str:

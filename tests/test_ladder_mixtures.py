@@ -1,0 +1,99 @@
+"""One ladder on several mixtures of the second world: each run reads its own stream and its own validation set, all
+are asked the same items, and every row says which mixture it is of."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from corpus.build import build_corpus
+from experiments.tables.scores import load_scores
+from ladder.measurements.scores import score_run, scores_of
+from ladder.measurements.thresholds import THRESHOLD_TASKS, threshold_pass_rates_of
+from ladder.runs_table import committed_runs, read_runs_table, write_runs_tables
+from ladder.work import measure_runs
+from profiles.schema import Corpus
+from tasks.graded import GRADED_TASKS
+from tests import tiny_ladder, tiny_mixtures
+from tests.tiny_mixtures import LONG, MIXTURES
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Both long runs trained and scored, and joined."""
+    ladder = tiny_mixtures.ladder(tmp_path_factory.mktemp("mixtures"))
+    tiny_ladder.train_here(ladder, *LONG.values())
+    scores = scores_of(ladder)
+    for name in LONG.values():
+        score_run((scores, name), lambda fraction: None, 0)
+    write_runs_tables(ladder)
+    scores.join()
+    return ladder
+
+
+def test_every_run_is_planned_once_per_mixture_and_named_by_it(trained):
+    runs = trained.runs.values()
+    assert len(trained.runs) == len(runs) == 2 * 3
+    for mixture in MIXTURES:
+        own = [run for run in runs if run.mixture == mixture]
+        assert len(own) == 3 and all(f"_{mixture}_s0" in run.name for run in own)
+        assert all(trained.runs[run.parent].mixture == mixture for run in own if run.parent)
+    recipes = {name: trained.recipe_hash(name) for name in trained.runs}
+    assert len(set(recipes.values())) == len(recipes)
+
+
+def test_mixtures_share_tokenizer_and_items_and_differ_in_stream_and_validation_set(trained):
+    first, second = (trained.data(LONG[mixture]) for mixture in MIXTURES)
+    assert first.fingerprint == second.fingerprint and first.manifest == second.manifest
+    assert first.stream_hash(0) != second.stream_hash(0)
+    assert not np.array_equal(first.validation().tokens, second.validation().tokens)
+    assert first.mixture == "v2a" and second.mixture == "v2b"
+
+
+def test_rows_say_their_mixture_and_hold_its_tasks(trained):
+    rows = load_scores(trained.paths.scores)
+    assert rows.groupby("run").mixture.agg(["nunique", "first"]).to_dict("list") == {
+        "nunique": [1, 1],
+        "first": list(MIXTURES),
+    }
+    assert set(rows.task) == set(GRADED_TASKS) and rows.groupby("run").loss_nats.min().nunique() == 2
+    table = read_runs_table(trained.paths.runs_table("loss"))
+    assert {row["run"]: row["mixture"] for row in table.values()} == {LONG[mixture]: mixture for mixture in MIXTURES}
+    assert committed_runs(trained) == set(LONG.values())
+
+
+def test_scores_of_another_validation_set_are_not_current(trained):
+    scores = scores_of(trained)
+    hashes = {mixture: scores.request_hash(name, "scores") for mixture, name in LONG.items()}
+    assert hashes["v2a"] != hashes["v2b"]
+    assert all(scores.is_measured(name) for name in LONG.values())
+
+
+def test_pass_rates_are_measured_on_items_of_the_second_world(trained):
+    rates = threshold_pass_rates_of(trained)
+    start = tiny_ladder.start(trained, only=frozenset(LONG.values()))
+    assert measure_runs(start, "threshold_pass_rates") == 0
+    rows = pd.concat(pd.read_parquet(rates.path(name)) for name in LONG.values())
+    assert set(rows.task) == set(THRESHOLD_TASKS) and set(rows.run) == set(LONG.values())
+    assert rows.groupby(["run", "task"]).tokens_seen.nunique().eq(tiny_ladder.NUM_CHECKPOINTS).all()
+
+
+def test_a_mixture_of_another_edition_is_one_line(tmp_path):
+    with pytest.raises(ValueError, match=r"corpus.further_mixtures: 'v1' is not of the edition of v2a; choose among"):
+        build_corpus(tmp_path, 0, "v2a", {}, 8, 64, further_mixtures=("v1",))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_mixture_twice_is_one_line():
+    with pytest.raises(ValueError, match="further_mixtures: a mixture of v2a, v2a stands twice; remove one"):
+        Corpus(world_seed=0, mixture="v2a", further_mixtures=["v2a"], train_tokens=0, validation_sequences=1)
+
+
+def test_a_manifest_without_the_mixture_is_one_line(trained, tmp_path):
+    data = trained.data(LONG["v2b"])
+    content = json.loads((data.folder / "manifest.json").read_text())
+    del content["further_mixtures"]
+    (tmp_path / "manifest.json").write_text(json.dumps(content))
+    with pytest.raises(ValueError, match="field mixture is 'v2a', profile tiny_mixtures says 'v2b'; build it with"):
+        _ = type(data)(data.profile, tmp_path, further="v2b").manifest
