@@ -118,7 +118,7 @@ def data_plan(name: str | None = None) -> dict:
         },
         # The files hold more than a profile may score: the first items are the same in every file,
         # whatever the profile.
-        "num_items": max(profile.evaluation.num_items, ITEMS_PER_TASK),
+        "num_items": max(profile.evaluation.most_items, ITEMS_PER_TASK),
         "passuntil_corpus": shared
         | {
             "series": dict(section.series),

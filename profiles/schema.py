@@ -116,10 +116,28 @@ class SmallRuns(_Section):
 
 
 class Evaluation(_Section):
-    """How many items of each task are scored, and how many tokens one forward pass may hold."""
+    """How many items of each task are scored, and how many tokens one forward pass may hold.
+
+    num_items_last: of a run's last checkpoint, where they are more. precision: of the products; bf16 moves the losses
+    and the mean log-likelihoods of tasks by less than 1e-3 nats (paper/registration_v2.md) and needs a CPU."""
 
     num_items: Count
+    num_items_last: Count | None = None
+    precision: Literal["fp32", "bf16"] = "fp32"
     batch_tokens: Count
+
+    @model_validator(mode="after")
+    def _last_has_more(self) -> "Evaluation":
+        if self.num_items_last is not None and self.num_items_last < self.num_items:
+            raise ValueError(
+                f"num_items_last {self.num_items_last} is below num_items {self.num_items}; raise it or leave it out"
+            )
+        return self
+
+    @property
+    def most_items(self) -> int:
+        """Items of a task that some checkpoint is asked."""
+        return self.num_items_last or self.num_items
 
 
 class Sweep(_Section):

@@ -2,6 +2,7 @@
 are asked the same items, and every row says which mixture it is of."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from ladder.measurements.scores import score_run, scores_of
 from ladder.measurements.thresholds import THRESHOLD_TASKS, threshold_pass_rates_of
 from ladder.runs_table import committed_runs, read_runs_table, write_runs_tables
 from ladder.work import measure_runs
-from profiles.schema import Corpus
+from profiles.schema import Corpus, Evaluation
 from tasks.graded import GRADED_TASKS
 from tests import tiny_ladder, tiny_mixtures
 from tests.tiny_mixtures import LONG, MIXTURES
@@ -61,6 +62,28 @@ def test_rows_say_their_mixture_and_hold_its_tasks(trained):
     table = read_runs_table(trained.paths.runs_table("loss"))
     assert {row["run"]: row["mixture"] for row in table.values()} == {LONG[mixture]: mixture for mixture in MIXTURES}
     assert committed_runs(trained) == set(LONG.values())
+
+
+def test_the_last_checkpoint_is_asked_more_items_and_products_are_in_the_stated_format(trained):
+    rows = load_scores(trained.paths.scores)
+    is_last = rows.tokens_seen == rows.tokens_seen.max()
+    assert (rows[is_last].num_items == tiny_mixtures.NUM_ITEMS_LAST).all() and is_last.any()
+    assert (rows[~is_last].num_items == tiny_mixtures.NUM_ITEMS).all() and not is_last.all()
+    assert (rows.precision == "bf16").all()
+
+
+def test_number_format_and_items_are_part_of_what_scores_answer(trained):
+    evaluation, hashes = trained.profile.evaluation, set()
+    for changes in ({}, {"precision": "fp32"}, {"num_items_last": None}):
+        changed = evaluation.model_copy(update=changes)
+        profile = trained.profile.model_copy(update={"evaluation": changed})
+        hashes.add(scores_of(replace(trained, profile=profile)).request_hash(LONG["v2a"], "scores"))
+    assert len(hashes) == 3
+
+
+def test_fewer_items_at_the_last_checkpoint_is_one_line():
+    with pytest.raises(ValueError, match="num_items_last 3 is below num_items 4; raise it or leave it out"):
+        Evaluation(num_items=4, num_items_last=3, batch_tokens=1)
 
 
 def test_scores_of_another_validation_set_are_not_current(trained):

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from ladder.ladder import Ladder, open_ladder
 from profiles.paths import Paths
-from profiles.schema import Profile
+from profiles.schema import Evaluation, Profile
 from tasks.build import build
 from tests import tiny_ladder
 
 MIXTURES = ("v2a", "v2b")
+NUM_ITEMS, NUM_ITEMS_LAST = 2, 3
 LONG = {mixture: f"long_10k_{mixture}_s0" for mixture in MIXTURES}
 
 
@@ -19,7 +20,8 @@ def profile() -> Profile:
     """The tiny profile on two mixtures, with a few checkpoints and items."""
     tiny = tiny_ladder.profile()
     corpus = tiny.corpus.model_copy(update={"mixture": MIXTURES[0], "further_mixtures": list(MIXTURES[1:])})
-    return tiny.model_copy(update={"name": "tiny_mixtures", "corpus": corpus})
+    evaluation = Evaluation(num_items=NUM_ITEMS, num_items_last=NUM_ITEMS_LAST, precision="bf16", batch_tokens=4096)
+    return tiny.model_copy(update={"name": "tiny_mixtures", "corpus": corpus, "evaluation": evaluation})
 
 
 @lru_cache
@@ -35,7 +37,7 @@ def data_folder() -> Path:
         "validation_sequences": corpus.validation_sequences,
         "sequence_length": profile().training.sequence_length,
     }
-    build(folder, about, tiny_ladder.NUM_ITEMS)
+    build(folder, about, NUM_ITEMS_LAST)
     return folder
 
 

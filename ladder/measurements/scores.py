@@ -35,7 +35,7 @@ class Scores(Measurement):
     what: ClassVar[str] = "scores"
 
     def request(self, name: str, part: str) -> dict:
-        """Validation set, items, number of items and version of each task."""
+        """Validation set, items and version of each task, number of items and number format."""
         return self._requests[self.ladder.runs[name].mixture]
 
     @cached_property
@@ -51,8 +51,8 @@ class Scores(Measurement):
                 if file == validation or file.startswith("items/")
             }
             versions = {task: about.version for task, about in tasks_of(mixture).items()}
-            num_items = self.ladder.profile.evaluation.num_items
-            requests[mixture] = {"asked": hashed, "versions": versions, "num_items": num_items}
+            asks = self.ladder.profile.evaluation.model_dump(exclude={"batch_tokens"}, exclude_defaults=True)
+            requests[mixture] = {"asked": hashed, "versions": versions} | asks
         return requests
 
     @cached_property
@@ -112,8 +112,9 @@ def score_run(payload: tuple[Scores, str], report: Callable[[float], None], slot
                 validation,
                 data.tokenizer,
                 labels,
-                request.num_items,
+                request.most_items if done == len(checkpoints) else request.num_items,
                 request.batch_tokens,
+                request.precision,
                 device=device,
             )
         )
