@@ -102,6 +102,21 @@ def shared_settings(training: Training) -> dict:
     return {field: getattr(training, field) for field in SHARED_SETTINGS}
 
 
+def turns(runs: dict[str, Run]) -> dict[str, int]:
+    """By run the turn in which it is trained where a profile trains in turn: paper by paper, mixture by mixture (those
+    of paper P together), smaller runs before long ones, small models first. All seeds of a size have one turn."""
+    papers, sources = (
+        list(dict.fromkeys(getattr(run, field) for run in runs.values())) for field in ("paper", "source")
+    )
+
+    def key(run: Run) -> tuple:
+        source = sources.index(run.source) if run.paper == "loss" else 0
+        return papers.index(run.paper), source, run.series == "long", run.model.num_parameters
+
+    order = sorted({key(run) for run in runs.values()})
+    return {name: order.index(key(run)) for name, run in runs.items()}
+
+
 def recipe(run: Run, runs: dict[str, Run], stream_hashes: dict[str, str]) -> dict:
     """Everything that fixes the weights of a run but the code: shape, training, corpus, and the recipe of its parent.
 

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from files.atomic import remove_leftovers
 from files.lock import Busy, Lock, exclusive
@@ -18,6 +18,7 @@ from ladder.measurements.measurement import Measurement
 from ladder.measurements.pass_rates import pass_rates_of
 from ladder.measurements.scores import scores_of
 from ladder.measurements.thresholds import threshold_pass_rates_of
+from ladder.plan import turns
 from ladder.runs_table import committed_runs, require_one_format, write_runs_tables
 from ladder.training import drop_spent_states, prepare_folder, runs_to_train, train_run
 from ladder.workers.machine import num_workers
@@ -197,6 +198,9 @@ def _work(start: Start, title: str, jobs: list[Job], workers: int, measurements:
     for measurement in measurements:
         owner |= {job.name: measurement for job in jobs if job.payload[0] is measurement}
     run_of = {job.name: job.payload[1] for job in jobs}
+    if ladder.profile.sweep.in_turn:
+        turn_of = turns(ladder.runs)
+        jobs = [replace(job, turn=turn_of[run_of[job.name]]) for job in jobs]
 
     def on_finish(job: str) -> None:
         if job in owner:

@@ -144,11 +144,14 @@ class Sweep(_Section):
     """Execution only: nothing here changes a result.
 
     reuse_scores: a run whose scores are in git counts as finished, for ladders that take days and several machines;
-    without it every run is trained where `make reproduce` is called. The others are for runs that one GPU does not
-    hold, see models/execution.py: micro_sequences, recompute and parallel ("ddp" or "fsdp", under torchrun)."""
+    without it every run is trained where `make reproduce` is called. in_turn: mixture by mixture, from the smallest
+    size up, long runs last (ladder/plan.py), so that a start that is stopped leaves many whole runs; else the longest
+    first, which ends soonest. The others are for runs that one GPU does not hold, see models/execution.py:
+    micro_sequences, recompute and parallel ("ddp" or "fsdp", under torchrun)."""
 
     workers_per_gpu: Count
     reuse_scores: bool
+    in_turn: bool = False
     micro_sequences: Count | None = None
     recompute: bool = False
     parallel: Literal["ddp", "fsdp"] = "ddp"

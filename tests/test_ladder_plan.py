@@ -6,14 +6,33 @@ from dataclasses import replace
 
 import pytest
 
-from ladder.plan import FORMAT_IN_RECIPE, checkpoint_schedule, recipe, recipe_hash, token_label
+from ladder.plan import FORMAT_IN_RECIPE, checkpoint_schedule, recipe, recipe_hash, token_label, turns
 from ladder.runs import plan_runs
 from models.config import PRECISIONS
 from models.optimizer import decay_start_step
-from profiles.paths import Paths
+from profiles.paths import PAPERS, Paths
 from profiles.profile import load_profile, profile_names
 
 NUM_PAPER_RUNS = {"long": 3, "small": 28}  # paper L, Tables 4 and 5
+
+
+def test_turns_go_by_mixture_and_size_long_runs_last_and_all_seeds_together():
+    profile = load_profile("full2")
+    runs = {run.name: run for paper in PAPERS for run in plan_runs(profile, paper, 1549)}
+    by_turn = {}
+    for name, turn in turns(runs).items():
+        run = runs[name]
+        by_turn.setdefault(turn, set()).add((run.paper, run.mixture, run.series, run.size))
+        assert turn == turns(runs)[run.lineage]
+    small, long = profile.small_runs.budgets, profile.long_runs.sizes
+    wanted = [
+        [("loss", mixture, series, size)]
+        for mixture in profile.corpus.mixtures
+        for series, sizes in (("small", small), ("long", long))
+        for size in sizes
+    ]
+    wanted += [[("passuntil", name, name, size) for name in ("prose", "code")] for size in profile.passuntil.sizes]
+    assert [by_turn[turn] for turn in sorted(by_turn)] == [set(group) for group in wanted]
 
 
 @pytest.mark.parametrize("name", profile_names())

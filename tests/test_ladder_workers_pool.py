@@ -60,6 +60,15 @@ def test_a_parent_counts_with_what_waits_for_it():
     assert [job.name for job in longest_first(jobs)] == ["trunk", "alone", "branch", "twig"]
 
 
+def test_jobs_of_an_earlier_turn_come_first_whatever_they_cost():
+    jobs = [
+        Job("costly", 8.0, pool_jobs.write, "", turn=1),
+        Job("cheap", 1.0, pool_jobs.write, ""),
+        Job("dear", 2.0, pool_jobs.write, ""),
+    ]
+    assert [job.name for job in longest_first(jobs)] == ["dear", "cheap", "costly"]
+
+
 def test_a_killed_worker_is_named_and_its_job_started_once_more(tmp_path):
     outcome, said = run([Job("run_a", 1.0, pool_jobs.kill_once, str(tmp_path / "mark"))])
     assert outcome.finished == {"run_a": "survived"}

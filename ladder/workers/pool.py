@@ -1,4 +1,5 @@
-"""A pool of worker processes for a sweep: one process per job, one job per worker at a time, longest first.
+"""A pool of worker processes for a sweep: one process per job, one job per worker at a time, turn by turn, longest
+first.
 
 Each job gets a process of its own, forked from a server that has imported torch once, and its own pipe: a worker that
 is killed can neither hold a lock that others wait for nor leave memory behind. A killed worker is named in one line and
@@ -37,6 +38,7 @@ class Job:
     """One unit of work: `function(payload, report, slot)` runs in a worker; report(fraction done) may be called often.
 
     `cost` is in core-seconds (any unit, as long as it is one) and orders the jobs; `needs` names jobs that come first.
+    `turn`: jobs of a smaller one are begun first, whatever they cost.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Job:
     function: JobFunction
     payload: Any
     needs: tuple[str, ...] = ()
+    turn: int = 0
 
 
 @dataclass
@@ -170,7 +173,8 @@ def run_jobs(
 
 
 def longest_first(jobs: list[Job]) -> list[Job]:
-    """Jobs by the cost of the costliest chain that begins with each: a parent counts with what must wait for it."""
+    """Jobs by turn, then by the cost of the costliest chain that begins with each: a parent counts with what must wait
+    for it."""
     chains: dict[str, float] = {}
 
     def chain(job: Job) -> float:
@@ -178,7 +182,7 @@ def longest_first(jobs: list[Job]) -> list[Job]:
             chains[job.name] = job.cost + max((chain(other) for other in jobs if job.name in other.needs), default=0.0)
         return chains[job.name]
 
-    return sorted(jobs, key=chain, reverse=True)
+    return sorted(jobs, key=lambda job: (-job.turn, chain(job)), reverse=True)
 
 
 def _skip_orphans(waiting: list[Job], outcome: Outcome, progress: Progress) -> None:
