@@ -10,6 +10,7 @@ from experiments.tables import results as results_table
 from experiments.tables import scores as score_table
 from profiles.paths import ROOT, Paths
 from tasks import TASKS
+from tasks.graded import GRADED_TASKS
 from tests.planted_scores import Plant, runs_table, scores_table
 
 PLANT = Plant(seeds=(0,), num_checkpoints=4)
@@ -88,6 +89,22 @@ def test_chance_of_each_metric():
     assert names.chance_of("exam", "accuracy") == names.chance_of("exam", "correct_choice_prob") == 0.25
     assert names.chance_of("exam", "brier_score") == 0.75  # paper L, section 3.2
     assert names.chance_of("coreference", "brier_score") == 0.5
+
+
+def test_tasks_are_those_of_the_edition_that_the_models_trained_on(scores):
+    second = scores.assign(mixture="v2b")
+    assert names.asked(scores) is names.asked(scores.assign(mixture="v1")) is TASKS
+    assert names.asked(second) is GRADED_TASKS
+    chance = names.chance_of("recall", "exact_match", names.asked(second))
+    assert chance == GRADED_TASKS["recall"].chance != names.chance_of("recall", "exact_match")
+    assert names.asked(pd.DataFrame({"mixture": [None, "v2a", "", "v2c"]})) is GRADED_TASKS
+    with pytest.raises(ValueError, match="column mixture: v1, v2a are of two editions; take one at a time"):
+        names.asked(pd.DataFrame({"mixture": ["v2a", "v1"]}))
+
+
+def test_points_of_a_results_table_name_their_mixture_where_it_is_not_the_first(scores):
+    assert "mixture" not in score_table.checkpoint_rows(scores.assign(mixture="v1"))
+    assert (score_table.checkpoint_rows(scores.assign(mixture="v2c"))["mixture"] == "v2c").all()
 
 
 def test_task_lists_are_the_papers():

@@ -15,13 +15,12 @@ from scipy import stats
 from analysis.forecast import LossCurveComparison, compare_loss_curves, forecast_crossing, forecast_lead
 from analysis.intervals import Estimate, failed
 from analysis.onset.fit import onset_loss
-from experiments.tables.names import THRESHOLD
+from experiments.tables.names import THRESHOLD, asked, mixture_column
 from experiments.tables.scores import fit_rows, select, size_rows, statistic_row
 from experiments.tables.stage import ladder_scores, measure_main
 from experiments.tables.task_statistics import NUM_CURVE_POINTS, UNDECIDED_AICC, hinge, loss_range
 from experiments.tables.thresholds import checkpoint_rates, threshold_pass_rates
 from profiles.paths import Paths
-from tasks import TASKS
 
 STEM = "ext_threshold_resolution"
 CROSSING_SHARE = 0.1  # of the way from chance to 1
@@ -36,10 +35,12 @@ def measure(passes: pd.DataFrame, paths: Paths) -> list:
     """Pass probability of the threshold tasks against loss: slope above the accuracy threshold, hinge or smooth,
     forecasts from above."""
     scores = ladder_scores(paths)
+    mixture = scores.drop_duplicates("run").set_index("run").mixture
     parts: list = [size_rows(passes)]
     for task in THRESHOLD:
         points = checkpoint_rates(passes, task)
-        accuracy = hinge(select(scores, (task,), series="long"), task, TASKS[task].metric)[0].eta
+        points = points.assign(mixture=points.run.map(mixture))
+        accuracy = hinge(select(scores, (task,), series="long"), task, asked(scores)[task].metric)[0].eta
         comparison = compare_loss_curves(points.run, points.loss_nats, points.passes, points.attempts)
         forecasts = forecast_rows(points, task)
         parts += [
@@ -58,9 +59,10 @@ def measure(passes: pd.DataFrame, paths: Paths) -> list:
     return parts
 
 
-def crossing_level(task: str) -> float:
+def crossing_level(rows: pd.DataFrame, task: str) -> float:
     """Pass probability whose crossing is forecast."""
-    return TASKS[task].chance + CROSSING_SHARE * (1 - TASKS[task].chance)
+    chance = asked(rows)[task].chance
+    return chance + CROSSING_SHARE * (1 - chance)
 
 
 def checkpoint_points(points: pd.DataFrame) -> pd.DataFrame:
@@ -83,7 +85,9 @@ def checkpoint_points(points: pd.DataFrame) -> pd.DataFrame:
         "method",
         "num_censored",
     ]
-    return points[columns].assign(kind="checkpoint", metric="pass_rate", seed=points.seed.astype(str))
+    return points[[*columns, *mixture_column(points)]].assign(
+        kind="checkpoint", metric="pass_rate", seed=points.seed.astype(str)
+    )
 
 
 def left_chance_row(points: pd.DataFrame, task: str) -> dict:
@@ -100,7 +104,7 @@ def left_chance_row(points: pd.DataFrame, task: str) -> dict:
 
 def observed_crossing(run: pd.DataFrame, task: str) -> Estimate:
     """Loss at which one run's pass probability lastingly crosses the level (analysis/onset/fit.py)."""
-    return onset_loss(run.tokens_seen, run.loss_nats, run.value, crossing_level(task))
+    return onset_loss(run.tokens_seen, run.loss_nats, run.value, crossing_level(run, task))
 
 
 def window(points: pd.DataFrame, accuracy: Estimate) -> pd.DataFrame:
@@ -143,14 +147,15 @@ def plateau(points: pd.DataFrame, task: str, accuracy: Estimate) -> dict:
     """Statistic row `plateau_over_chance`: mean pass probability in the window over the chance level; low and high are
     the extremes over runs."""
     near = window(points, accuracy) if accuracy.ok else points.iloc[:0]
-    if near.empty or not TASKS[task].chance:
+    chance = asked(points)[task].chance
+    if near.empty or not chance:
         return statistic_row(
             points,
             task,
             "plateau_over_chance",
             failed("no checkpoint between the accuracy threshold and half way up, or a chance of 0"),
         )
-    ratios = near.groupby("run").value.mean() / TASKS[task].chance
+    ratios = near.groupby("run").value.mean() / chance
     return statistic_row(
         near,
         task,
@@ -212,7 +217,12 @@ def forecast_rows(points: pd.DataFrame, task: str) -> pd.DataFrame:
         }
         for cut in observed.estimate + np.geomspace(NEAREST_CUT_SHARE * span, furthest, NUM_CUTS):
             forecast = forecast_crossing(
-                others.loss_nats, others.passes, others.attempts, crossing_level(task), cut, cut - REACH_SHARE * span
+                others.loss_nats,
+                others.passes,
+                others.attempts,
+                crossing_level(others, task),
+                cut,
+                cut - REACH_SHARE * span,
             )
             rows.append(
                 about

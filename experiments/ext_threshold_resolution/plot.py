@@ -12,8 +12,7 @@ from experiments.style import plotting
 from experiments.style.axes import loss_axis, task_title
 from experiments.style.markdown import number
 from experiments.style.stage import plot_main
-from experiments.tables.names import THRESHOLD
-from tasks import TASKS
+from experiments.tables.names import THRESHOLD, asked
 
 STEM = "ext_threshold_resolution"
 SMOOTH_COLOR, TOLERANCE_COLOR = "#c8405a", "#2e86ab"
@@ -77,7 +76,7 @@ def draw(results: pd.DataFrame) -> Figure:
 def draw_probability(ax: Axes, one: pd.DataFrame, style: plotting.Style) -> None:
     """Measured probabilities, chance, accuracy threshold and the two best curves."""
     points = one[one.kind == "checkpoint"]
-    plotting.draw_chance(ax, TASKS[points.task.iloc[0]].chance)
+    plotting.draw_chance(ax, asked(points)[points.task.iloc[0]].chance)
     passed = points[points.value > 0]
     plotting.draw_points(ax, passed, style, joined=True, size=3.6)
     for name, (color, _) in style.items():

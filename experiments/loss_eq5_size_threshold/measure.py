@@ -16,12 +16,11 @@ from analysis.intervals import Estimate, failed
 from analysis.onset.threshold import HingeFit
 from analysis.task_law.joint_law import JointLawFit, fit_joint_law
 from analysis.task_law.loss_law import LossLawFit, observed_size_threshold, size_threshold
-from experiments.tables.names import THRESHOLD
+from experiments.tables.names import THRESHOLD, asked
 from experiments.tables.scores import checkpoint_rows, final_checkpoints, select, size_rows, statistic_row
 from experiments.tables.stage import measure_main
 from experiments.tables.task_statistics import hinge, left_chance
 from profiles.paths import Paths
-from tasks import TASKS
 
 STEM = "loss_eq5_size_threshold"
 MIN_SIZES = 3  # sizes a token budget needs before an observed threshold says anything
@@ -52,7 +51,7 @@ def measure(scores: pd.DataFrame, paths: Paths) -> list:
     ]
     for task in THRESHOLD:
         one = long[long.task == task]
-        fit, statistics = hinge(one, task, TASKS[task].metric)
+        fit, statistics = hinge(one, task, asked(one)[task].metric)
         parts.append([left_chance(one, task), statistics[0]])
         shift = detection_lag(fit, one, task)
         eta = replace(fit.eta, estimate=fit.eta.estimate - shift, low=fit.eta.low - shift, high=fit.eta.high - shift)
@@ -89,7 +88,7 @@ def detection_lag(fit: HingeFit, rows: pd.DataFrame, task: str) -> float:
     curve then clears the item noise of a guesser.
 
     Without it the prediction would be of the first trace of an ability, and the observation of a significant one."""
-    chance, num_items = TASKS[task].chance, rows.num_items.median()
+    chance, num_items = asked(rows)[task].chance, rows.num_items.median()
     clear = chance + Z_95 * np.sqrt(max(chance * (1 - chance), 1 / num_items) / num_items)
     below = np.linspace(fit.eta.estimate, rows.loss_nats.min(), NUM_LAG_POINTS)
     seen = below[fit.predict(below, chance) > clear]
@@ -105,7 +104,7 @@ def compare_sizes(
     for tokens, law in laws.items():
         part = finals[finals.tokens_seen == tokens]
         predicted = size_threshold(law, eta, draws)
-        observed = observed_size_threshold(part.num_nonembedding_parameters, part.low, TASKS[task].chance)
+        observed = observed_size_threshold(part.num_nonembedding_parameters, part.low, asked(part)[task].chance)
         for name, estimate in (("predicted_size", predicted), ("observed_size", observed)):
             rows.append(
                 {

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from experiments.style import plotting
 from experiments.style.axes import LOSS_LABEL, loss_axis, percent_axis, task_title
 from experiments.style.stage import plot_main
-from experiments.tables.names import chance_of
+from experiments.tables.names import asked, chance_of
 
 STEM = "loss_fig4_metrics"
 EXAMS = ("exam", "exam_zh", "exam_cloze", "exam_cloze_zh")
@@ -22,7 +22,7 @@ def draw(results: pd.DataFrame) -> Figure:
     for row, metric in zip(axes, METRICS):
         for ax, task in zip(row, EXAMS):
             one = results[results.task == task]
-            plotting.draw_chance(ax, chance_of(task, metric))
+            plotting.draw_chance(ax, chance_of(task, metric, asked(results)))
             plotting.draw_points(ax, points[(points.task == task) & (points.metric == metric)], style, joined=True)
             plotting.draw_fit(ax, one[(one.kind == "fit") & (one.metric == metric)])
             plotting.draw_onset(ax, one[one.metric == f"onset_loss_{metric}"])

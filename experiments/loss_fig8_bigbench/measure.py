@@ -3,12 +3,11 @@ gain."""
 
 import pandas as pd
 
-from experiments.tables.names import BIGBENCH
+from experiments.tables.names import BIGBENCH, asked
 from experiments.tables.scores import checkpoint_rows, select, size_rows
 from experiments.tables.stage import measure_main
 from experiments.tables.task_statistics import flat_part, gain_points, hinge, hinge_curve, left_chance
 from profiles.paths import Paths
-from tasks import TASKS
 
 STEM = "loss_fig8_bigbench"
 
@@ -19,9 +18,9 @@ def measure(scores: pd.DataFrame, paths: Paths) -> list:
     parts: list = [size_rows(scores), checkpoint_rows(rows)]
     for task in BIGBENCH:
         one = rows[rows.task == task]
-        fit, statistics = hinge(one, task, TASKS[task].metric)
+        fit, statistics = hinge(one, task, asked(one)[task].metric)
         parts += [
-            hinge_curve(fit, one, task, TASKS[task].metric),
+            hinge_curve(fit, one, task, asked(one)[task].metric),
             [left_chance(one, task), flat_part(one, task), gain_points(one, task), *statistics],
         ]
     return parts

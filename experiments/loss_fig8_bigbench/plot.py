@@ -7,8 +7,7 @@ from experiments.style import plotting
 from experiments.style.axes import LOSS_LABEL, loss_axis, percent_axis, task_title
 from experiments.style.markdown import number
 from experiments.style.stage import plot_main
-from experiments.tables.names import BIGBENCH
-from tasks import TASKS
+from experiments.tables.names import BIGBENCH, asked
 
 STEM = "loss_fig8_bigbench"
 
@@ -21,7 +20,7 @@ def draw(results: pd.DataFrame) -> Figure:
     axes = plotting.grid(figure, 1, 3, sharex=True, sharey=True)[0]
     for ax, task in zip(axes, BIGBENCH):
         one = results[results.task == task]
-        plotting.draw_chance(ax, TASKS[task].chance)
+        plotting.draw_chance(ax, asked(results)[task].chance)
         plotting.draw_points(ax, points[points.task == task], style, joined=True)
         plotting.draw_fit(ax, one[one.kind == "fit"])
         plotting.draw_onset(ax, one[one.metric == "onset_loss"])

@@ -4,11 +4,11 @@ the best long run."""
 import pandas as pd
 
 from analysis.intervals import Estimate
+from experiments.tables.names import asked
 from experiments.tables.published import load_published
 from experiments.tables.scores import select, statistic_row
 from experiments.tables.stage import measure_main
 from profiles.paths import Paths
-from tasks import TASKS
 
 STEM = "loss_tab1_tasks"
 
@@ -17,10 +17,11 @@ def measure(scores: pd.DataFrame, paths: Paths) -> list:
     """Task declarations beside the paper's Tables 1 and 6, and where the scores begin and end along the long run with
     the lowest loss."""
     benchmarks = load_published("table1_tasks").set_index("task")
-    rows = select(scores, TASKS, series="long")
+    tasks = asked(scores)
+    rows = select(scores, tasks, series="long")
     best_run = rows.loc[rows.loss_nats.idxmin(), "run"]
     declared, measured = [], []
-    for name, task in TASKS.items():
+    for name, task in tasks.items():
         one = rows[(rows.task == name) & (rows.run == best_run)].sort_values("tokens_seen")
         paper = benchmarks.loc[name] if name in benchmarks.index else None
         declared.append(

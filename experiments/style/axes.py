@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator, PercentFormatter
 
 from tasks import TASKS
+from tasks.graded import GRADED_TASKS
 
 # Twelve panels: English knowledge, reading and common-sense tasks, their Chinese twins below them, then the four
 # threshold tasks.
@@ -23,7 +24,7 @@ LOSS_TICKS = (6, 5, 4, 3, 2.5, 2, 1.7, 1.5, 1.3, 1.2, 1.1, 1.0, 0.9, 0.8)
 
 def task_title(ax: Axes, task: str) -> None:
     """Panel title: our task, and in grey what it stands for and how it is asked."""
-    about = TASKS[task]
+    about = GRADED_TASKS.get(task) or TASKS[task]
     ax.set_title(task, loc="left", fontweight="bold", pad=14)
     ax.text(
         0,

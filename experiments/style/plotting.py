@@ -23,8 +23,8 @@ from matplotlib.patches import Patch
 
 from experiments.style.axes import PANELS, percent_axis, task_title
 from experiments.style.markdown import number
+from experiments.tables.names import asked
 from files.atomic import atomic_write
-from tasks import TASKS
 
 DPI = 150
 WIDTH_INCHES = 10.5  # README pages show a picture about 900 pixels wide: 8-point text then stays readable
@@ -125,7 +125,7 @@ def task_panels(points: pd.DataFrame, height_inches: float = 8.2) -> sns.FacetGr
     panels.figure.set_layout_engine("constrained")
     panels.set_titles("")
     for task, ax in panels.axes_dict.items():
-        draw_chance(ax, TASKS[task].chance)
+        draw_chance(ax, asked(points)[task].chance)
         task_title(ax, task)
     panels.set_axis_labels("", "score")
     percent_axis(panels.axes_dict[order[0]])

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from analysis.intervals import Estimate
+from experiments.tables.names import FIRST_MIXTURE, asked, mixture_column
 from experiments.tables.results import RESTORE, RESULT_COLUMNS
 from files.tables import read_csv, read_parquet
-from tasks import TASKS
 
 SCORE_COLUMNS = (
     "run",
@@ -35,7 +35,6 @@ SCORE_COLUMNS = (
     "num_items",
     "weight_hash",
 )
-FIRST_MIXTURE = "v1"  # of every run whose scores have no column `mixture`
 
 
 def load_scores(path: Path) -> pd.DataFrame:
@@ -81,7 +80,7 @@ def select(
     ValueError names an absent task or series."""
     parts = []
     for task in tasks:
-        wanted = metric or TASKS[task].metric
+        wanted = metric or asked(scores)[task].metric
         part = scores[(scores.task == task) & (scores.metric == wanted)]
         if part.empty:
             raise ValueError(f"scores: no row has task {task} and metric {wanted}; evaluate the runs on that task")
@@ -100,8 +99,8 @@ def final_checkpoints(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def checkpoint_rows(rows: pd.DataFrame) -> pd.DataFrame:
-    """Measured points of the scores table as rows of a results.csv."""
-    return rows.assign(kind="checkpoint", status="ok")[list(RESULT_COLUMNS)]
+    """Measured points of the scores table as rows of a results.csv; with their mixture where it is not the first."""
+    return rows.assign(kind="checkpoint", status="ok")[[*RESULT_COLUMNS, *mixture_column(rows)]]
 
 
 def fit_rows(

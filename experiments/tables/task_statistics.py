@@ -12,9 +12,8 @@ from analysis.intervals import Estimate, failed
 from analysis.onset.fit import onset_by_run
 from analysis.onset.shapes import CRITERION_DECIMALS, ShapeComparison, compare_shapes
 from analysis.onset.threshold import HingeFit, fit_hinge
-from experiments.tables.names import chance_of
+from experiments.tables.names import asked, chance_of
 from experiments.tables.scores import fit_rows, statistic_row
-from tasks import TASKS
 
 NUM_CURVE_POINTS = 120
 # Differences in AICc below 2 do not tell models apart (Burnham and Anderson 2002, section 2.6).
@@ -26,12 +25,13 @@ def above_chance(rows: pd.DataFrame, task: str) -> np.ndarray:
     answer scores 0, less than a guesser who knows the answer's form, and claims.yaml counts that as chance. Choice
     tasks stay as they are."""
     value = rows.value.to_numpy(float)
-    return np.maximum(value, TASKS[task].chance) if TASKS[task].answer_form == "open" else value
+    about = asked(rows)[task]
+    return np.maximum(value, about.chance) if about.answer_form == "open" else value
 
 
 def left_chance(rows: pd.DataFrame, task: str) -> dict:
     """Statistic row `left_chance`: 1 if any run's interval over items ends lastingly above chance, else 0."""
-    onsets = onset_by_run(rows, TASKS[task].chance)
+    onsets = onset_by_run(rows, asked(rows)[task].chance)
     num_left = int((onsets.status != "not reached").sum())
     return statistic_row(
         rows,
@@ -43,7 +43,7 @@ def left_chance(rows: pd.DataFrame, task: str) -> dict:
 
 def left_chance_at_the_end(rows: pd.DataFrame, task: str) -> dict:
     """The same for a table that holds one checkpoint per run: 1 if at least two runs' intervals lie above chance."""
-    num_left = int((rows.low > TASKS[task].chance).sum())
+    num_left = int((rows.low > asked(rows)[task].chance).sum())
     return statistic_row(
         rows,
         task,
@@ -63,11 +63,9 @@ def flat_part(rows: pd.DataFrame, task: str) -> dict:
     """Statistic row `chance_share`: mean over runs of the share of the loss range spent at chance; low and high are the
     extremes over runs of the bracketing checkpoints. A run that was somewhere else than at chance before its onset
     pulls `low` to 0."""
-    span = loss_range(rows)
+    span, chance = loss_range(rows), asked(rows)[task].chance
     parts = [
-        chance_span(
-            run.tokens_seen, run.loss_nats, above_chance(run, task), TASKS[task].chance, run.num_items, loss_range=span
-        )
+        chance_span(run.tokens_seen, run.loss_nats, above_chance(run, task), chance, run.num_items, loss_range=span)
         for _, run in rows.groupby("run")
     ]
     usable = [part for part in parts if part.status.startswith("ok")]
@@ -85,7 +83,7 @@ def flat_part(rows: pd.DataFrame, task: str) -> dict:
 def gain_points(rows: pd.DataFrame, task: str) -> dict:
     """Statistic row `gain_points`: points above chance at the checkpoint with the lowest loss, interval over its
     items."""
-    best, chance = rows.loc[rows.loss_nats.idxmin()], TASKS[task].chance
+    best, chance = rows.loc[rows.loss_nats.idxmin()], asked(rows)[task].chance
     points = [100 * (number - chance) for number in (best.value, best.low, best.high)]
     return statistic_row(rows, task, "gain_points", Estimate(*points), int(best.num_items))
 
@@ -127,7 +125,10 @@ def hinge(rows: pd.DataFrame, task: str, metric: str, shape: str | None = None) 
     The Brier score is turned round before the fit, and counts only below that of an even guess (paper L, Appendix C).
     """
     is_share = metric in ("accuracy", "exact_match")
-    value, chance = above_chance(rows, task) if is_share else rows.value.to_numpy(), chance_of(task, metric)
+    value, chance = (
+        above_chance(rows, task) if is_share else rows.value.to_numpy(),
+        chance_of(task, metric, asked(rows)),
+    )
     if metric == "brier_score":
         value, chance = -np.minimum(value, chance), -chance
     runs, loss, items = (
@@ -168,4 +169,4 @@ def hinge_curve(fit: HingeFit, rows: pd.DataFrame, task: str, metric: str) -> pd
         return pd.DataFrame()
     sign = -1.0 if metric == "brier_score" else 1.0
     loss = np.geomspace(rows.loss_nats.max(), rows.loss_nats.min(), NUM_CURVE_POINTS)
-    return fit_rows(task, metric, loss, sign * fit.predict(loss, sign * chance_of(task, metric)))
+    return fit_rows(task, metric, loss, sign * fit.predict(loss, sign * chance_of(task, metric, asked(rows))))
