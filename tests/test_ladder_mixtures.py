@@ -9,11 +9,15 @@ import pandas as pd
 import pytest
 
 from corpus.build import build_corpus
+from experiments.loss_tab1_tasks import measure as tab1
 from experiments.tables.scores import load_scores
-from ladder.measurements.scores import score_run, scores_of
-from ladder.measurements.thresholds import THRESHOLD_TASKS, threshold_pass_rates_of
-from ladder.runs_table import committed_runs, read_runs_table, write_runs_tables
-from ladder.work import measure_runs
+from ladder import __main__ as command
+from ladder import work
+from ladder.cost import Machine
+from ladder.measurements.scores import scores_of
+from ladder.measurements.thresholds import THRESHOLD_TASKS
+from ladder.runs_table import committed_runs, read_runs_table
+from profiles.paths import Paths
 from profiles.schema import Corpus, Evaluation
 from tasks.graded import GRADED_TASKS
 from tests import tiny_ladder, tiny_mixtures
@@ -22,14 +26,14 @@ from tests.tiny_mixtures import LONG, MIXTURES
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """Both long runs trained and scored, and joined."""
-    ladder = tiny_mixtures.ladder(tmp_path_factory.mktemp("mixtures"))
-    tiny_ladder.train_here(ladder, *LONG.values())
-    scores = scores_of(ladder)
-    for name in LONG.values():
-        score_run((scores, name), lambda fraction: None, 0)
-    write_runs_tables(ladder)
-    scores.join()
+    """The whole ladder by its command: trained, scored, pass rates measured, and joined."""
+    root = tmp_path_factory.mktemp("mixtures")
+    ladder = tiny_mixtures.ladder(root)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(command, "Paths", lambda name: Paths(tiny_mixtures.NAME, root))
+        patch.setattr(command, "load_profile", lambda name: tiny_mixtures.profile())
+        patch.setattr(work, "probe_machine", lambda *_: Machine(1.0, 500.0))
+        assert command.main(command.parser().parse_args(["run", "loss", "--profile", "cpu"])) == 0
     return ladder
 
 
@@ -54,19 +58,23 @@ def test_mixtures_share_tokenizer_and_items_and_differ_in_stream_and_validation_
 
 def test_rows_say_their_mixture_and_hold_its_tasks(trained):
     rows = load_scores(trained.paths.scores)
-    assert rows.groupby("run").mixture.agg(["nunique", "first"]).to_dict("list") == {
-        "nunique": [1, 1],
-        "first": list(MIXTURES),
+    assert {run: set(part.mixture) for run, part in rows.groupby("run")} == {
+        run.name: {run.mixture} for run in trained.runs.values()
     }
-    assert set(rows.task) == set(GRADED_TASKS) and rows.groupby("run").loss_nats.min().nunique() == 2
+    assert (
+        set(rows.task) == set(GRADED_TASKS)
+        and rows[rows.series == "long"].groupby("run").loss_nats.min().nunique() == 2
+    )
     table = read_runs_table(trained.paths.runs_table("loss"))
-    assert {row["run"]: row["mixture"] for row in table.values()} == {LONG[mixture]: mixture for mixture in MIXTURES}
-    assert committed_runs(trained) == set(LONG.values())
+    assert {row["run"]: row["mixture"] for row in table.values()} == {
+        run.name: run.mixture for run in trained.runs.values()
+    }
+    assert committed_runs(trained) == set(trained.runs)
 
 
 def test_the_last_checkpoint_is_asked_more_items_and_products_are_in_the_stated_format(trained):
     rows = load_scores(trained.paths.scores)
-    is_last = rows.tokens_seen == rows.tokens_seen.max()
+    is_last = rows.tokens_seen == rows.groupby("run").tokens_seen.transform("max")
     assert (rows[is_last].num_items == tiny_mixtures.NUM_ITEMS_LAST).all() and is_last.any()
     assert (rows[~is_last].num_items == tiny_mixtures.NUM_ITEMS).all() and not is_last.all()
     assert (rows.precision == "bf16").all()
@@ -94,12 +102,14 @@ def test_scores_of_another_validation_set_are_not_current(trained):
 
 
 def test_pass_rates_are_measured_on_items_of_the_second_world(trained):
-    rates = threshold_pass_rates_of(trained)
-    start = tiny_ladder.start(trained, only=frozenset(LONG.values()))
-    assert measure_runs(start, "threshold_pass_rates") == 0
-    rows = pd.concat(pd.read_parquet(rates.path(name)) for name in LONG.values())
+    rows = pd.read_parquet(trained.paths.threshold_pass_rates)
     assert set(rows.task) == set(THRESHOLD_TASKS) and set(rows.run) == set(LONG.values())
     assert rows.groupby(["run", "task"]).tokens_seen.nunique().eq(tiny_ladder.NUM_CHECKPOINTS).all()
+
+
+def test_the_table_of_tasks_holds_those_of_the_second_world(trained):
+    declared, _ = tab1.measure(load_scores(trained.paths.scores), trained.paths)
+    assert {row["task"]: row["value"] for row in declared} == {name: task.chance for name, task in GRADED_TASKS.items()}
 
 
 def test_a_mixture_of_another_edition_is_one_line(tmp_path):

@@ -10,7 +10,7 @@ from profiles.schema import Evaluation, Profile
 from tasks.build import build
 from tests import tiny_ladder
 
-MIXTURES = ("v2a", "v2b")
+NAME, MIXTURES = "tiny_mixtures", ("v2a", "v2b")
 NUM_ITEMS, NUM_ITEMS_LAST = 2, 3
 LONG = {mixture: f"long_10k_{mixture}_s0" for mixture in MIXTURES}
 
@@ -20,8 +20,9 @@ def profile() -> Profile:
     """The tiny profile on two mixtures, with a few checkpoints and items."""
     tiny = tiny_ladder.profile()
     corpus = tiny.corpus.model_copy(update={"mixture": MIXTURES[0], "further_mixtures": list(MIXTURES[1:])})
+    sweep = tiny.sweep.model_copy(update={"in_turn": True})
     evaluation = Evaluation(num_items=NUM_ITEMS, num_items_last=NUM_ITEMS_LAST, precision="bf16", batch_tokens=4096)
-    return tiny.model_copy(update={"name": "tiny_mixtures", "corpus": corpus, "evaluation": evaluation})
+    return tiny.model_copy(update={"name": NAME, "corpus": corpus, "evaluation": evaluation, "sweep": sweep})
 
 
 @lru_cache
@@ -43,7 +44,7 @@ def data_folder() -> Path:
 
 def ladder(root: Path) -> Ladder:
     """A fresh ladder under `root`, nothing trained."""
-    paths = Paths("tiny_mixtures", root)
+    paths = Paths(NAME, root)
     paths.runs("loss").mkdir(parents=True)
     paths.data.symlink_to(data_folder())
     return open_ladder(profile(), paths, ("loss",))
