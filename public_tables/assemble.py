@@ -11,6 +11,9 @@ from pathlib import PurePosixPath
 
 import pandas as pd
 
+from public_tables.assemble_counts import difficulty, math_attempts, pass_counts, reference_nll
+from public_tables.assemble_models import dclm, gadre, gemstones
+
 Files = Mapping[str, bytes]
 DIGITS = "%.5g"
 
@@ -81,4 +84,15 @@ def as_it_is(files: Files) -> bytes:
     return raw
 
 
-ASSEMBLERS: dict[str, Callable[[Files], bytes]] = {"olmo": olmo_ladder, "obsscaling": as_it_is}
+# Pythia's 1,400 files bear dates in their names and need repairs by hand (public_tables/sources.py says which).
+ASSEMBLERS: dict[str, Callable[[Files], bytes]] = {
+    "olmo": olmo_ladder,
+    "obsscaling": as_it_is,
+    "dclm": dclm,
+    "gadre": gadre,
+    "gemstones": gemstones,
+    "math_attempts": math_attempts,
+    "pass_counts": pass_counts,
+    "reference_nll": reference_nll,
+    "difficulty": difficulty,
+}

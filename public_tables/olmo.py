@@ -39,10 +39,10 @@ def score_column(task: str, form: str) -> str:
 
 
 def read_olmo(folder=None) -> PublicTable:
-    """Wide table: run, size, params, tokens, loss_<set>, <task>_cloze and <task>_letter as shares."""
+    """Wide table: run, size, params, tokens, is_warmup, loss_<set>, <task>_cloze and <task>_letter as shares."""
     scores = {f"{task}_{form}": score_column(task, form) for task in OLMO_TASKS for form in ("cloze", "letter")}
     losses = [f"loss_{name}" for name in LOSSES]
-    keys = ["run", "size", "params", "step", "tokens", "chinchilla_mult"]
+    keys = ["run", "size", "params", "step", "tokens", "lr", "chinchilla_mult"]
     return clean(read_pinned("olmo", (*keys, *losses, *scores.values()), folder), scores, losses)
 
 
@@ -61,12 +61,20 @@ def clean(table: PublicTable, scores: dict[str, str], losses: list[str]) -> Publ
     table.drop(missing.any(axis=1), "a loss or a cloze score is missing")
     kept = ["run", "size", "params", "tokens", *losses, *scores.values()]
     rows = table.rows[kept].rename(columns={column: name for name, column in scores.items()})
+    rows["is_warmup"] = _is_warmup(table.rows)
     named = rows.run.map(lambda run: LONG_RUNS.get(run, (run, None)))
     rows["size"] = [size or given for (_, size), given in zip(named, rows["size"])]
     rows["run"] = [name for name, _ in named]
     rows["series"] = np.where(rows.run.isin([name for name, _ in LONG_RUNS.values()]), "long", "small")
     table.rows = rows
     return table
+
+
+def _is_warmup(rows: pd.DataFrame) -> pd.Series:
+    """Checkpoints at which the learning rate of their run still rises; none where the table gives no rate."""
+    peak = rows.groupby("run").lr.transform("max")
+    ends = rows.step.where(rows.lr == peak).groupby(rows.run).transform("min")
+    return rows.step < ends.fillna(-np.inf)
 
 
 def olmo_rows(rows: pd.DataFrame, task: str, form: str, loss: str = "loss_c4") -> pd.DataFrame:

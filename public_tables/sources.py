@@ -11,7 +11,8 @@ from dataclasses import dataclass
 class PublicSource:
     """file: name in the folder of tables; repository and revision on GitHub; paths in it that the table is assembled
     from (files where assemble.py can do it, else files and folders); licence shown there; sha256 of the uncompressed
-    content; about: what one row is."""
+    content; about: what one row is; fetched_sha256: of the content as fetch makes it, where that has only the columns
+    that are read here."""
 
     file: str
     repository: str
@@ -20,6 +21,7 @@ class PublicSource:
     licence: str
     sha256: str
     about: str
+    fetched_sha256: str = ""
 
     @property
     def address(self) -> str:
@@ -36,6 +38,33 @@ OLMO_RUNS = (
     *("peteish7_eval_full", "peteish7_medlr_eval_full", "peteish7_eval_anneal"),
     *("peteish13_eval_full", "peteish13_eval_final"),
 )
+_MULTIPLES = ("0.25", "0.5", "1.0", "2.0", "4.0", "8.0", "16.0", "32.0")
+_SHAPES = ("d=96_l=8_h=4", "d=512_l=8_h=4", "d=576_l=24_h=8", "d=1024_l=24_h=8")
+GADRE_MODELS = tuple(
+    f"{corpus}-{shape}-{multiple}"
+    for corpus, largest in (("c4_original", "4.0"), ("rpj", "32.0"), ("rw_original", "16.0"))
+    for shape, multiples in (
+        *((shape, _MULTIPLES) for shape in _SHAPES),
+        *(("open_lm_1b", ("1.0", largest)), ("open_lm_7b", ("1.0",))),
+    )
+    for multiple in multiples
+    if (corpus, shape, multiple) != ("c4_original", _SHAPES[-1], "32.0")  # never trained
+)
+DIFFICULTY_FILES = tuple(
+    f"{task}/{kind}{task}_instance_brier_-1000_{threshold}_10_{choices}.csv"
+    for task, threshold, also in (
+        ("abstract_narrative_understanding", "199.52623149688787", False),
+        ("analogical_similarity", "100", False),
+        ("arc", "199.52623149688787", False),
+        ("arithmetic", "63.09573444801933", True),
+        ("conceptual_combinations", "31.622776601683793", False),
+        ("hellaswag", "199.52623149688787", False),
+        ("hindu_knowledge", "10", False),
+        ("mmlu", "31.622776601683793", True),
+        ("parsinlu_qa_mc", "199.52623149688787", True),
+    )
+    for kind, choices in ((("acc_", "redist"),) * also) + (("", "redist"),) + ((("", "undist"),) * also)
+)
 SOURCES = {
     "olmo": PublicSource(
         "olmo_ladder_checkpoints.csv.gz",
@@ -46,6 +75,10 @@ SOURCES = {
         "be9e707baf1ace031e870755131f4236711bb7eb955f73b0b3c70fd719b3548d",
         "one checkpoint of one run, 190M to 13B: losses on eleven corpora, scores in cloze and letter form",
     ),
+    # Pythia's table is not assembled here. It takes 1,400 files of evals/pythia-v0 and evals/pythia-v1, one per
+    # checkpoint, which bear the date of the evaluation in their names; 90 v0 files that are named five-shot and whose
+    # config says 0 shots are left out, of repeated evaluations the latest is kept, MMLU's 57 subjects are joined once
+    # by subject and once by question, and tokens are the step times 2,097,152 (v0 160m, 410m, 1.4b: 4,194,304).
     "pythia": PublicSource(
         "pythia_checkpoints.csv",
         "EleutherAI/pythia",
@@ -59,7 +92,8 @@ SOURCES = {
         "gadre_open_lm_104models.csv",
         "mlfoundations/scaling",
         "a003c4913793ac2ae7ef87b28ecb562955d026d5",
-        ("exp_data/models", "exp_data/evals"),
+        tuple(f"exp_data/models/{name}.json" for name in GADRE_MODELS)
+        + tuple(f"exp_data/evals/evaluation_{name}_heavy.json" for name in GADRE_MODELS),
         "MIT",
         "162c9e53ec0c99e32e0c1e3fcc253a45b0ffa49a4f6b4262202ccadd1b944321",
         "one final model of 11M to 6.9B on one of three corpora: losses, 46 tasks",
@@ -68,10 +102,15 @@ SOURCES = {
         "gemstones_checkpoints.csv.gz",
         "mcleish7/gemstone-scaling-laws",
         "5f420478f6057b0cbb4d13405fb10ca64675bccb",
-        ("benchmarks/light_eval_df.parquet", "benchmarks/fineweb_dclm_losses_combined.jsonl"),
+        (
+            "benchmarks/light_eval_df.parquet",
+            "benchmarks/fineweb_dclm_losses_combined.jsonl",
+            "benchmarks/fineweb_edu_losses_combined.jsonl",
+        ),
         "MIT",
         "1d6b3fa114bc613092dd1d5da15e3e5a2c4c393c0ff7ec84a866d0c04ecc8085",
         "one checkpoint of one of 22 shapes of 48M to 2.0B on one corpus",
+        "7874f8e761c4b368c640f0e19482d46b82c3614cfc74714a0d37e138a12a78c8",
     ),
     "dclm": PublicSource(
         "dclm_model_database.csv.gz",
@@ -104,7 +143,11 @@ SOURCES = {
         "pythia_pass_counts_by_checkpoint.csv.gz",
         "RylanSchaeffer/KoyejoLab-Large-How-Do-Language-Monkey-Power-Get-Their-Power",
         "cd078aef2a13e4310fab204860b99c4c39c25d40",
-        ("data/raw_data/large_language_monkeys",),
+        (
+            "data/raw_data/large_language_monkeys/gsm8k_pass_at_k.parquet",
+            "data/raw_data/large_language_monkeys/math_pass_at_k.parquet",
+            "data/raw_data/gpt4_gsm8k/models_pythia.csv",
+        ),
         "none shown",
         "6da657c9519367e5a94f67cb5a6a5f4f00dab409671e19842c3c32a6e98b970b",
         "one item of GSM8K or MATH at one of nine sizes and nine checkpoints: attempts and passes",
@@ -113,7 +156,7 @@ SOURCES = {
         "pythia_gsm8k_reference_nll.csv.gz",
         "RylanSchaeffer/KoyejoLab-Large-How-Do-Language-Monkey-Power-Get-Their-Power",
         "cd078aef2a13e4310fab204860b99c4c39c25d40",
-        ("data/processed_data/gpt4_gsm8k_neg_log_likelihood.parquet",),
+        ("data/processed_data/gpt4_gsm8k_neg_log_likelihood.parquet", "data/raw_data/gpt4_gsm8k/models_pythia.csv"),
         "none shown",
         "6eb1522c7c4f34afef2b8800c1f12726b8cfecd71df7a8e90b3b7eebf0568742",
         "one GSM8K item at one of nine Pythia checkpoints: loss of a reference solution",
@@ -122,7 +165,7 @@ SOURCES = {
         "difficulty_groups_56_models.csv.gz",
         "tony10101105/ExpEmergence",
         "288b731d68fbc0328de28d394af108da71a09d36",
-        ("data",),
+        tuple(f"data/{path}" for path in DIFFICULTY_FILES),
         "MIT",
         "945ad9d365d8f9dce196346a6fbc798929dfbce9fc3976a2407ba0a598faeea6",
         "one model, one task, one group of items by difficulty: Brier score or accuracy",

@@ -26,6 +26,8 @@ def planted() -> pd.DataFrame:
             "params": 2e8,
             "step": range(10),
             "tokens": np.arange(10) * 1e9,
+            # The ladder's runs warm up until their fourth checkpoint; the long ones give no rate.
+            "lr": np.minimum(np.arange(10), 3) * 1e-3 if run == RUNS[0] else np.nan,
         }
         frames.append(pd.DataFrame(frame))
         if run == "190M-1xC":
@@ -35,6 +37,13 @@ def planted() -> pd.DataFrame:
 
 def cleaned(frame: pd.DataFrame) -> PublicTable:
     return olmo.clean(PublicTable(SOURCES["olmo"], frame), SCORES, LOSSES)
+
+
+def test_warm_up_ends_where_the_rate_is_highest_and_is_unknown_without_one():
+    rows = cleaned(planted()).rows
+    small = rows[rows.run == RUNS[0]]
+    assert small.tokens[small.is_warmup].max() < 3e9 <= small.tokens[~small.is_warmup].min()
+    assert small.is_warmup.any() and not rows.is_warmup[rows.run != RUNS[0]].any()
 
 
 def test_repeats_annealing_and_untrained_checkpoints_are_dropped_and_counted():

@@ -87,3 +87,12 @@ def test_every_source_is_pinned(name):
     assert re.fullmatch(r"[0-9a-f]{40}", source.revision) and re.fullmatch(r"[0-9a-f]{64}", source.sha256)
     assert source.licence and source.about and source.paths
     assert source.address == f"https://github.com/{source.repository}/tree/{source.revision}"
+
+
+def test_what_fetch_makes_may_hold_the_columns_that_are_read_alone(pinned, monkeypatch):
+    fewer = b"run,score\na,0.5\n"
+    both = dataclasses.replace(tables.SOURCES["olmo"], fetched_sha256=hashlib.sha256(fewer).hexdigest())
+    monkeypatch.setitem(tables.SOURCES, "olmo", both)
+    assert pinned_content("olmo") == CSV
+    pinned.write_bytes(gzip.compress(fewer))
+    assert pinned_content("olmo") == fewer
