@@ -199,8 +199,7 @@ def _work(start: Start, title: str, jobs: list[Job], workers: int, measurements:
         owner |= {job.name: measurement for job in jobs if job.payload[0] is measurement}
     run_of = {job.name: job.payload[1] for job in jobs}
     if ladder.profile.sweep.in_turn:
-        turn_of = turns(ladder.runs)
-        jobs = [replace(job, turn=turn_of[run_of[job.name]]) for job in jobs]
+        jobs = in_turn(jobs, turns(ladder.runs), owner)
 
     def on_finish(job: str) -> None:
         if job in owner:
@@ -211,6 +210,12 @@ def _work(start: Start, title: str, jobs: list[Job], workers: int, measurements:
     deadline = None if start.minutes is None else time.monotonic() + 60 * start.minutes
     with Progress(f"{ladder.profile.name}: {title}", {job.name: job.cost for job in jobs}) as progress:
         return run_jobs(jobs, workers, progress, PRELOAD, deadline, on_finish, start.lock)
+
+
+def in_turn(jobs: list[Job], turn_of: dict[str, int], measuring: Collection[str]) -> list[Job]:
+    """Jobs with the turn of their run; within a turn a run is measured as soon as it is trained, so that a stop leaves
+    rows of whatever was trained."""
+    return [replace(job, turn=2 * turn_of[job.payload[1]] + (job.name not in measuring)) for job in jobs]
 
 
 def accept_rows(ladder: Ladder) -> None:

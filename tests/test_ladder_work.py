@@ -6,8 +6,8 @@ import pytest
 
 from files.lock import Busy
 from ladder import work
-from ladder.work import EXIT_FAILED, EXIT_STOPPED, conclude, hold
-from ladder.workers.pool import Outcome
+from ladder.work import EXIT_FAILED, EXIT_STOPPED, conclude, hold, in_turn
+from ladder.workers.pool import Job, Outcome, longest_first
 from profiles.paths import Paths
 
 
@@ -43,6 +43,20 @@ def is_free(root, lineages):
     except Busy as error:
         assert "in use by process" in str(error) and "\n" not in str(error)
         return False
+
+
+def test_in_turn_a_run_is_measured_as_soon_as_it_is_trained():
+    def train(name, cost):
+        return Job(name, cost, work.train_run, (None, name))
+
+    jobs = [train("large", 9.0), train("short", 1.0), train("long", 5.0)]
+    jobs += [
+        Job(f"scores of {name}", 0.1, work.train_run, (None, name), (name,)) for name in ("large", "short", "long")
+    ]
+    measuring = {job.name for job in jobs if job.needs}
+    ordered = [job.name for job in longest_first(in_turn(jobs, {"short": 0, "long": 0, "large": 1}, measuring))]
+    assert set(ordered[:2]) == {"scores of short", "scores of long"}  # both wait for their run
+    assert ordered[2:] == ["long", "short", "scores of large", "large"]
 
 
 def test_a_start_on_all_runs_excludes_every_other(tmp_path, other):
