@@ -1,9 +1,10 @@
 """`python -m paper.judge TABLE --claim ID ...`: any claim of claims.yaml that a table can decide, on anybody's table.
 
 The number is the one that the claim is judged by on our own ladder (analysis/table_statistics/), the criterion and the
-verdict's words are those of paper/verdicts.py. Three kinds of table:
+verdict's words are those of paper/verdicts.py. Claims of both versions can be asked. Four kinds of table:
 
     checkpoints  one row per checkpoint of one task    --loss --value --run --chance [--items --tokens --size --compute]
+    tasks        the same of several tasks             also --task, --chance as a column too [--series long or small]
     passes       one row per item and model size       --size --item --passes --attempts [--answer-loss --hold-out]
     losses       one row per finished run              --size --loss [--hold-out]
 
@@ -25,16 +26,25 @@ from analysis.onset.table import Columns, check_table, chosen_rows, items_of, re
 from analysis.table_statistics.checkpoints import CHECKPOINT_STATISTICS, checkpoint_statistic
 from analysis.table_statistics.losses import LOSS_STATISTICS, loss_statistic
 from analysis.table_statistics.passes import PASS_STATISTICS, pass_statistic, pass_table
-from paper.claims import Claim, load_claims
+from analysis.table_statistics.tasks import TASKS_STATISTICS, Tables, tasks_statistic
+from paper.claims import CLAIMS_FILE, Claim, load_claims
 from paper.verdicts import INCONCLUSIVE, NOT_REACHED, judge
 
-# Two names of the ladder's tables mean another number in another folder.
+# Names of the ladder's tables that mean another number, or the same one under version 1's name.
 OTHER_NAMES = {
-    ("loss_fig6_compute", "spread_ratio"): "compute_ratio",
     ("passuntil_fig3_loss_law", "held_out_error_share"): "loss_held_out_error_share",
+    ("loss_fig1_model_sizes", "chance_share"): "flat_share",
+    ("loss_fig8_bigbench", "chance_share"): "flat_share",
+    ("loss_fig5_intermediate", "onset_sd_share"): "onset_spread_share",
+    ("loss_fig1_model_sizes", "task_onset_sd_share"): "task_onset_spread_share",
 }
 NOT_TABLES = {("loss_fig5_intermediate", "spread_ratio"), ("passuntil_fig3_loss_law", "floor_share")}
-KINDS = {"checkpoints": CHECKPOINT_STATISTICS, "passes": PASS_STATISTICS, "losses": LOSS_STATISTICS}
+KINDS = {
+    "tasks": TASKS_STATISTICS,
+    "checkpoints": CHECKPOINT_STATISTICS,
+    "passes": PASS_STATISTICS,
+    "losses": LOSS_STATISTICS,
+}
 HOLD_OUT = {"passes": 2, "losses": 1}
 
 
@@ -75,6 +85,12 @@ class TableVerdict:
         return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
+def papers_claims() -> dict[str, Claim]:
+    """Claims of both versions by id, where both files are here; the newer one's before the older one's."""
+    files = [file for file in (CLAIMS_FILE.with_name("claims_v1.yaml"), CLAIMS_FILE) if file.exists()]
+    return {claim.id: claim for file in files for claim in load_claims(file)}
+
+
 ENDS = {"value": "estimate", "low": "low", "high": "high"}
 
 
@@ -84,7 +100,10 @@ def table_kind(claim: Claim) -> tuple[str, str] | None:
     if key in NOT_TABLES or claim.criterion.operator == "inside":
         return None
     name = OTHER_NAMES.get(key, claim.statistic)
-    return next(((kind, name) for kind, statistics in KINDS.items() if name in statistics), None)
+    kinds = [kind for kind, statistics in KINDS.items() if name in statistics]
+    if len(kinds) > 1:  # asked of one task, or of all together
+        kinds = ["tasks" if claim.tasks == ("all",) else "checkpoints"]
+    return (kinds[0], name) if kinds else None
 
 
 def judge_checkpoints(claim: Claim, rows: pd.DataFrame, chance: float, notes: tuple[str, ...] = ()) -> TableVerdict:
@@ -96,6 +115,12 @@ def judge_checkpoints(claim: Claim, rows: pd.DataFrame, chance: float, notes: tu
         if (onsets.status == "not reached").all():
             return TableVerdict(claim, estimate, NOT_REACHED, (*notes, f"no run lastingly leaves chance ({chance:g})"))
     return _judged(claim, estimate, notes)
+
+
+def judge_tasks(claim: Claim, by_task: Tables, notes: tuple[str, ...] = ()) -> TableVerdict:
+    """Paper L's claims on all tasks together. by_task: task -> (checked rows, chance)."""
+    _, name = _asked(claim, "tasks")
+    return _judged(claim, tasks_statistic(name, by_task), notes)
 
 
 def judge_passes(claim: Claim, rows: pd.DataFrame, num_held_out: int = 2) -> TableVerdict:
@@ -148,7 +173,7 @@ def parser() -> argparse.ArgumentParser:
     out.add_argument("table", type=Path, nargs="?", help="csv, tsv, parquet or jsonl")
     out.add_argument("--claim", metavar="ID", help="a claim of paper/claims.yaml")
     out.add_argument("--list", action="store_true", help="which claim needs which table")
-    out.add_argument("--chance", type=float, help="score of a guesser, for example 0.25 for four options")
+    out.add_argument("--chance", metavar="NUMBER or COLUMN", help="score of a guesser, 0.25 for four options")
     for name, what in COLUMN_OPTIONS.items():
         out.add_argument(f"--{name}", metavar="COLUMN", help=what)
     out.add_argument("--items", metavar="COLUMN or NUMBER", help="questions behind each score")
@@ -168,6 +193,8 @@ COLUMN_OPTIONS = {
     "item": "name of the item",
     "passes": "attempts that passed",
     "attempts": "attempts at the item",
+    "task": "name of the task, for claims on several",
+    "series": "long or small, for the claim on token budgets",
     "answer-loss": "loss of the item's reference answer, nats",
 }
 # Kind -> option -> the column's name in our tables.
@@ -181,17 +208,20 @@ def judged_file(chosen: argparse.Namespace) -> TableVerdict:
     """The verdict that the arguments ask for. ValueError in one line for anything that cannot be used."""
     if chosen.table is None or chosen.claim is None:
         raise ValueError("give a table and --claim ID, or --list")
-    claim = chosen_claim(load_claims(), chosen.claim)
+    claim = chosen_claim(list(papers_claims().values()), chosen.claim)
     kind = table_kind(claim)
     if kind is None:
         _asked(claim, "checkpoints")
     frame = chosen_rows(read_table(chosen.table), chosen.where)
-    if kind[0] == "checkpoints":
-        _wanted(chosen, kind[0], ("loss", "value", "run", "chance"))
-        names = (chosen.loss, chosen.value, chosen.run, chosen.tokens, chosen.size, None)
-        table = check_table(frame, Columns(*names, items_of(chosen.items, frame)), chosen.chance)
-        rows = table.rows if chosen.compute is None else _with_compute(table.rows, frame, chosen)
-        return judge_checkpoints(claim, rows, table.chance, table.notes)
+    if kind[0] in ("checkpoints", "tasks"):
+        _wanted(chosen, kind[0], ("loss", "value", "run", "chance", *(["task"] if kind[0] == "tasks" else [])))
+        if kind[0] == "checkpoints":
+            return judge_checkpoints(claim, *_checked(frame, chosen))
+        if chosen.task not in frame:
+            raise ValueError(f"--task {chosen.task}: not in the table")
+        found = {str(task): _checked(one, chosen) for task, one in frame.groupby(chosen.task)}
+        notes = tuple(f"{task}: {note}" for task, (_, _, said) in found.items() for note in said)
+        return judge_tasks(claim, {task: (rows, chance) for task, (rows, chance, _) in found.items()}, notes)
     columns = RENAMED[kind[0]]
     _wanted(chosen, kind[0], tuple(columns))
     given = {getattr(chosen, option): ours for option, ours in columns.items()}
@@ -209,6 +239,26 @@ def _wanted(chosen: argparse.Namespace, kind: str, options: tuple[str, ...]) -> 
         raise ValueError(f"claim {chosen.claim} needs a table of {kind}: give --{' --'.join(absent)}")
 
 
+def _checked(frame: pd.DataFrame, chosen: argparse.Namespace) -> tuple[pd.DataFrame, float, tuple[str, ...]]:
+    """(rows, chance, notes) of one task."""
+    names = (chosen.loss, chosen.value, chosen.run, chosen.tokens, chosen.size, chosen.series)
+    table = check_table(frame, Columns(*names, items_of(chosen.items, frame)), _chance(frame, chosen.chance))
+    rows = table.rows.rename(columns={"group": "series"})
+    return (rows if chosen.compute is None else _with_compute(rows, frame, chosen)), table.chance, table.notes
+
+
+def _chance(frame: pd.DataFrame, given: str) -> float:
+    if given in frame:
+        values = frame[given].unique()
+        if len(values) != 1:
+            raise ValueError(f"--chance {given}: {len(values)} values in one task, needs one")
+        return float(values[0])
+    try:
+        return float(given)
+    except ValueError:
+        raise ValueError(f"--chance {given}: neither a number nor a column of the table") from None
+
+
 def _with_compute(rows: pd.DataFrame, frame: pd.DataFrame, chosen: argparse.Namespace) -> pd.DataFrame:
     if chosen.tokens is None:
         raise ValueError("--compute needs --tokens, by which a checkpoint is found again")
@@ -224,7 +274,7 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser().parse_args(arguments)
     try:
         if chosen.list:
-            print(claim_list(load_claims()))
+            print(claim_list(list(papers_claims().values())))
             return 0
         found = judged_file(chosen)
         print(found.text())

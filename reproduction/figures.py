@@ -1,7 +1,7 @@
 """`make figures`: every figure, table and verdict of a profile again from its committed tables, as `dvc repro` would
 make them, but at once and without looking at checkpoints.
 
-    python -m reproduction.figures [--profile P]     default: every profile that has results
+    python -m reproduction.figures [--profile P]     default: every profile that has results, and the public tables
 """
 
 import argparse
@@ -16,6 +16,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import active_children, get_context
 
+from experiments.public.folders import PROFILE, public_stems
 from ladder.workers.machine import num_cores
 from ladder.workers.pool import end_with_parent
 from profiles.paths import ROOT, Paths
@@ -33,11 +34,13 @@ def profiles_with_scores() -> list[str]:
     return found
 
 
-def make_figures(profiles: list[str]) -> None:
+def make_figures(profiles: list[str], with_public: bool = False) -> None:
     """Run measure, draw, verdicts and report of profiles from their committed tables, as many at once as there are
-    cores."""
+    cores; with_public: those of the public tables too."""
     start = time.monotonic()
     commands = {(profile, stem): row for profile in profiles for stem, row in _figure_commands(profile).items()}
+    if with_public:
+        commands |= {(PROFILE, stem): row for stem, row in public_commands().items()}
     # Processes, not threads: matplotlib is not thread-safe. Each imports its libraries once for all its stages. The
     # last ones, those of paper P, come first: they take longest.
     with (
@@ -58,7 +61,16 @@ def make_figures(profiles: list[str]) -> None:
             stages = all_stages(profile)
             if not pool.submit(run_commands, [stages["verdicts"]["cmd"], stages["report"]["cmd"]]).result():
                 raise ValueError(f"failed: verdicts or report of profile {profile}; see the lines above")
-    print(f"{len(commands)} figures and tables of {', '.join(profiles)} in {time.monotonic() - start:.0f} s")
+    shown = ", ".join([*profiles, *([PROFILE] if with_public else [])])
+    print(f"{len(commands)} figures and tables of {shown} in {time.monotonic() - start:.0f} s")
+
+
+def public_commands() -> dict[str, list[str]]:
+    """Measure and draw of each public folder; where its tables are absent, measure keeps the committed results and says
+    in one line how to get them."""
+    return {
+        stem: [f"python -m experiments.public.{stem}.{step}" for step in ("measure", "plot")] for stem in public_stems()
+    }
 
 
 def _begin_worker() -> None:
@@ -121,4 +133,9 @@ if __name__ == "__main__":
         prog="python -m reproduction.figures", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--profile", default=None, help="default: every profile that has results")
-    run_command(lambda chosen: make_figures([chosen.profile] if chosen.profile else profiles_with_scores()), parser)
+    run_command(
+        lambda chosen: make_figures(
+            [chosen.profile] if chosen.profile else profiles_with_scores(), with_public=not chosen.profile
+        ),
+        parser,
+    )

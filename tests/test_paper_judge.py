@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from paper.claims import load_claims
-from paper.judge import claim_list, judge_checkpoints, main, table_kind
+from experiments.tables.results import read_results
+from paper.judge import claim_list, judge_checkpoints, main, papers_claims, table_kind
 from profiles.paths import ROOT
+from public_tables.benchmarks import BENCHMARKS
 from tests.test_analysis_table_statistics_losses import planted as planted_losses
 from tests.test_analysis_table_statistics_passes import planted as planted_passes
 
@@ -28,8 +29,6 @@ LETTER, CLOZE = (["--where", f"metric={form}_accuracy"] for form in ("letter", "
     ],
 )
 def test_a_claim_is_judged_on_a_public_table(claim, form, verdict, tmp_path, capsys):
-    if claim not in {one.id for one in load_claims()}:
-        pytest.skip("the claim has been dropped")
     assert main([str(FORMATS), "--claim", claim, *MMLU, *form, "--json", str(tmp_path / "verdict.json")]) == 0
     assert capsys.readouterr().out.startswith(f"{verdict}: ")
     written = json.loads((tmp_path / "verdict.json").read_text())
@@ -37,7 +36,7 @@ def test_a_claim_is_judged_on_a_public_table(claim, form, verdict, tmp_path, cap
 
 
 def claim_for(kind: str, name: str) -> str:
-    return next(claim.id for claim in load_claims() if table_kind(claim) == (kind, name))
+    return next(claim.id for claim in papers_claims().values() if table_kind(claim) == (kind, name))
 
 
 def test_passes_and_losses_are_judged_too(tmp_path, capsys):
@@ -53,8 +52,25 @@ def test_passes_and_losses_are_judged_too(tmp_path, capsys):
     assert capsys.readouterr().out.startswith("replicated: ")
 
 
+def test_a_claim_on_several_tasks_takes_their_chance_from_a_column(tmp_path, capsys):
+    rows = read_results(FORMATS)
+    rows = rows[(rows.kind == "checkpoint") & (rows.metric == "letter_accuracy")]
+    rows = rows[rows.task.isin(["mmlu", "csqa", "socialiqa", "arc_easy"])]
+    rows = rows.assign(guess=rows.task.map(lambda task: BENCHMARKS[task].chance))
+    rows.to_csv(tmp_path / "letters.csv", index=False)
+    columns = ["--loss", "loss_nats", "--run", "run", "--value", "value", "--items", "num_items"]
+    columns += ["--tokens", "tokens_seen", "--task", "task", "--chance", "guess"]
+    asked = [str(tmp_path / "letters.csv"), "--claim", "common_threshold"]
+    assert main([*asked, *columns]) == 0
+    assert capsys.readouterr().out.startswith("replicated: ")
+    assert main([*asked, *columns[:-4], "--chance", "0.25"]) == 2
+    assert "needs a table of tasks: give --task" in capsys.readouterr().err
+    assert main([*asked, *columns[:-1], "nothing"]) == 2
+    assert "--chance nothing: neither a number nor a column" in capsys.readouterr().err
+
+
 def test_a_task_that_never_leaves_chance_is_not_reached():
-    claim = next(claim for claim in load_claims() if table_kind(claim) == ("checkpoints", "gain_points"))
+    claim = next(claim for claim in papers_claims().values() if table_kind(claim) == ("checkpoints", "gain_points"))
     rows = pd.DataFrame({"run": ["a"] * 8 + ["b"] * 8, "loss_nats": [*np.linspace(4, 3, 8)] * 2})
     rows = rows.assign(value=0.25, num_items=500, tokens_seen=[*range(1, 9)] * 2)
     found = judge_checkpoints(claim, rows, 0.25)
@@ -62,11 +78,11 @@ def test_a_task_that_never_leaves_chance_is_not_reached():
 
 
 def test_the_list_names_every_claim_and_what_it_needs(capsys):
-    claims = load_claims()
+    claims = papers_claims().values()
     assert main(["--list"]) == 0
     shown = capsys.readouterr().out
-    assert all(claim.id in shown for claim in claims) and shown.strip() == claim_list(claims)
-    assert {"checkpoints", "passes", "losses"} <= set(shown.split())
+    assert all(claim.id in shown for claim in claims) and shown.strip() == claim_list(list(claims)).strip()
+    assert {"checkpoints", "tasks", "passes", "losses"} <= set(shown.split())
 
 
 @pytest.mark.parametrize(

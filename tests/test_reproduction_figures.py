@@ -68,3 +68,16 @@ class InThisProcess:
 def test_an_unknown_profile_is_refused():
     with pytest.raises(ProfileError, match="profiles/nowhere.yaml: no such profile"):
         make_figures(["nowhere"])
+
+
+def test_public_folders_are_drawn_too(monkeypatch, tmp_path):
+    called = []
+    monkeypatch.setattr(figures, "ProcessPoolExecutor", lambda *_, **__: InThisProcess(called))
+    make_figures([], with_public=True)
+    modules = [command.split()[2] for commands in called for command in commands]
+    for stem in figures.public_stems():
+        place = modules.index(f"experiments.public.{stem}.measure")
+        assert modules[place + 1] == f"experiments.public.{stem}.plot"
+    called.clear()
+    make_figures([])
+    assert called == []

@@ -17,6 +17,7 @@ from analysis.task_law.fit import TaskLawFit, curvature_test, fit_task_law
 from analysis.task_law.instance_law import fit_instance_law
 
 MIN_FITTED, MIN_LAW_SIZES, MIN_ITEMS = 3, 4, 10
+MANY_SAMPLES = 10_000
 NUM_ITEM_DRAWS, NUM_POSTERIOR_DRAWS, NUM_REPLICATES = 100, 200, 300
 
 
@@ -133,6 +134,14 @@ def _hidden_rise(table: PassTable) -> Estimate:
     return Estimate(float(middle), float(low), float(high))
 
 
+def _passed(table: PassTable) -> Estimate:
+    attempts, passes = table.attempts[:, -1], table.passes[:, -1]
+    if attempts.min() < MANY_SAMPLES:
+        return failed(f"{attempts.min():g} attempts at an item, needs {MANY_SAMPLES}")
+    expected = 1 - (1 - passes / attempts) ** MANY_SAMPLES
+    return bootstrap_items(np.mean, np.where(attempts == MANY_SAMPLES, passes > 0, expected))
+
+
 def _held_out_error(table: PassTable) -> Estimate:
     law, size = _law(table), table.size
     at = law.predict(size[-1])
@@ -235,8 +244,12 @@ def _loss_rank(table: PassTable) -> Estimate:
         return failed(f"no size has {MIN_ITEMS} items with F")
 
     def mean_rank(f: np.ndarray, loss: np.ndarray) -> float:
-        ranks = [stats.spearmanr(f[:, column], loss[:, column], nan_policy="omit")[0] for column in used]
-        return float(np.mean(ranks))
+        ranks = []
+        for column in used:
+            seen = np.isfinite(f[:, column])
+            if seen.sum() >= 3:
+                ranks.append(stats.spearmanr(f[seen, column], loss[seen, column])[0])
+        return float(np.nanmean(ranks)) if ranks else np.nan
 
     return bootstrap_items(mean_rank, table.f, table.answer_loss, num_replicates=NUM_REPLICATES)
 
@@ -252,6 +265,7 @@ class PassStatistic:
 PASS_STATISTICS: Mapping[str, PassStatistic] = {
     "decades_resolved": PassStatistic("decades below one over the number of items", _decades_resolved),
     "hidden_rise_decades": PassStatistic("decades by which the rate rises over hidden sizes", _hidden_rise),
+    "share_passed_10000": PassStatistic("share of items passed within 10 000 samples by the largest model", _passed),
     "held_out_error_share": PassStatistic("measured minus predicted F over the fitted range of F", _held_out_error),
     "bend_share": PassStatistic("bend of F as a share of its change", _bend),
     "dataset_deviation_percent": PassStatistic("predicted over measured rate minus 1, %, of a new run", _deviation),

@@ -2,6 +2,9 @@
 
 from collections.abc import Mapping
 
+import pandas as pd
+
+from experiments.public.judged import judged_by_corpus, judged_together_by_corpus
 from experiments.public.stage import measure_public
 from experiments.public.statistics import group_claims, loss_claims
 from public_tables.gadre import CORPORA, GADRE_LOSSES, SCORES
@@ -10,6 +13,7 @@ from public_tables.table import PublicTable
 
 STEM, SOURCES = "ext_public_corpora", ("gadre",)
 REFERENCE = "C4"
+JUDGED = ("monotone_share", "size_effect_points")
 
 
 def measure(tables: Mapping[str, PublicTable]) -> list:
@@ -25,7 +29,14 @@ def measure(tables: Mapping[str, PublicTable]) -> list:
         parts.append(stored(one.assign(size=one.series)))
         for corpus, within in one.groupby("series"):
             parts.append(loss_claims(task, within.reset_index(drop=True), f"_within_{corpus}"))
+    by_task = corpus_rows(rows)
+    parts += [judged_by_corpus(by_task, JUDGED), judged_together_by_corpus(by_task, ["spread_ratio"])]
     return parts
+
+
+def corpus_rows(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Rows of each task against the loss on C4, series the training corpus, which claims are judged on."""
+    return {task: benchmark_rows(rows, task, column, "loss_c4_val") for task, column in SCORES.items()}
 
 
 if __name__ == "__main__":

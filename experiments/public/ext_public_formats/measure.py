@@ -10,6 +10,7 @@ from analysis.onset.fit import onset_by_run, shared_threshold
 from analysis.onset.rise import Rise, rise_span
 from analysis.onset.shapes import compare_shapes
 from analysis.onset.threshold import HingeFit, fit_hinge
+from experiments.public.judged import judged_tasks, judged_together
 from experiments.public.stage import measure_public
 from experiments.public.statistics import plain_number, statistic
 from public_tables.benchmarks import BENCHMARKS
@@ -22,6 +23,7 @@ MARGIN = 0.05  # a letter prior wanders by two to four points
 MIN_GAIN = 0.30  # paper L's threshold_gain
 DRAWN_LETTER, DRAWN_CLOZE, FITTED = 40, 12, 24  # checkpoints a run
 HINGE_WINS = 2.0  # quasi-AICc
+JUDGED = ("flat_share", "onset_spread_share")
 
 
 def measure(tables: Mapping[str, PublicTable]) -> list:
@@ -47,7 +49,17 @@ def measure(tables: Mapping[str, PublicTable]) -> list:
     parts.append(_spread_of_thresholds({task: fits[task] for task in fits if task in has_hinge}, few, "_where_hinge"))
     parts.append(_common_onset({task: olmo_rows(rows, task, "letter") for task in fits if task in has_hinge}))
     parts.append(_other_axes(rows))
+    letter, cloze = form_rows(rows, "letter"), form_rows(rows, "cloze")
+    parts += [judged_tasks(letter, JUDGED), judged_tasks(cloze, ["flat_share"], "_cloze")]
+    parts.append(judged_together({task: letter[task] for task in fits}, ["task_onset_spread_share"]))
     return parts
+
+
+def form_rows(rows: pd.DataFrame, form: str) -> dict[str, pd.DataFrame]:
+    """Rows of each task in one form that claims are judged on: without warm-up, where the loss range of a claim
+    begins."""
+    trained = rows[~rows.is_warmup].reset_index(drop=True)
+    return {task: olmo_rows(trained, task, form) for task in OLMO_TASKS}
 
 
 def _rise(rows: pd.DataFrame, task: str) -> Rise:

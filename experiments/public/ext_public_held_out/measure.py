@@ -7,6 +7,7 @@ import pandas as pd
 
 from analysis.intervals import bootstrap_items
 from analysis.task_law.held_out import METHODS, MIN_FITTED, log_error, predict_largest
+from experiments.public.judged import judged_losses
 from experiments.public.stage import measure_public
 from experiments.public.statistics import plain_number, statistic
 from public_tables.benchmarks import BENCHMARKS
@@ -16,6 +17,8 @@ STEM, SOURCES = "ext_public_held_out", ("pythia", "gadre", "obsscaling")
 OPEN = {"lambada": "acc_lambada_openai", "squad": "acc_squad", "coqa": "acc_coqa", "jeopardy": "acc_jeopardy"}
 OPEN |= {"wikidata": "acc_bigbench_qa_wikidata"}
 ITEMS = {"gsm8k": 1319, "humaneval": 164}
+TOKENS_PER_PARAM = 20  # Chinchilla's, as the table's authors count
+JUDGED = ("unexplained_share", "loss_held_out_error_share")
 
 
 def measure(tables: Mapping[str, PublicTable]) -> list:
@@ -35,7 +38,14 @@ def measure(tables: Mapping[str, PublicTable]) -> list:
             parts.append([statistic("all", f"law_beats_{rival.replace(' ', '_')}", wins, errors, size=name)])
         high = bootstrap_items(np.mean, one[one.series == "law"].too_high.to_numpy(float))
         parts.append([statistic("all", "law_too_high", high, errors, size=name)])
-    return parts
+    return [*parts, judged_losses(final_losses(tables["gadre"].rows), JUDGED)]
+
+
+def final_losses(rows: pd.DataFrame) -> pd.DataFrame:
+    """Final loss on C4 of Gadre's models at Chinchilla's tokens, six sizes a corpus (series), which claims are judged
+    on."""
+    kept = rows[(rows.tokens / rows.params / TOKENS_PER_PARAM).round(2) == 1]
+    return kept.assign(loss_nats=kept.loss_c4_val, num_parameters=kept.params)
 
 
 def _predicted(name: str, task: str, run: str, params: pd.Series, rate: pd.Series, num_items: int) -> list[dict]:
@@ -68,7 +78,7 @@ def _pythia(rows: pd.DataFrame):
 
 
 def _gadre(rows: pd.DataFrame):
-    multiple = (rows.tokens / rows.params / 20).round(2)
+    multiple = (rows.tokens / rows.params / TOKENS_PER_PARAM).round(2)
     for task, column in OPEN.items():
         for (corpus, times), one in rows.groupby([rows.series, multiple]):
             yield (

@@ -8,8 +8,10 @@ from scipy import stats
 
 from analysis.intervals import Estimate, bootstrap_items, failed, from_replicates
 from analysis.passes.beta_rates import fit_beta_rates
+from analysis.table_statistics.passes import PASS_STATISTICS, PassTable, pass_table
 from analysis.task_law.counts import effective_counts
 from analysis.task_law.fit import curvature_test, fit_task_law
+from experiments.public.judged import judged_passes
 from experiments.public.stage import measure_public
 from experiments.public.statistics import plain_number, statistic
 from public_tables.passes import size_name
@@ -33,7 +35,21 @@ def measure(tables: Mapping[str, PublicTable]) -> list:
         parts.append([statistic("math", f"bend_{name}", bend.quadratic.noted(f"p {bend.p_value:.3g}"))])
     grid = _grid(counts)
     parts += [grid, _floor(counts), _assist(counts, losses), _crossed(grid, losses)]
+    parts.append(judged_passes("math", math_table(attempts), [name for name in PASS_STATISTICS if name != "loss_rank"]))
+    parts.append(judged_passes("gsm8k", gsm8k_table(counts, losses), ["loss_rank"]))
     return parts
+
+
+def math_table(attempts: pd.DataFrame) -> PassTable:
+    """MATH at seven sizes, N without embeddings as on our ladder, the two largest held out; claims are judged on it."""
+    return pass_table(attempts.assign(num_parameters=attempts.params_nonembed), num_held_out=2)
+
+
+def gsm8k_table(counts: pd.DataFrame, losses: pd.DataFrame) -> PassTable:
+    """GSM8K items with the loss of their reference solutions; a column a checkpoint, so no law is fitted to it."""
+    joined = _joined(counts, losses).rename(columns={"nll_nats": "answer_loss"})
+    joined = joined[joined.groupby("item").model.transform("nunique") == joined.model.nunique()]
+    return pass_table(joined.assign(num_parameters=joined.groupby("model").ngroup() + 1), num_held_out=1)
 
 
 def _sizes(counts: pd.DataFrame) -> list[tuple[str, float]]:

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+import pandas as pd
+
 from experiments.public.stage import measure_public
 from experiments.public.statistics import group_claims, loss_claims
 from public_tables.gemstones import SHAPE_TASKS, shape_groups
@@ -19,15 +21,29 @@ def measure(tables: Mapping[str, PublicTable]) -> list:
     """Nine cloze tasks over 22 shapes: differences at equal loss where losses overlap."""
     rows = tables["gemstones"].rows
     parts: list = [public_size_rows(rows.assign(params=rows.groupby("size").params.transform("min")))]
-    groups = {metric: rows[rows.group.isin(pair)].reset_index(drop=True) for metric, pair in PAIRS.items()}
-    groups["shape_effect"] = shape_groups(rows)
     for task, column in SHAPE_TASKS.items():
         one = benchmark_rows(rows, task, column, LOSS)
         parts += [stored(thinned(one, DRAWN)), loss_claims(task, one)]
-        for metric, grouped in groups.items():
-            pairs = benchmark_rows(grouped, task, column, LOSS).assign(group=grouped.group.to_numpy())
-            parts.append(group_claims(task, pairs, PAIRS.get(metric, ("deep",))[0], metric))
+        for metric in (*PAIRS, "shape_effect"):
+            found = group_claims(task, *pair_rows(rows, metric, task), metric)
+            parts += [found, in_points(found)]
     return parts
+
+
+def pair_rows(rows: pd.DataFrame, metric: str, task: str) -> tuple[pd.DataFrame, str]:
+    """Rows of the two groups that a metric compares, with the column group, and the reference among them."""
+    banded = rows[rows.group.isin(PAIRS.get(metric, ()))].reset_index(drop=True)
+    grouped = banded if metric in PAIRS else shape_groups(rows)
+    pairs = benchmark_rows(grouped, task, SHAPE_TASKS[task], LOSS).assign(group=grouped.group.to_numpy())
+    return pairs, PAIRS.get(metric, ("deep",))[0]
+
+
+def in_points(found: list[dict]) -> list[dict]:
+    """The same differences in points, as claims_public.yaml judges them."""
+    return [
+        row | {"metric": f"{row['metric']}_points"} | {end: 100 * row[end] for end in ("value", "low", "high")}
+        for row in found
+    ]
 
 
 if __name__ == "__main__":
