@@ -23,6 +23,7 @@ from profiles.paths import ROOT, Paths
 from profiles.profile import load_profile, profile_names, run_command
 from reproduction.pipeline import all_stages, figure_stages
 
+PUBLIC_VERDICTS = ("python -m paper.public_verdicts", "python -m paper.claims_by_data")
 RAW = ("scores.parquet", "pass_rates.parquet", "losses.csv", "runs.csv")  # what only checkpoints can make
 
 
@@ -61,6 +62,8 @@ def make_figures(profiles: list[str], with_public: bool = False) -> None:
             stages = all_stages(profile)
             if not pool.submit(run_commands, [stages["verdicts"]["cmd"], stages["report"]["cmd"]]).result():
                 raise ValueError(f"failed: verdicts or report of profile {profile}; see the lines above")
+        if with_public and not pool.submit(run_commands, list(PUBLIC_VERDICTS)).result():
+            raise ValueError("failed: verdicts on the public tables; see the lines above")
     shown = ", ".join([*profiles, *([PROFILE] if with_public else [])])
     print(f"{len(commands)} figures and tables of {shown} in {time.monotonic() - start:.0f} s")
 

@@ -3,6 +3,7 @@ names what the commands import."""
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -15,6 +16,7 @@ from experiments.public.drawing import plot_public
 from experiments.public.folders import PROFILE, public_stems
 from experiments.style import plotting
 from ladder.code import reached_files
+from paper.public_claims import CLAIMS_PUBLIC_FILE, load_public_claims
 from profiles.paths import ROOT, Paths
 from public_tables.sources import SOURCES
 from public_tables.table import PublicTable
@@ -102,8 +104,19 @@ def test_every_folder_has_its_stages_with_all_that_they_import(stem):
         text = known[f"{step}@{stem}"]
         assert uncovered(stem, step, text["deps"]) == set()
         assert all(next(iter(out.values()))["persist"] for out in text["outs"])
-    assert {name.split("@")[1] for name in known} == set(public_stems())
+    assert {name.split("@")[1] for name in known if "@" in name} == set(public_stems())
     assert "analysis/rows.py" in uncovered(stem, "measure", []), "a dependency less would be found"
+
+
+def test_the_verdicts_have_a_stage_with_all_that_they_read():
+    stage = stages()["verdicts"]
+    assert stage["cmd"] == "python -m paper.public_verdicts"
+    judged = {f"results/{PROFILE}/{claim.folder}.csv" for claim in load_public_claims()}
+    assert judged <= set(stage["deps"]) and {CLAIMS_PUBLIC_FILE.name} <= {Path(dep).name for dep in stage["deps"]}
+    files = {path.relative_to(ROOT).as_posix() for path in reached_files(["paper.public_verdicts"])}
+    asked = {file for file in files if file.startswith(("paper/", "public_tables/", "experiments/tables/results"))}
+    held = {file for file in asked if file in stage["deps"] or file.endswith("__init__.py")}
+    assert asked == held, asked - held
 
 
 def test_the_root_pipeline_does_not_know_them():

@@ -5,6 +5,8 @@ import shutil
 import pytest
 
 from experiments.public.folders import PROFILE
+from paper.claims_by_data import write_claims_by_data
+from paper.public_verdicts import write_public_verdicts
 from profiles.paths import ROOT, Paths
 from reproduction.verify import public
 from reproduction.verify.disk import Disk, Findings
@@ -59,3 +61,19 @@ def test_a_picture_of_other_results_is_found(root, tmp_path):
     findings = Findings()
     public.check_public_anew(Disk(root), findings, tmp_path / "anew")
     assert any(f"{STEM}.png" in line for line in findings.mismatches)
+
+
+def test_verdicts_are_judged_again_and_a_changed_word_is_found(tmp_path):
+    for name in (f"results/{PROFILE}", f"figures/{PROFILE}"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    (tmp_path / "results" / "full").mkdir()
+    shutil.copy(Paths("full").verdicts, tmp_path / "results" / "full")
+    here = Paths(PROFILE, tmp_path)
+    write_public_verdicts(here)
+    write_claims_by_data(here, tmp_path)
+    findings = Findings()
+    public.check_public_verdicts(Disk(tmp_path), findings, tmp_path / "anew")
+    assert findings.mismatches == [] and findings.num_compared == 3
+    here.verdicts.write_text(here.verdicts.read_text().replace('"replicated"', '"inconclusive"', 1))
+    public.check_public_verdicts(Disk(tmp_path), findings, tmp_path / "again")
+    assert any(f"results/{PROFILE}/verdicts.json" in line and "make figures" in line for line in findings.mismatches)

@@ -32,7 +32,7 @@ from reproduction.verify.anew import check_anew
 from reproduction.verify.disk import Disk, Findings
 from reproduction.verify.lock import check_locks
 from reproduction.verify.pipeline import locked_profiles
-from reproduction.verify.public import check_public_anew, check_public_lock
+from reproduction.verify.public import check_public_anew, check_public_lock, check_public_verdicts
 from reproduction.verify.retrain import check_retrained
 from reproduction.verify.tables import check_tables
 
@@ -61,6 +61,7 @@ def verify(root: Path = ROOT, is_quick: bool = False, retrain: str | None = None
             tempfile.TemporaryDirectory(prefix="verify_") as folder,
         ):
             check_public_anew(disk, findings, Path(folder))
+            check_public_verdicts(disk, findings, Path(folder) / "verdicts")
     if retrain is not None:
         with findings.guard("trained again", "name another run with RETRAIN=<run>, or train it as the profile says"):
             check_retrained(disk, findings, retrain)

@@ -1,8 +1,8 @@
 """Are the committed results of the public tables what code and tables make?
 
 The lock of experiments/public/dvc.yaml holds a hash of every result and picture, and of the code that made them. Each
-picture is drawn again from its results; where the public tables are here (public_data/ or PUBLIC_DATA), each result is
-measured again too, and a note says where they are not.
+picture is drawn again from its results, and every claim judged again; where the public tables are here (public_data/ or
+PUBLIC_DATA), each result is measured again too, and a note says where they are not.
 """
 
 import importlib
@@ -12,6 +12,9 @@ from pathlib import Path
 from experiments.public.folders import PROFILE, public_stems
 from experiments.public.stage import measured_public
 from experiments.style.stage import plot_stage
+from files.atomic import atomic_write
+from paper.claims_by_data import write_claims_by_data
+from paper.public_verdicts import public_verdicts, verdicts_bytes
 from profiles.paths import Paths
 from public_tables.table import HOW, absent_tables
 from reproduction.verify.anew import describe_difference, pictures_have_our_bytes
@@ -27,7 +30,7 @@ def check_public_lock(disk: Disk, findings: Findings) -> None:
     entry."""
     with findings.guard(LOCK, how_to_restore(LOCK)):
         stages = read_lock(disk, findings, LOCK)
-        expected = {f"{step}@{stem}" for stem in public_stems() for step in ("measure", "draw")}
+        expected = {f"{step}@{stem}" for stem in public_stems() for step in ("measure", "draw")} | {"verdicts"}
         findings.compare(f"{LOCK}: stages", sorted(expected), sorted(stages), REDO.removeprefix("or, "), "the folders")
         for name, stage in stages.items():
             for entry in (*stage.get("deps", []), *stage.get("outs", [])):
@@ -48,6 +51,20 @@ def check_public_anew(disk: Disk, findings: Findings, folder: Path) -> None:
                 name, first, second = disk.name(path), path.read_bytes(), anew.read_bytes()
                 if first != second and (said := describe_difference(name, first, second, by_pixels)):
                     findings.mismatch(f"{name}: {said}; {how_to_restore(name)}, {REDO}")
+
+
+def check_public_verdicts(disk: Disk, findings: Findings, folder: Path) -> None:
+    """Judge the committed results again, and set them beside our ladder's verdicts again, in an empty `folder`."""
+    here, there = Paths(PROFILE, disk.root), Paths(PROFILE, folder)
+    with findings.guard(f"results/{PROFILE}/verdicts.json", how_to_restore(f"results/{PROFILE}/verdicts.json")):
+        there.results.mkdir(parents=True, exist_ok=True)
+        atomic_write(there.verdicts, verdicts_bytes(public_verdicts(here)))
+        claims_by_data = write_claims_by_data(there, disk.root)
+        for path in (there.verdicts, *claims_by_data):
+            name = str(path.relative_to(folder))
+            findings.num_compared += 1
+            if not (disk.root / name).exists() or (disk.root / name).read_bytes() != path.read_bytes():
+                findings.mismatch(f"{name}: not what the committed results give; run `make figures`")
 
 
 def _drawn(stem: str, here: Paths, there: Paths) -> list[tuple[Path, Path]]:
