@@ -1,5 +1,5 @@
-"""`python -m paper.report [--profile P] [--readme PAPER ...]`: the report and README's verdict table, from committed
-results; no number in them is typed.
+"""`python -m paper.report [--profile P]`: the report, the paper as a PDF (paper/typeset.py) and README's verdict table,
+from committed results; no number in them is typed.
 
 report_source.md holds the text. A macro in double braces is replaced by what it names, and an unknown one is an error:
   {{profile}}                               name of the profile
@@ -21,6 +21,7 @@ from files.atomic import atomic_write
 from files.tables import read_json
 from files.text import read_text
 from paper.claims import PAPERS, load_claims
+from paper.typeset import write_paper
 from paper.verdict_table import counts, three_digits, verdict_table
 from paper.verdicts import NOT_MEASURED, Statistics
 from profiles.paths import Paths
@@ -164,10 +165,13 @@ def write_readme(paths: Paths, papers: Sequence[str] = PAPERS) -> Path:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Write the report of a profile, and into README the tables of verdicts that params.yaml takes from it."""
+    """Write report and paper of a profile, and into README the tables of verdicts that params.yaml takes from it."""
     paths = Paths(load_profile(arguments.profile).name)
+    report = Report(paths, paths.report.parent)
+    sources = {claim.id: claim.source for claim in report.claims}
     shown = headline_papers(paths.profile)
-    for path in [*write_report(paths), *([write_readme(paths, shown)] if shown else [])]:
+    paper = write_paper(paths, report.verdicts, sources, report.fill)
+    for path in [*write_report(paths), paper, *([write_readme(paths, shown)] if shown else [])]:
         print(path.relative_to(paths.root))
 
 

@@ -5,7 +5,7 @@ results/<profile>/loss/        runs of paper L: runs.csv, scores of each checkpo
 results/<profile>/passuntil/   runs of paper P: runs.csv, pass rates of the last checkpoint, losses of all
 results/<profile>/<stem>.csv   statistics of one experiment folder, which its figure is drawn from
 results/<profile>/verdicts.json
-figures/<profile>/<stem>.png, <stem>.md, report.md, verdict_table.md
+figures/<profile>/<stem>.png, <stem>.md, report.md, paper.pdf, verdict_table.md
 """
 
 from dataclasses import dataclass
@@ -122,6 +122,11 @@ class Paths:
     def report(self) -> Path:
         """The report on all claims."""
         return self.figures / "report.md"
+
+    @property
+    def paper(self) -> Path:
+        """The report as a paper of some pages."""
+        return self.figures / "paper.pdf"
 
     @property
     def verdict_table(self) -> Path:

@@ -35,7 +35,7 @@ def test_pins_are_within_the_ranges():
 
 
 CONDA_NAMES = {"torch": "pytorch"}  # where conda-forge calls a package otherwise
-BY_PIP = {"triton"}  # conda has no markers for a platform
+BY_PIP = {"triton", "typst"}
 
 
 def conda_ranges() -> tuple[dict[str, str], dict[str, Requirement]]:
