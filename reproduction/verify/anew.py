@@ -25,6 +25,7 @@ from reproduction.verify.pipeline import how_to_restore, locked_profiles, not_in
 SOURCES = (
     *("files", "profiles", "kernels", "models", "corpus", "tasks", "sandbox", "evaluation", "analysis", "ladder"),
     *("public_tables", "experiments", "paper", "reproduction", "benchmarks", "params.yaml", "dvc.yaml", "README.md"),
+    *("results/public", "figures/public"),  # the paper shows them; verify/public.py makes them anew
 )
 MADE_BY = ("measure_", "draw@", "verdicts", "report")  # stages that make results of results
 COMMANDS = ("reproduction.figures", "benchmarks.readme_tables", "paper.readme")
