@@ -53,7 +53,7 @@ def public_number(table: Path, task: str, statistic: str, factor: str = "1", dec
     return shown[0] + (f" [{shown[1]}, {shown[2]}]" if len(shown) == 3 else "")
 
 
-def claim_rows(verdicts: list[dict], sources: dict[str, str]) -> list[dict]:
+def claim_summaries(verdicts: list[dict], sources: dict[str, str]) -> list[dict]:
     """One row per claim in order: its sentence and source, criterion, range of values, how many tasks got which word.
     sources: claim id -> where the paper says it, for verdicts that do not carry it."""
     claims: dict[str, list[dict]] = {}
@@ -133,7 +133,7 @@ def paper_data(paths: Paths, verdicts: list[dict], sources: dict[str, str]) -> d
             for folder in (paths.figures, Paths(PUBLIC, paths.root).figures)
             for path in folder.glob("*.png")
         ),
-        "claims": claim_rows(verdicts, sources),
+        "claims": claim_summaries(verdicts, sources),
         "rows": verdict_rows(verdicts),
         "counts": counts,
         "by_data": shown,

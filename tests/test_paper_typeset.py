@@ -9,7 +9,7 @@ from paper.report import Report
 from paper.typeset import (
     MACRO,
     TEXT,
-    claim_rows,
+    claim_summaries,
     escaped,
     filled,
     markdown_rows,
@@ -40,7 +40,7 @@ def shown():
 
 
 def test_claims_count_their_tasks_whatever_the_words():
-    rows = claim_rows(
+    rows = claim_summaries(
         [
             verdict("smooth.recall", "replicated"),
             verdict("smooth.maths", "never heard of", 0.75),

@@ -158,3 +158,8 @@ def test_another_matplotlib_is_said(monkeypatch, tmp_path):
     assert findings.mismatches == [] and findings.notes == [
         "pictures are compared by pixels: Matplotlib or FreeType is not the version that drew the committed ones"
     ]
+
+
+def test_a_paper_differs_where_its_pictures_do():
+    assert "4 bytes here, 5 anew" in describe_difference("paper.pdf", b"%PDF", b"%PDF\xff")
+    assert not describe_difference("paper.pdf", b"%PDF", b"%PDF\xff", by_pixels=True)
