@@ -21,7 +21,7 @@ from analysis.rows import check_level, check_replicates
 
 # A spread below this share of the loss range is none: the likelihood of brackets that all share a point rises until 0.
 LEAST_SHARE = 1e-3
-MIN_REACHED = 3
+MIN_REACHED, MIN_SHARE_REACHED = 3, 0.25  # fewer runs that show an onset say too little of those that ended before it
 WIDEST_SHARE, NUM_PROFILE, NUM_BISECTIONS = 5.0, 60, 30
 MAX_STEPS, PRECISE = 200, 1e-9
 
@@ -52,8 +52,8 @@ def onset_spread(
     """Mean and SD over runs [n] of the onset loss from brackets (low, high) in nats, as `onset_loss` gives them.
 
     low -inf: not reached above the loss `high`; high inf: beyond chance from the first checkpoint, at loss `low`. The
-    SD is corrected by sqrt(n / (n - 1)) as ddof=1 does. status "not reached: ..." when fewer than half of the runs
-    reached the onset, "failed: ..." below 3 that did and for brackets that are none. ValueError for columns of
+    SD is corrected by sqrt(n / (n - 1)) as ddof=1 does. status "not reached: ..." when fewer than a quarter of the
+    runs reached the onset, "failed: ..." below 3 that did and for brackets that are none. ValueError for columns of
     different lengths or a loss range that is none.
     """
     check_level(level)
@@ -93,7 +93,7 @@ def _problem(low: np.ndarray, high: np.ndarray, counts: tuple[int, int, int]) ->
         return f"failed: row {row} holds the bracket {low[row]} to {high[row]}, needs low < high and one of them finite"
     num_runs = len(low)
     # A run beyond chance from its first checkpoint did reach the ability; where, its checkpoints do not say.
-    if 2 * (counts[0] + counts[2]) < num_runs:
+    if counts[0] + counts[2] < MIN_SHARE_REACHED * num_runs:
         return f"not reached: {counts[0] + counts[2]} of {num_runs} runs reached the onset"
     if counts[0] < MIN_REACHED:
         return f"failed: {counts[0]} runs with a bracketed onset, their spread needs {MIN_REACHED}"
