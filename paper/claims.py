@@ -9,10 +9,13 @@ from files.tables import read_yaml
 from tasks import PASS_TASKS, TASKS
 
 CLAIMS_FILE = Path(__file__).with_name("claims.yaml")
+CLAIMS_V1_FILE = Path(__file__).with_name("claims_v1.yaml")  # as registered before the first runs; still judged, beside
+VERSIONS = (1, 2)
+LEAST_POWER, MOST_FALSE = 0.8, 0.05  # else a claim is redesigned, merged or dropped (dropped_claims.md)
 REMEDY = "restore it with git or correct it by hand (the head of the file explains the fields)"
 OPERATORS = ("at_most", "at_least", "within", "inside")
 FIELDS = {"id", "source", "claim", "folder", "statistic", "unit", "tasks", "criterion"}
-OPTIONAL_FIELDS = {"paper", "paper_value", "on_most"}
+OPTIONAL_FIELDS = {"paper", "paper_value", "on_most", "version", "power"}
 PAPERS = ("L", "P", "ext")  # ext: beyond the papers
 TASK_NAMES = tuple(dict.fromkeys((*TASKS, *PASS_TASKS)))
 
@@ -38,8 +41,18 @@ class Criterion:
 
 
 @dataclass(frozen=True)
+class Power:
+    """Shares of simulated data sets that get the verdict "replicated": where the claim is true, and where it is false;
+    `at` says at which runs and items (paper/power.py simulates it)."""
+
+    if_true: float
+    if_false: float
+    at: str
+
+
+@dataclass(frozen=True)
 class Claim:
-    """One claim of a paper, judged once per task."""
+    """One claim of a paper, judged once per task. version 1: registered before the first runs, without simulation."""
 
     id: str
     paper: str
@@ -52,18 +65,22 @@ class Claim:
     criterion: Criterion
     paper_value: str = ""
     on_most: bool = False
+    version: int = 1
+    power: Power | None = None
 
 
-def load_claims(path: Path = CLAIMS_FILE) -> list[Claim]:
-    """All claims of both papers, in the order of the file. ValueError in one line naming file, claim, field and
-    remedy."""
+def load_claims(path: Path = CLAIMS_FILE, check_power: bool = True) -> list[Claim]:
+    """All claims of both papers, in the order of the file; check_power: also that their criteria can
+    decide. ValueError in one line naming file, claim, field and remedy."""
     content = read_yaml(path, path.name, REMEDY)
-    groups, entries = content.get("task_groups"), content.get("claims")
+    groups, entries, version = content.get("task_groups"), content.get("claims"), content.get("version")
+    if version not in VERSIONS:
+        raise ValueError(f"{path.name}: field version is {version!r}; known are {', '.join(map(str, VERSIONS))}")
     if not (isinstance(groups, dict) and all(_is_texts(tasks) for tasks in groups.values())):
         raise ValueError(f"{path.name}: field task_groups is missing or no mapping of lists of tasks; {REMEDY}")
     if not (isinstance(entries, list) and entries and all(isinstance(entry, dict) for entry in entries)):
         raise ValueError(f"{path.name}: field claims is missing or no list of claims; {REMEDY}")
-    claims = [_claim(path.name, entry, groups) for entry in entries]
+    claims = [_claim(path.name, entry, groups, version, check_power) for entry in entries]
     seen: set[str] = set()
     for claim in claims:
         if claim.id in seen:
@@ -72,7 +89,7 @@ def load_claims(path: Path = CLAIMS_FILE) -> list[Claim]:
     return claims
 
 
-def _claim(file: str, entry: dict, groups: dict[str, list[str]]) -> Claim:
+def _claim(file: str, entry: dict, groups: dict[str, list[str]], newest: int, check_power: bool) -> Claim:
     name = f"{file}: claim {entry.get('id', '(without id)')}"
     if absent := FIELDS - set(entry):
         raise ValueError(f"{name}: field {min(absent)} is missing; add it")
@@ -97,8 +114,35 @@ def _claim(file: str, entry: dict, groups: dict[str, list[str]]) -> Claim:
     paper = entry.get("paper", PAPERS[0])
     if paper not in PAPERS:
         raise ValueError(f"{name}: field paper is {paper!r}; choose one of {', '.join(PAPERS)}")
-    fields = {field: entry[field] for field in entry if field not in ("paper", "tasks", "criterion")}
-    return Claim(paper=paper, tasks=tuple(tasks), criterion=_criterion(name, entry["criterion"]), **fields)
+    version = entry.get("version", newest)
+    if type(version) is not int or version not in VERSIONS or version > newest:
+        raise ValueError(f"{name}: field version is {version!r}; this file holds claims up to version {newest}")
+    plain = {field: entry[field] for field in entry if field not in ("paper", "tasks", "criterion", "power", "version")}
+    judged = {
+        "criterion": _criterion(name, entry["criterion"]),
+        "power": _power(name, entry.get("power"), version, check_power),
+    }
+    return Claim(paper=paper, tasks=tuple(tasks), version=version, **judged, **plain)
+
+
+def _power(name: str, entry: object, version: int, is_checked: bool) -> Power | None:
+    if version == 1:
+        if entry is not None:
+            raise ValueError(f"{name}: field power: version 1 was registered without one; remove it")
+        return None
+    if not isinstance(entry, dict) or set(entry) != {"if_true", "if_false", "at"}:
+        raise ValueError(
+            f"{name}: field power is missing or not {{if_true, if_false, at}}; run `python -m paper.power --write`"
+        )
+    numbers = [entry["if_true"], entry["if_false"]]
+    if not all(isinstance(one, (int, float)) and not isinstance(one, bool) and 0 <= one <= 1 for one in numbers):
+        raise ValueError(f"{name}: field power holds {numbers}; needs two shares, run `python -m paper.power --write`")
+    if is_checked and (entry["if_true"] < LEAST_POWER or entry["if_false"] > MOST_FALSE):
+        raise ValueError(
+            f"{name}: field power: {entry['if_true']:g} if true, {entry['if_false']:g} if false, needs at least"
+            f" {LEAST_POWER:g} and at most {MOST_FALSE:g}; redesign the criterion or move it to dropped_claims.md"
+        )
+    return Power(float(entry["if_true"]), float(entry["if_false"]), str(entry["at"]))
 
 
 def _is_texts(value: object) -> bool:

@@ -2,29 +2,35 @@
 
 A verdict is computed, never written: "replicated" when the whole 95 % interval meets the criterion, "not replicated"
 when none of it does, "inconclusive" when the criterion's bound lies inside the interval or the statistic could not be
-determined, "not reached" when the task never left chance.
+determined, "not reached" when the task never left chance, "premise not met" when what the claim presupposes was not
+there to be judged (no hidden run, no size below an onset). The claims of version 1 are judged beside, into
+verdicts_v1.json: both versions on the same data.
 """
 
 import argparse
 import json
 import math
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
 
 from experiments.tables.results import read_results
 from files.atomic import atomic_write
-from paper.claims import Claim, Criterion, load_claims
+from paper.claims import CLAIMS_V1_FILE, Claim, Criterion, load_claims
 from profiles.paths import Paths
 from profiles.profile import add_profile_option, load_profile, run_command
 
-REPLICATED, NOT_REPLICATED, INCONCLUSIVE, NOT_REACHED, NOT_MEASURED = VERDICTS = (
+REPLICATED, NOT_REPLICATED, INCONCLUSIVE, NOT_REACHED, PREMISE_NOT_MET, NOT_MEASURED = VERDICTS = (
     "replicated",
     "not replicated",
     "inconclusive",
     "not reached",
+    "premise not met",
     "not measured",
 )
+SAID_BY_STATUS = (NOT_REACHED, PREMISE_NOT_MET)  # a statistic's status begins with the word
 DIGITS = 5  # significant digits kept in verdicts.json
 
 
@@ -116,24 +122,55 @@ def verdict_of(claim: Claim, task: str, statistics: Statistics, profile: str) ->
             statistics.number(task, claim.criterion.reference),
             statistics.number(task, "loss_range_nats")[0],
         )
-    verdict = (
-        judge(claim.criterion, value, low, high, reference, loss_range) if statistics.left_chance(task) else NOT_REACHED
-    )
-    return {
-        "id": claim.id if task == "all" else f"{claim.id}.{task}",
-        "paper": claim.paper,
-        "claim": claim.claim,
-        "statistic": claim.unit,
+    if said := said_by(row.status, claim):
+        verdict = said
+    elif statistics.left_chance(task):
+        verdict = judge(claim.criterion, value, low, high, reference, loss_range)
+    else:
+        verdict = NOT_REACHED
+    return _entry(claim, task, profile) | {
         "value": _rounded(value),
         "low": _rounded(low),
         "high": _rounded(high),
-        "criterion": str(claim.criterion),
         "verdict": verdict,
         "seeds": [int(seed) for seed in row.seed.split()],
+        "mixtures": row["mixture"].split() if isinstance(row.get("mixture"), str) else [],
+        "status": row.status,
+    }
+
+
+def said_by(status: str, claim: Claim) -> str:
+    """The verdict that a statistic's status states itself, "" where it states none; version 1 knew of none."""
+    return next((word for word in SAID_BY_STATUS if claim.version > 1 and status.startswith(word)), "")
+
+
+def word_of(claim: Claim, row: Mapping[str, object]) -> str:
+    """The verdict on one statistic row, for a criterion that needs no other statistic."""
+    numbers = (row["value"], row["low"], row["high"]) if row["status"].startswith("ok") else (math.nan,) * 3
+    return said_by(row["status"], claim) or judge(claim.criterion, *map(float, numbers))
+
+
+def _entry(claim: Claim, task: str, profile: str) -> dict:
+    """What an entry says of its claim, and that nothing was measured."""
+    return {
+        "id": claim.id if task == "all" else f"{claim.id}.{task}",
+        "version": claim.version,
+        "paper": claim.paper,
+        "source": claim.source,
+        "claim": claim.claim,
+        "statistic": claim.unit,
+        "value": None,
+        "low": None,
+        "high": None,
+        "criterion": str(claim.criterion),
+        "verdict": NOT_MEASURED,
+        "power": claim.power and asdict(claim.power),
+        "seeds": [],
+        "mixtures": [],
         "profile": profile,
         "task": task,
         "folder": claim.folder,
-        "status": row.status,
+        "status": NOT_MEASURED,
     }
 
 
@@ -155,36 +192,19 @@ def all_verdicts(paths: Paths, claims: list[Claim] | None = None) -> list[dict]:
         (
             verdict_of(claim, task, tables[claim.folder], paths.profile)
             if claim.folder in tables
-            else unmeasured(claim, task, paths.profile)
+            else _entry(claim, task, paths.profile)
         )
         for claim in claims
         for task in claim.tasks
     ]
 
 
-def unmeasured(claim: Claim, task: str, profile: str) -> dict:
-    """The entry of a claim whose figure this profile has not measured."""
-    return {
-        "id": claim.id if task == "all" else f"{claim.id}.{task}",
-        "paper": claim.paper,
-        "claim": claim.claim,
-        "statistic": claim.unit,
-        "value": None,
-        "low": None,
-        "high": None,
-        "criterion": str(claim.criterion),
-        "verdict": NOT_MEASURED,
-        "seeds": [],
-        "profile": profile,
-        "task": task,
-        "folder": claim.folder,
-        "status": "not measured",
-    }
-
-
 def write_verdicts(paths: Paths) -> list[dict]:
-    """Compute all verdicts, write verdicts.json, and their numbers for `dvc metrics`; returns them."""
+    """Compute all verdicts, write verdicts.json, those of version 1 beside, and their numbers for `dvc metrics`;
+    returns those of today."""
     verdicts = all_verdicts(paths)
+    first = all_verdicts(paths, load_claims(CLAIMS_V1_FILE))
+    atomic_write(paths.verdicts_v1, (json.dumps(first, indent=1, ensure_ascii=False) + "\n").encode())
     atomic_write(paths.verdicts, (json.dumps(verdicts, indent=1, ensure_ascii=False) + "\n").encode())
     atomic_write(paths.verdict_counts, (json.dumps(verdict_counts(verdicts), indent=1) + "\n").encode())
     return verdicts

@@ -114,6 +114,11 @@ class Paths:
         return self.results / "verdicts.json"
 
     @property
+    def verdicts_v1(self) -> Path:
+        """The same by the claims of version 1."""
+        return self.results / "verdicts_v1.json"
+
+    @property
     def verdict_counts(self) -> Path:
         """How many rows got which verdict: what `dvc metrics show` prints."""
         return self.results / "verdict_counts.json"

@@ -7,6 +7,7 @@ import pandas as pd
 from analysis.intervals import Estimate, failed, from_replicates
 from analysis.onset.threshold import HingeFit
 from experiments.tables.names import THRESHOLD, TWELVE
+from experiments.tables.run_statistics import by_mixture, flat_row, onset_of, steepest_row, tasks_onset_row
 from experiments.tables.scores import checkpoint_rows, select, size_rows, statistic_row
 from experiments.tables.stage import measure_main
 from experiments.tables.task_statistics import (
@@ -36,10 +37,19 @@ def measure(scores: pd.DataFrame, paths: Paths) -> list:
         if task in THRESHOLD:
             fits[task], fitted = hinge(one, task, metric)
             parts.append(hinge_curve(fits[task], one, task, metric))
-            statistics += [flat_part(one, task), *fitted]
+            statistics += [flat_part(one, task), *fitted, *by_mixture(flat_row, one, task=task)]
+        else:
+            statistics += by_mixture(steepest_row, one, task=task)
         parts.append(statistics)
     parts.append([common_threshold(rows, fits)])
+    every = select(scores, THRESHOLD)
+    parts.append(by_mixture(tasks_onset_rows, every))
     return parts
+
+
+def tasks_onset_rows(rows: pd.DataFrame) -> list[dict]:
+    """Statistic row `task_onset_spread_share` of all runs of the threshold tasks."""
+    return [tasks_onset_row(rows, {task: onset_of(rows[rows.task == task], task) for task in THRESHOLD})]
 
 
 def common_threshold(rows: pd.DataFrame, fits: dict[str, HingeFit]) -> dict:

@@ -5,6 +5,7 @@ import pandas as pd
 
 from experiments.tables.curve_spread import curve_distance, size_statistics
 from experiments.tables.names import TWELVE
+from experiments.tables.run_statistics import budget_shift_row, by_mixture
 from experiments.tables.scores import checkpoint_rows, final_checkpoints, select, size_rows
 from experiments.tables.stage import measure_main
 from experiments.tables.task_statistics import left_chance_at_the_end
@@ -22,7 +23,13 @@ def measure(scores: pd.DataFrame, paths: Paths) -> list:
         finals = small[small.task == task]
         distance, curve = curve_distance(pd.concat([long[long.task == task], finals]), task, TASKS[task].chance)
         parts += [curve, [left_chance_at_the_end(finals, task), distance, *size_statistics(finals, task)]]
+    parts.append(by_mixture(budget_shift_rows, select(scores, TWELVE)))
     return parts
+
+
+def budget_shift_rows(rows: pd.DataFrame) -> list[dict]:
+    """Statistic row `budget_shift_share` over the twelve tasks."""
+    return [budget_shift_row({task: rows[rows.task == task] for task in TWELVE})]
 
 
 if __name__ == "__main__":

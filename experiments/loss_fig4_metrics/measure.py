@@ -4,6 +4,7 @@ chance; its cloze form as a control."""
 import pandas as pd
 
 from analysis.intervals import Estimate
+from experiments.tables.run_statistics import by_mixture, flat_row, metric_shift_row, slope_underneath_row
 from experiments.tables.scores import checkpoint_rows, select, size_rows, statistic_row
 from experiments.tables.stage import measure_main
 from experiments.tables.task_statistics import hinge, hinge_curve, left_chance, loss_range
@@ -11,6 +12,7 @@ from profiles.paths import Paths
 
 STEM = "loss_fig4_metrics"
 EXAMS = ("exam", "exam_zh", "exam_cloze", "exam_cloze_zh")
+LETTER_EXAMS = EXAMS[:2]
 METRICS = ("accuracy", "correct_choice_prob", "brier_score")
 
 
@@ -35,6 +37,14 @@ def measure(scores: pd.DataFrame, paths: Paths) -> list:
                         statistic_row(one, task, "loss_range_nats", Estimate(high - low, low, high)),
                     ]
                 )
+    for task in EXAMS:
+        accuracy, probability, brier = (select(scores, (task,), metric, series="long") for metric in METRICS)
+        parts.append(by_mixture(flat_row, accuracy, task=task))
+        if task in LETTER_EXAMS:
+            for metric, other in (("correct_choice_prob", probability), ("brier_score", brier)):
+                parts.append(by_mixture(metric_shift_row, accuracy, other, task=task, metric=metric))
+            every = select(scores, (task,), "accuracy")
+            parts.append(by_mixture(slope_underneath_row, every, probability, task=task))
     return parts
 
 

@@ -7,6 +7,7 @@ from analysis.intervals import failed
 from analysis.onset.fit import onset_by_run, shared_threshold
 from experiments.tables.curve_spread import intermediate_ratio, mixed_loss_ratio, size_statistics
 from experiments.tables.names import THRESHOLD, TWELVE
+from experiments.tables.run_statistics import by_mixture, onset_rows, shift_row
 from experiments.tables.scores import checkpoint_rows, select, size_rows, statistic_row
 from experiments.tables.stage import measure_main
 from experiments.tables.task_statistics import left_chance, loss_range
@@ -35,8 +36,10 @@ def measure(scores: pd.DataFrame, paths: Paths) -> list:
             intermediate_ratio(one, task),
             mixed_loss_ratio(all_runs, task, TASKS[task].language),
         ]
+        long = all_runs[all_runs.series == "long"]
+        statistics += by_mixture(shift_row, long, task=task)
         if task in THRESHOLD:
-            statistics += onset_statistics(all_runs, task)
+            statistics += onset_statistics(all_runs, task) + by_mixture(onset_rows, all_runs, task=task)
         parts.append(statistics)
     return parts
 

@@ -4,6 +4,7 @@ gain."""
 import pandas as pd
 
 from experiments.tables.names import BIGBENCH, asked
+from experiments.tables.run_statistics import by_mixture, flat_row
 from experiments.tables.scores import checkpoint_rows, select, size_rows
 from experiments.tables.stage import measure_main
 from experiments.tables.task_statistics import flat_part, gain_points, hinge, hinge_curve, left_chance
@@ -22,6 +23,7 @@ def measure(scores: pd.DataFrame, paths: Paths) -> list:
         parts += [
             hinge_curve(fit, one, task, asked(one)[task].metric),
             [left_chance(one, task), flat_part(one, task), gain_points(one, task), *statistics],
+            by_mixture(flat_row, one, task=task),
         ]
     return parts
 

@@ -4,8 +4,9 @@ runs, with intervals over runs."""
 import pandas as pd
 
 from analysis.correlation import pearson, spearman
-from experiments.tables.names import TWELVE
+from experiments.tables.names import SMOOTH, TWELVE
 from experiments.tables.published import load_published
+from experiments.tables.run_statistics import by_mixture, monotone_row
 from experiments.tables.scores import checkpoint_rows, published_rows, select, statistic_row
 from experiments.tables.stage import measure_main
 from experiments.tables.task_statistics import left_chance
@@ -25,6 +26,8 @@ def measure(scores: pd.DataFrame, paths: Paths) -> list:
         for name, correlation in (("spearman", spearman), ("pearson", pearson)):
             estimate = correlation(one.lineage, one.loss_nats, one.value, num_replicates=NUM_REPLICATES)
             statistics.append(statistic_row(one, task, name, estimate, len(one)))
+        if task in SMOOTH:
+            statistics += by_mixture(monotone_row, one, task=task)
     table = load_published("table2_correlations")
     return [
         checkpoint_rows(rows),

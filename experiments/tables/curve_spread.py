@@ -36,10 +36,10 @@ def size_statistics(rows: pd.DataFrame, task: str) -> list[dict]:
     ]
 
 
-def compute_ratio(rows: pd.DataFrame, task: str) -> dict:
+def compute_ratio(rows: pd.DataFrame, task: str, num_replicates: int = NUM_REPLICATES) -> dict:
     """Statistic row `spread_ratio`: residual spread against compute over that against loss."""
     ratio = residual_spread_ratio(
-        rows.lineage, rows.loss_nats, rows.compute_flops, rows.value, num_replicates=NUM_REPLICATES
+        rows.lineage, rows.loss_nats, rows.compute_flops, rows.value, num_replicates=num_replicates
     )
     return statistic_row(rows, task, "spread_ratio", ratio, len(rows))
 

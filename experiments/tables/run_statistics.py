@@ -28,13 +28,18 @@ QUARTER = 0.25  # of the gain: where the metrics are compared, clear of item noi
 MARGIN = 0.05  # of the loss range: a shift that counts as none
 
 
-def by_mixture(make: Callable[..., list[dict]], *tables: pd.DataFrame) -> list[dict]:
-    """The statistic rows that `make` gives, joined over mixtures by their mean: losses of two mixtures are not one
-    scale, so each statistic is taken within a mixture. A profile of one mixture gives its rows as they are."""
+def by_mixture(make: Callable[..., dict | list[dict]], *tables: pd.DataFrame, **asked: str) -> list[dict]:
+    """The statistic rows of make(*tables, **asked), joined over mixtures by their mean: losses of two mixtures are not
+    one scale, so each statistic is taken within a mixture. A profile of one mixture gives its rows as they are."""
+
+    def rows_of(*parts: pd.DataFrame) -> list[dict]:
+        made = make(*parts, **asked)
+        return [made] if isinstance(made, dict) else made
+
     names = sorted(set(tables[0]["mixture"])) if "mixture" in tables[0] else []
     if len(names) < 2:
-        return make(*tables)
-    of_mixture = {name: make(*(table[table["mixture"] == name] for table in tables)) for name in names}
+        return rows_of(*tables)
+    of_mixture = {name: rows_of(*(table[table["mixture"] == name] for table in tables)) for name in names}
     joined = []
     for rows in zip(*of_mixture.values(), strict=True):
         found = {name: Estimate(row["value"], row["low"], row["high"], row["status"]) for name, row in zip(names, rows)}
