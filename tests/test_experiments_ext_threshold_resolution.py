@@ -15,13 +15,13 @@ from experiments.tables.results import write_results
 from experiments.tables.stage import measure_stage
 from experiments.tables.task_statistics import hinge
 from experiments.tables.thresholds import checkpoint_rates, threshold_pass_rates
-from paper.claims import load_claims
+from paper.claims import CLAIMS_V1_FILE, load_claims
 from paper.verdicts import Statistics, verdict_of
 from profiles.paths import PAPERS, Paths
 from tests.planted_scores import Plant, runs_table, scores_table
 from tests.planted_threshold_rates import THRESHOLD_TASKS, ThresholdPlant, threshold_table
 
-CLAIMS = {claim.id: claim for claim in load_claims() if claim.folder == ext.STEM}
+CLAIMS = {claim.id: claim for claim in load_claims(CLAIMS_V1_FILE) if claim.folder == ext.STEM}
 ACCURACY = Estimate(1.9, 1.85, 1.95)
 SLOPE = {"floor_rate": 1e-8, "slope_f": 0.65, "rise": 0.0}
 

@@ -9,12 +9,12 @@ from experiments.passuntil_fig6_instance_law import plot
 from experiments.style.stage import plot_stage
 from experiments.tables.names import ITEM_TASKS
 from experiments.tables.results import write_results
-from paper.claims import load_claims
+from paper.claims import CLAIMS_V1_FILE, load_claims
 from paper.verdicts import Statistics, verdict_of
 from profiles.paths import Paths
 from tests.planted_pass_rates import PassPlant, pass_table
 
-CLAIMS = {claim.id: claim for claim in load_claims() if claim.folder == instance_law.STEM}
+CLAIMS = {claim.id: claim for claim in load_claims(CLAIMS_V1_FILE) if claim.folder == instance_law.STEM}
 STRONG = {"num_items": 60, "log_hazard": 2.9, "alpha": 0.35, "run_noise": 0.005}
 
 

@@ -10,12 +10,12 @@ from experiments.style.stage import plot_stage
 from experiments.tables.names import UICL_TASKS
 from experiments.tables.passes import pooled_rates, select_passes
 from experiments.tables.results import write_results
-from paper.claims import load_claims
+from paper.claims import CLAIMS_V1_FILE, load_claims
 from paper.verdicts import Statistics, verdict_of
 from profiles.paths import Paths
 from tests.planted_pass_rates import PassPlant, pass_table
 
-CLAIMS = {claim.id: claim for claim in load_claims() if claim.folder == growth.STEM}
+CLAIMS = {claim.id: claim for claim in load_claims(CLAIMS_V1_FILE) if claim.folder == growth.STEM}
 STRONG = {"num_items": 40, "log_hazard": 2.7, "alpha": 0.3}
 
 

@@ -11,12 +11,12 @@ from experiments.passuntil_fig8_circuits import plot
 from experiments.style.stage import plot_stage
 from experiments.tables.names import UICL_TASKS
 from experiments.tables.results import write_results
-from paper.claims import load_claims
+from paper.claims import CLAIMS_V1_FILE, load_claims
 from paper.verdicts import Statistics, verdict_of
 from profiles.paths import Paths
 from tests.planted_pass_rates import SIZES, PassPlant, pass_table
 
-CLAIMS = {claim.id: claim for claim in load_claims() if claim.folder == circuits.STEM}
+CLAIMS = {claim.id: claim for claim in load_claims(CLAIMS_V1_FILE) if claim.folder == circuits.STEM}
 STRONG = {"num_items": 40, "log_hazard": 2.7, "alpha": 0.3}
 
 

@@ -10,11 +10,11 @@ from experiments.passuntil_thm1_estimators import measure as thm1
 from experiments.passuntil_thm1_estimators import plot
 from experiments.style.stage import plot_stage
 from experiments.tables.stage import measure_stage, no_table
-from paper.claims import load_claims
+from paper.claims import CLAIMS_V1_FILE, load_claims
 from paper.verdicts import Statistics, verdict_of
 from profiles.paths import Paths
 
-CLAIMS = {claim.id: claim for claim in load_claims() if claim.folder == thm1.STEM}
+CLAIMS = {claim.id: claim for claim in load_claims(CLAIMS_V1_FILE) if claim.folder == thm1.STEM}
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import pytest
 from experiments.tables.item_counts import item_counts
 from experiments.tables.names import ITEM_TASKS
 from experiments.tables.passes import select_passes
-from paper.claims import load_claims
+from paper.claims import CLAIMS_V1_FILE, load_claims
 from tests.planted_pass_rates import PassPlant, pass_table
 
 ROWS = select_passes(pass_table(PassPlant(num_items=12, seeds=(0, 1)), ("emoji_movie",)), "emoji_movie", "prose")
@@ -37,4 +37,6 @@ def test_a_missing_cell_is_told():
 
 
 def test_tasks_are_those_of_the_claims():
-    assert {claim.tasks for claim in load_claims() if claim.folder == "passuntil_fig5_instances"} == {ITEM_TASKS}
+    assert {claim.tasks for claim in load_claims(CLAIMS_V1_FILE) if claim.folder == "passuntil_fig5_instances"} == {
+        ITEM_TASKS
+    }

@@ -15,13 +15,13 @@ from experiments.tables import curve_spread, task_statistics
 from experiments.tables.names import THRESHOLD
 from experiments.tables.results import write_results
 from experiments.tables.scores import final_checkpoints, select, statistic_row
-from paper.claims import Claim, Criterion, load_claims
+from paper.claims import CLAIMS_V1_FILE, Claim, Criterion, load_claims
 from paper.verdicts import Statistics, all_verdicts, judge, verdict_of, write_verdicts
 from profiles.paths import Paths
 from tasks import TASKS
 from tests.planted_scores import Plant, scores_table
 
-CLAIMS = {claim.id: claim for claim in load_claims()}
+CLAIMS = {claim.id: claim for claim in load_claims(CLAIMS_V1_FILE)}
 NAN = float("nan")
 
 
@@ -231,8 +231,8 @@ def test_a_statistic_that_failed_is_inconclusive_and_an_absent_one_an_error(tmp_
 
 
 def test_verdicts_file_holds_the_promised_fields(tmp_path):
-    paths = Paths("smoke", tmp_path)
-    for folder in {claim.folder for claim in CLAIMS.values()}:
+    paths, both = Paths("smoke", tmp_path), [*load_claims(), *CLAIMS.values()]
+    for folder in {claim.folder for claim in both}:
         rows = [
             {
                 "kind": "statistic",
@@ -244,7 +244,7 @@ def test_verdicts_file_holds_the_promised_fields(tmp_path):
                 "high": np.nan,
                 "status": "ok",
             }
-            for claim in CLAIMS.values()
+            for claim in both
             if claim.folder == folder
             for task in claim.tasks
             for name in (claim.statistic, claim.criterion.reference, "left_chance", "loss_range_nats")
@@ -253,7 +253,9 @@ def test_verdicts_file_holds_the_promised_fields(tmp_path):
         write_results(paths.results_csv(folder), [pd.DataFrame(rows).drop_duplicates(["task", "metric"])])
     write_verdicts(paths)
     verdicts = json.loads(paths.verdicts.read_text(encoding="utf-8"))
-    assert len(verdicts) == sum(len(claim.tasks) for claim in CLAIMS.values())
+    assert len(verdicts) == sum(len(claim.tasks) for claim in load_claims())
+    first = json.loads(paths.verdicts_v1.read_text(encoding="utf-8"))
+    assert len(first) == sum(len(claim.tasks) for claim in CLAIMS.values()) and {row["version"] for row in first} == {1}
     for entry in verdicts:
         assert {
             "id",
@@ -267,7 +269,11 @@ def test_verdicts_file_holds_the_promised_fields(tmp_path):
             "verdict",
             "seeds",
             "profile",
+            "version",
+            "power",
+            "mixtures",
         } <= set(entry)
+        assert (entry["power"] is None) == (entry["version"] == 1)
         assert entry["seeds"] == [0, 1] and entry["profile"] == "smoke" and entry["low"] is None
     assert len({entry["id"] for entry in verdicts}) == len(verdicts)
 
@@ -295,3 +301,10 @@ def test_a_figure_that_is_not_measured_makes_no_verdict(tmp_path):
     other = next(entry for entry in CLAIMS.values() if entry.folder != claim.folder)
     found = {entry["id"].split(".")[0]: entry["verdict"] for entry in all_verdicts(paths, [claim, other])}
     assert found == {claim.id: "replicated", other.id: "not measured"}
+
+
+@pytest.mark.parametrize("word", ["not reached", "premise not met"])
+def test_a_statistic_says_itself_what_was_not_there(tmp_path, word):
+    claim = next(claim for claim in load_claims() if claim.version == 2 and claim.paper == "L")
+    row = {"kind": "statistic", "task": "recall", "metric": claim.statistic, "seed": "0", "status": f"{word}: why"}
+    assert verdict(tmp_path, claim, "recall", [row | {"value": NAN}]) == word
