@@ -89,6 +89,13 @@ def load_claims(path: Path = CLAIMS_FILE, check_power: bool = True) -> list[Clai
     return claims
 
 
+def all_claims() -> list[Claim]:
+    """The claims of today, and behind them those of version 1 that have been replaced since."""
+    today = load_claims()
+    known = {claim.id for claim in today}
+    return [*today, *(claim for claim in load_claims(CLAIMS_V1_FILE) if claim.id not in known)]
+
+
 def _claim(file: str, entry: dict, groups: dict[str, list[str]], newest: int, check_power: bool) -> Claim:
     name = f"{file}: claim {entry.get('id', '(without id)')}"
     if absent := FIELDS - set(entry):

@@ -20,9 +20,10 @@ from files.atomic import atomic_write
 from paper.claims import CLAIMS_FILE, Claim, load_claims
 from paper.verdicts import REPLICATED, word_of
 from profiles.profile import run_command
+from tasks.build import tasks_of
 
 NUM_DATA_SETS = 100
-MIXTURES, SEEDS, NUM_ITEMS = ("a", "b", "c"), (0, 1, 2), 500
+MIXTURES, SEEDS, NUM_ITEMS = ("v2a", "v2b", "v2c"), (0, 1, 2), 500
 LONG = {"0.4M": (4.5e5, 1.05), "1.6M": (1.6e6, 1.0), "3M": (3e6, 0.97)}  # size -> parameters, loss at the end
 SMALL = {f"{size:g}": (size, end) for size, end in zip(np.geomspace(5e4, 3e6, 7), np.linspace(1.35, 1.0, 7))}
 NUM_LONG, NUM_SMALL = 24, 12  # checkpoints
@@ -52,9 +53,9 @@ class Truth:
     flat_by_task: tuple[float, ...] = field(default=())
 
 
-def planted(rng: np.random.Generator, task: str, chance: float, truth: Truth, short: bool) -> pd.DataFrame:
+def planted(rng: np.random.Generator, task: str, truth: Truth, short: bool) -> pd.DataFrame:
     """Scores of all long runs (and the short undecayed ones) of a task: the columns that statistics read."""
-    parts = []
+    parts, chance = [], tasks_of(MIXTURES[0])[task].chance
     for mixture in MIXTURES:
         for seed in SEEDS:
             for series, sizes, number in (("long", LONG, NUM_LONG), ("small", SMALL if short else {}, NUM_SMALL)):
@@ -69,7 +70,12 @@ def planted(rng: np.random.Generator, task: str, chance: float, truth: Truth, sh
                     share = _share(depth - moved, truth) + truth.swing * rng.normal(size=number)
                     run = f"{mixture}_{series}_{size}_s{seed}"
                     about = {"run": run, "lineage": run, "series": series, "size": size, "seed": seed}
-                    about |= {"mixture": mixture, "num_nonembedding_parameters": parameters, "num_items": NUM_ITEMS}
+                    about |= {
+                        "mixture": mixture,
+                        "num_nonembedding_parameters": parameters,
+                        "num_items": NUM_ITEMS,
+                        "metric": "accuracy",
+                    }
                     measured = {
                         "tokens_seen": tokens.astype(int),
                         "loss_nats": loss,
@@ -91,12 +97,14 @@ def _share(depth: np.ndarray, truth: Truth) -> np.ndarray:
     return (1 - truth.jump) * rise + truth.jump * np.clip((depth - 0.5) / 0.05, 0, 1)
 
 
-def _one(make: Callable[..., dict], task: str, chance: float, short: bool = False, **asked: str):
+def _one(make: Callable[..., dict], task: str, short: bool = False):
     """A statistic of one task."""
 
     def simulate(rng: np.random.Generator, truth: Truth) -> dict:
-        rows = planted(rng, task, chance, truth, short)
-        made = statistics.by_mixture(make, rows, task=task, **asked)
+        rows = planted(rng, task, truth, short)
+        if make is statistics.shift_row:  # joins the mixtures itself
+            return make(rows, task)
+        made = statistics.by_mixture(make, rows, task=task)
         return next(row for row in made if row["metric"] != "onset_location")
 
     return simulate
@@ -104,13 +112,10 @@ def _one(make: Callable[..., dict], task: str, chance: float, short: bool = Fals
 
 def _all_tasks(rng: np.random.Generator, truth: Truth) -> dict:
     """The spread of four tasks' onsets."""
-    tasks = {"exam": 0.25, "maths": 0.05, "exam_zh": 0.25, "maths_zh": 0.05}
+    tasks = ("exam", "maths", "exam_zh", "maths_zh")
     by_task = truth.flat_by_task or (truth.flat,) * 4
-    planned = zip(tasks.items(), by_task, strict=True)
-    tables = [
-        planted(rng, task, chance, Truth(flat=flat, scatter=truth.scatter), short=True)
-        for (task, chance), flat in planned
-    ]
+    planned = zip(tasks, by_task, strict=True)
+    tables = [planted(rng, task, Truth(flat=flat, scatter=truth.scatter), short=True) for task, flat in planned]
 
     def make(rows: pd.DataFrame) -> dict:
         return statistics.tasks_onset_row(
@@ -122,8 +127,8 @@ def _all_tasks(rng: np.random.Generator, truth: Truth) -> dict:
 
 def _budgets(rng: np.random.Generator, truth: Truth) -> dict:
     """The shift of short runs, over four of the tasks: the twelve share their runs."""
-    tasks = {"recall": 0.0, "endings": 0.25, "exam": 0.25, "maths": 0.05}
-    table = pd.concat([planted(rng, task, chance, truth, short=True) for task, chance in tasks.items()])
+    tasks = ("recall", "endings", "exam", "maths")
+    table = pd.concat([planted(rng, task, truth, short=True) for task in tasks])
 
     def make(rows: pd.DataFrame) -> dict:
         return statistics.budget_shift_row({task: rows[rows.task == task] for task in tasks})
@@ -135,7 +140,7 @@ def _compute(rng: np.random.Generator, truth: Truth) -> dict:
     """The spread against compute over that against loss; six tasks stand for the twelve."""
     ratios = []
     for task in ("recall", "endings", "reading", "coreference", "exam", "maths"):
-        rows = planted(rng, task, 0.05, truth, short=True)
+        rows = planted(rng, task, truth, short=True)
         ratios.append(compute_ratio(rows, task, num_replicates=20))
     return statistics.ratio_over_tasks(rows, ratios, "spread_ratio")
 
@@ -144,7 +149,7 @@ def _metric(metric: str):
     """The shift between accuracy and a continuous metric of the exam."""
 
     def simulate(rng: np.random.Generator, truth: Truth) -> dict:
-        accuracy = planted(rng, "exam", 0.25, truth, short=False)
+        accuracy = planted(rng, "exam", truth, short=False)
         right = 0.25 + 0.7 * np.clip(_share(accuracy.depth + truth.earlier, truth), 0, 1)
         right = np.clip(right + rng.normal(0, 0.008, len(right)), 0, 1)
         value = right if metric == "correct_choice_prob" else (1 - right) ** 2 * 4 / 3
@@ -156,7 +161,7 @@ def _metric(metric: str):
 
 def _underneath(rng: np.random.Generator, truth: Truth) -> dict:
     """The slope of a probability above the onset of accuracy."""
-    accuracy = planted(rng, "exam", 0.25, truth, short=True)
+    accuracy = planted(rng, "exam", truth, short=True)
     long = accuracy[accuracy.series == "long"]
     rise = 10 ** (truth.slope * (FIRST_LOSS - long.loss_nats - truth.flat * RANGE))
     probability = long.assign(value=np.clip(0.25 * rise + rng.normal(0, 0.008, len(long)), 1e-6, 1))
@@ -165,11 +170,11 @@ def _underneath(rng: np.random.Generator, truth: Truth) -> dict:
 
 # Claim -> (statistic of a simulated data set, what is planted where it is true, and where it is false).
 SIMULATIONS: dict[str, tuple[Callable[[np.random.Generator, Truth], dict], Truth, Truth]] = {
-    "smooth_monotone": (_one(statistics.monotone_row, "recall", 0.05), Truth(), Truth(swing=0.35)),
-    "smooth_without_jump": (_one(statistics.steepest_row, "recall", 0.05), Truth(jump=0.15), Truth(jump=0.7)),
-    "flat_until_threshold": (_one(statistics.flat_row, "exam", 0.25), Truth(flat=0.6), Truth(flat=0.4)),
+    "smooth_monotone": (_one(statistics.monotone_row, "recall"), Truth(), Truth(swing=0.35)),
+    "smooth_without_jump": (_one(statistics.steepest_row, "recall"), Truth(jump=0.15), Truth(jump=0.7)),
+    "flat_until_threshold": (_one(statistics.flat_row, "exam"), Truth(flat=0.6), Truth(flat=0.4)),
     "one_threshold_for_all_runs": (
-        _one(statistics.onset_rows, "exam", 0.25, short=True),
+        _one(statistics.onset_rows, "exam", short=True),
         Truth(flat=0.6, scatter=0.03),
         Truth(flat=0.6, scatter=0.2),
     ),
@@ -178,13 +183,13 @@ SIMULATIONS: dict[str, tuple[Callable[[np.random.Generator, Truth], dict], Truth
         Truth(flat_by_task=(0.57, 0.63, 0.6, 0.6)),
         Truth(flat_by_task=(0.4, 0.8, 0.4, 0.8)),
     ),
-    "loss_suffices_for_all_sizes": (_one(statistics.shift_row, "recall", 0.05), Truth(), Truth(by_size=0.12)),
+    "loss_suffices_for_all_sizes": (_one(statistics.shift_row, "recall"), Truth(), Truth(by_size=0.12)),
     "budgets_share_the_curve": (_budgets, Truth(), Truth(by_series=0.12)),
     "compute_scatters_more": (_compute, Truth(), Truth(by_compute=True)),
     "probability_turns_with_accuracy": (_metric("correct_choice_prob"), Truth(flat=0.6), Truth(flat=0.6, earlier=0.12)),
     "brier_turns_with_accuracy": (_metric("brier_score"), Truth(flat=0.6), Truth(flat=0.6, earlier=0.12)),
-    "bigbench_flat_until_threshold": (_one(statistics.flat_row, "unscramble", 0.02), Truth(flat=0.6), Truth(flat=0.4)),
-    "cloze_without_flat_part": (_one(statistics.flat_row, "exam_cloze", 0.25), Truth(flat=0.3), Truth(flat=0.6)),
+    "bigbench_flat_until_threshold": (_one(statistics.flat_row, "unscramble"), Truth(flat=0.6), Truth(flat=0.4)),
+    "cloze_without_flat_part": (_one(statistics.flat_row, "exam_cloze"), Truth(flat=0.3), Truth(flat=0.6)),
     "probability_rises_underneath": (_underneath, Truth(flat=0.6, slope=0.3), Truth(flat=0.6)),
 }
 

@@ -12,7 +12,6 @@ in README's prose stands in one of the passages."""
 
 import argparse
 import csv
-import json
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -20,6 +19,7 @@ from pathlib import Path
 import yaml
 
 from paper.report import MACRO, TABLE_START, write_readme
+from paper.verdicts import known_verdicts
 from profiles.paths import ROOT, Paths
 from profiles.profile import read_settings, run_command
 
@@ -43,11 +43,7 @@ class Numbers:
     """The numbers of one profile, looked up by the macros' words."""
 
     def __init__(self, paths: Paths):
-        self._paths = paths
-        if not paths.verdicts.exists():
-            shown = paths.verdicts.relative_to(paths.root)
-            raise ValueError(f"{shown}: no such file; run `make figures PROFILE={paths.profile}` first")
-        self._verdicts = json.loads(paths.verdicts.read_text(encoding="utf-8"))
+        self._paths, self._verdicts = paths, known_verdicts(paths)
 
     def text(self, macro: str) -> str:
         """What stands in README for a macro. ValueError names a macro, an entry or a row that there is not."""

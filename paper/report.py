@@ -18,12 +18,11 @@ from pathlib import Path
 
 from experiments.style.markdown import markdown_table, number
 from files.atomic import atomic_write
-from files.tables import read_json
 from files.text import read_text
 from paper.claims import PAPERS, load_claims
 from paper.typeset import write_paper
 from paper.verdict_table import counts, three_digits, verdict_table
-from paper.verdicts import NOT_MEASURED, Statistics
+from paper.verdicts import NOT_MEASURED, Statistics, known_verdicts
 from profiles.paths import Paths
 from profiles.profile import add_profile_option, headline_papers, load_profile, run_command
 
@@ -41,10 +40,8 @@ class Report:
             str(paths.verdicts.relative_to(paths.root)),
             f"run `python -m paper.verdicts --profile {paths.profile}`",
         )
-        if not paths.verdicts.exists():
-            raise ValueError(f"{shown}: not found; {remedy} first")
         self.paths, self.home, self.claims = paths, home, load_claims()
-        self.verdicts = read_json(paths.verdicts, shown, remedy, list)
+        self.verdicts = known_verdicts(paths)
         for entry in self.verdicts:
             if absent := [field for field in VERDICT_FIELDS if field not in entry]:
                 raise ValueError(f"{shown}: field {absent[0]} is missing in {entry.get('id')}; {remedy}")
@@ -117,6 +114,7 @@ class Report:
         )
 
     def _details(self, folder: str) -> str:
+        judged = {claim.id for claim in self.claims}
         rows = [
             [
                 entry["id"],
@@ -126,7 +124,7 @@ class Report:
                 entry["verdict"],
             ]
             for entry in self.verdicts
-            if entry["folder"] == folder
+            if entry["folder"] == folder and entry["id"].split(".")[0] in judged
         ]
         return markdown_table(["verdict", "value", "95 % interval", "criterion", "result"], rows)
 

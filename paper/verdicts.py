@@ -18,6 +18,7 @@ import pandas as pd
 
 from experiments.tables.results import read_results
 from files.atomic import atomic_write
+from files.tables import read_json
 from paper.claims import CLAIMS_V1_FILE, Claim, Criterion, load_claims
 from profiles.paths import Paths
 from profiles.profile import add_profile_option, load_profile, run_command
@@ -197,6 +198,20 @@ def all_verdicts(paths: Paths, claims: list[Claim] | None = None) -> list[dict]:
         for claim in claims
         for task in claim.tasks
     ]
+
+
+def known_verdicts(paths: Paths) -> list[dict]:
+    """The rows of verdicts.json, and behind them those of version 1 whose claims have been replaced since. ValueError
+    where the first is absent."""
+    remedy = f"run `python -m paper.verdicts --profile {paths.profile}`"
+    shown = str(paths.verdicts.relative_to(paths.root))
+    if not paths.verdicts.exists():
+        raise ValueError(f"{shown}: not found; {remedy} first")
+    rows = read_json(paths.verdicts, shown, remedy, list)
+    names = {row.get("id") for row in rows}
+    first = paths.verdicts_v1
+    older = read_json(first, str(first.relative_to(paths.root)), remedy, list) if first.exists() else []
+    return [*rows, *(row for row in older if row.get("id") not in names)]
 
 
 def write_verdicts(paths: Paths) -> list[dict]:

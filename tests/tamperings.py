@@ -95,7 +95,7 @@ CODE = {
     },
     "a new file in a room": write("analysis/extra.py", '"""More."""\n'),
     "a file less in a room": delete("analysis/growth.py"),
-    "a criterion": replace("paper/claims.yaml", "criterion: {at_most: 0.35}", "criterion: {at_most: 0.95}"),
+    "a criterion": replace("paper/claims.yaml", "criterion: {at_most: 0.5}", "criterion: {at_most: 0.95}"),
     "a claim's words": replace("paper/claims.yaml", "without a jump", "with a jump"),
     "text of the report": append("paper/report_source.md", "More.\n"),
     "a published number": csv_cell("paper/published/table2_correlations.csv", 3, "value"),

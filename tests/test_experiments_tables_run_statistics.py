@@ -10,10 +10,10 @@ from paper.power import RANGE, Truth, planted
 EVEN = Truth()
 
 
-def rows(truth: Truth = EVEN, task: str = "exam", chance: float = 0.25, short: bool = False) -> pd.DataFrame:
+def rows(truth: Truth = EVEN, task: str = "exam", short: bool = False) -> pd.DataFrame:
     """Planted scores of one mixture."""
-    table = planted(np.random.default_rng(0), task, chance, truth, short)
-    return table[table.mixture == "a"].reset_index(drop=True)
+    table = planted(np.random.default_rng(0), task, truth, short)
+    return table[table.mixture == "v2a"].reset_index(drop=True)
 
 
 def test_the_flat_part_is_found():
@@ -26,7 +26,7 @@ def test_the_flat_part_is_found():
 
 
 def test_the_shift_between_sizes_is_found():
-    row = statistics.shift_row(rows(Truth(by_size=0.1), "recall", 0.05), "recall")
+    row = statistics.shift_row(rows(Truth(by_size=0.1), "recall"), "recall")
     assert row["value"] == pytest.approx(-0.1, abs=0.04) and row["num_items"] == 9
 
 
@@ -39,24 +39,24 @@ def test_onsets_of_short_runs_that_end_too_early_have_no_say():
 
 def test_branches_are_left_out_of_onsets():
     table = rows(short=True)
-    branch = table[table.run == "a_small_50000_s0"].assign(run="branch")
+    branch = table[table.run == "v2a_small_50000_s0"].assign(run="branch")
     kept = statistics.trunk_rows(pd.concat([table, branch], ignore_index=True))
     assert set(kept.run) == set(table.run)
 
 
 def test_the_shift_of_short_runs_is_found_and_said_where_there_is_none():
-    by_task = {"recall": rows(Truth(by_series=0.1), "recall", 0.05, short=True)}
+    by_task = {"recall": rows(Truth(by_series=0.1), "recall", short=True)}
     assert statistics.budget_shift_row(by_task)["value"] == pytest.approx(-0.1, abs=0.03)
     late = {"exam": rows(Truth(flat=0.9), short=True).query("series == 'long' or loss_nats > 1.4")}
     assert statistics.budget_shift_row(late)["status"].startswith("not reached")
 
 
 def test_mixtures_are_joined_by_their_mean():
-    table = planted(np.random.default_rng(1), "exam", 0.25, Truth(flat=0.6), short=False)
+    table = planted(np.random.default_rng(1), "exam", Truth(flat=0.6), short=False)
     (joined,) = statistics.by_mixture(statistics.flat_row, table, task="exam")
     alone = [statistics.flat_row(part, "exam")["value"] for _, part in table.groupby("mixture")]
-    assert joined["value"] == pytest.approx(np.mean(alone)) and joined["mixture"] == "a b c"
-    one = table[table.mixture == "a"]
+    assert joined["value"] == pytest.approx(np.mean(alone)) and joined["mixture"] == "v2a v2b v2c"
+    one = table[table.mixture == "v2a"]
     assert statistics.by_mixture(statistics.flat_row, one, task="exam") == [statistics.flat_row(one, "exam")]
 
 

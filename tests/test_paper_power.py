@@ -42,7 +42,7 @@ def test_entries_are_written_where_they_belong():
 
 
 def test_planted_scores_are_those_of_the_plan():
-    rows = planted(np.random.default_rng(0), "exam", 0.25, Truth(flat=0.6, scatter=0.0), short=True)
+    rows = planted(np.random.default_rng(0), "exam", Truth(flat=0.6, scatter=0.0), short=True)
     assert rows[rows.series == "long"].run.nunique() == 27 and rows[rows.series == "small"].run.nunique() == 63
     flat = rows[rows.depth < 0.55]
     assert flat.value.mean() == pytest.approx(0.25, abs=0.005) and rows.value.max() > 0.9

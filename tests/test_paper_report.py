@@ -6,7 +6,7 @@ import re
 import pytest
 
 from experiments.tables.results import write_results
-from paper.claims import load_claims
+from paper.claims import all_claims
 from paper.report import MACRO, SOURCE, Report, write_readme, write_report
 from profiles.paths import Paths
 
@@ -15,7 +15,7 @@ from profiles.paths import Paths
 def paths(tmp_path) -> Paths:
     """A results folder with one made-up statistic per claim and empty pictures."""
     paths = Paths("smoke", tmp_path)
-    folders = {claim.folder for claim in load_claims()} | set(
+    folders = {claim.folder for claim in all_claims()} | set(
         re.findall(r"\{\{(?:figure|table) (\w+)\}\}", SOURCE.read_text(encoding="utf-8"))
     )
     verdicts = []
@@ -40,7 +40,7 @@ def paths(tmp_path) -> Paths:
         paths.figure(folder).parent.mkdir(parents=True, exist_ok=True)
         paths.figure(folder).touch()
         paths.figure(folder).with_suffix(".md").write_text(f"table of {folder}\n")
-    for claim in load_claims():
+    for claim in all_claims():
         verdicts += [
             {
                 "id": f"{claim.id}.{task}" if task != "all" else claim.id,

@@ -37,7 +37,7 @@ def measure(scores: pd.DataFrame, paths: Paths) -> list:
             mixed_loss_ratio(all_runs, task, TASKS[task].language),
         ]
         long = all_runs[all_runs.series == "long"]
-        statistics += by_mixture(shift_row, long, task=task)
+        statistics.append(shift_row(long, task))
         if task in THRESHOLD:
             statistics += onset_statistics(all_runs, task) + by_mixture(onset_rows, all_runs, task=task)
         parts.append(statistics)

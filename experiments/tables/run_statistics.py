@@ -17,10 +17,9 @@ from analysis.run_curves.mean import flat_share, joined_mean, run_mean
 from analysis.run_curves.monotone import monotone_share
 from analysis.run_curves.size_shift import SizeShift, half_gain_loss, size_shift
 from analysis.run_curves.steepest import steepest_mean
-from experiments.tables.names import chance_of
+from experiments.tables.names import asked, chance_of
 from experiments.tables.scores import statistic_row
 from experiments.tables.task_statistics import above_chance, loss_range
-from tasks import TASKS
 
 MIN_CHECKPOINTS = 4  # with fewer, a branch's own ones all lie past the stretch where an onset could be seen
 WINDOW_SHARE = 0.1  # of the loss range: the window within which a rise counts as sudden
@@ -28,15 +27,15 @@ QUARTER = 0.25  # of the gain: where the metrics are compared, clear of item noi
 MARGIN = 0.05  # of the loss range: a shift that counts as none
 
 
-def by_mixture(make: Callable[..., dict | list[dict]], *tables: pd.DataFrame, **asked: str) -> list[dict]:
-    """The statistic rows of make(*tables, **asked), joined over mixtures by their mean: losses of two mixtures are not
+def by_mixture(make: Callable[..., dict | list[dict]], *tables: pd.DataFrame, **named: str) -> list[dict]:
+    """The statistic rows of make(*tables, **named), joined over mixtures by their mean: losses of two mixtures are not
     one scale, so each statistic is taken within a mixture. A profile of one mixture gives its rows as they are."""
 
     def rows_of(*parts: pd.DataFrame) -> list[dict]:
-        made = make(*parts, **asked)
+        made = make(*parts, **named)
         return [made] if isinstance(made, dict) else made
 
-    names = sorted(set(tables[0]["mixture"])) if "mixture" in tables[0] else []
+    names = mixture_names(tables[0])
     if len(names) < 2:
         return rows_of(*tables)
     of_mixture = {name: rows_of(*(table[table["mixture"] == name] for table in tables)) for name in names}
@@ -55,6 +54,11 @@ def by_mixture(make: Callable[..., dict | list[dict]], *tables: pd.DataFrame, **
     return joined
 
 
+def mixture_names(rows: pd.DataFrame) -> list[str]:
+    """The mixtures of a table, in order; none where it names none."""
+    return sorted(set(rows["mixture"])) if "mixture" in rows else []
+
+
 def trunk_rows(rows: pd.DataFrame) -> pd.DataFrame:
     """Checkpoints at full learning rate or of a whole schedule: branches that only decay are left out, because decay
     lowers the loss without adding what the tokens would have taught."""
@@ -63,8 +67,8 @@ def trunk_rows(rows: pd.DataFrame) -> pd.DataFrame:
 
 def flat_row(rows: pd.DataFrame, task: str) -> dict:
     """Statistic row `flat_share`: share of the loss range spent at chance, mean over the long runs."""
-    asked = rows.assign(value=above_chance(rows, task))
-    return statistic_row(rows, task, "flat_share", flat_share(asked, TASKS[task].chance, loss_range(rows)))
+    lifted = rows.assign(value=above_chance(rows, task))
+    return statistic_row(rows, task, "flat_share", flat_share(lifted, asked(rows)[task].chance, loss_range(rows)))
 
 
 def steepest_row(rows: pd.DataFrame, task: str) -> dict:
@@ -85,7 +89,7 @@ def monotone_row(rows: pd.DataFrame, task: str) -> dict:
 def onset_of(rows: pd.DataFrame, task: str) -> OnsetSpread:
     """Mean and spread over runs of the onset, from brackets; the loss range is that of the long runs. Runs that end
     above every onset seen could not have shown theirs, and have no say."""
-    brackets = onset_by_run(trunk_rows(rows), TASKS[task].chance)
+    brackets = onset_by_run(trunk_rows(rows), asked(rows)[task].chance)
     brackets = brackets[brackets.num_checkpoints >= MIN_CHECKPOINTS]
     bounded = np.isfinite(brackets.low) & np.isfinite(brackets.high)
     highest = brackets.high[bounded].max() if bounded.any() else -np.inf
@@ -127,16 +131,23 @@ def tasks_onset_row(rows: pd.DataFrame, found: dict[str, OnsetSpread]) -> dict:
 
 
 def shift_of(rows: pd.DataFrame, task: str) -> SizeShift:
-    """Shift from the smallest to the largest size of the loss at half gain, over the long runs."""
-    high, low = loss_range(rows)
-    size, blocks = rows.num_nonembedding_parameters, rows.seed.astype(str).to_numpy()
-    return size_shift(rows.run, rows.loss_nats, rows.value, size, TASKS[task].chance, high - low, blocks, margin=MARGIN)
+    """Shift from the smallest to the largest size of the loss at half gain, over the long runs of all mixtures: each
+    mixture's losses are taken as shares of its own range, and runs are compared within a mixture and seed."""
+    parts = []
+    for _, part in rows.groupby("mixture" if "mixture" in rows else "metric", sort=True):
+        high, low = loss_range(part)
+        parts.append(part.assign(loss_share=(part.loss_nats - low) / (high - low)))
+    every = pd.concat(parts, ignore_index=True)
+    blocks = every["seed"].astype(str) + (" " + every["mixture"].astype(str) if "mixture" in every else "")
+    size, chance = every.num_nonembedding_parameters, asked(rows)[task].chance
+    return size_shift(every.run, every.loss_share, every.value, size, chance, 1.0, blocks.to_numpy(), margin=MARGIN)
 
 
 def shift_row(rows: pd.DataFrame, task: str) -> dict:
     """Statistic row `size_shift_share`, with the interval of the two one-sided tests at 5 %."""
     found = shift_of(rows, task)
-    return statistic_row(rows, task, "size_shift_share", found.equivalence, found.num_runs)
+    row = statistic_row(rows, task, "size_shift_share", found.equivalence, found.num_runs)
+    return row | {"mixture": " ".join(mixture_names(rows))}
 
 
 def budget_shift_row(by_task: dict[str, pd.DataFrame]) -> dict:
@@ -144,7 +155,7 @@ def budget_shift_row(by_task: dict[str, pd.DataFrame]) -> dict:
     the long runs, as a share of the loss range; one number per small run, the mean over the tasks that it shows."""
     shifts: dict[str, list[float]] = {}
     for task, rows in by_task.items():
-        kept, chance = trunk_rows(rows), TASKS[task].chance
+        kept, chance = trunk_rows(rows), asked(rows)[task].chance
         long = kept[kept.series == "long"]
         high, low = loss_range(long)
         curves = {
@@ -176,11 +187,11 @@ def metric_shift_row(accuracy: pd.DataFrame, other: pd.DataFrame, task: str, met
     continuous metric minus the same under accuracy, as a share of the loss range, mean over runs. The Brier score is
     turned round."""
     high, low = loss_range(accuracy)
-    sign = -1.0 if metric == "brier_score" else 1.0
+    sign, tasks = -1.0 if metric == "brier_score" else 1.0, asked(accuracy)
     places = []
     for rows, turn, chance in (
-        (accuracy, 1.0, chance_of(task, "accuracy")),
-        (other, sign, sign * chance_of(task, metric)),
+        (accuracy, 1.0, chance_of(task, "accuracy", tasks)),
+        (other, sign, sign * chance_of(task, metric, tasks)),
     ):
         curves = {
             run: (part.loss_nats.to_numpy(), optimize.isotonic_regression(turn * part.value).x)
