@@ -210,7 +210,7 @@ def simulated_power(claim: Claim, num_data_sets: int = NUM_DATA_SETS, seed: int 
     )
 
 
-def with_power(text: str, found: dict[str, tuple[float, float]]) -> str:
+def with_ladder_power(text: str, found: dict[str, tuple[float, float]]) -> str:
     """claims.yaml with these power entries. ValueError names a claim that has no place for one."""
     for name, (true, false) in found.items():
         pattern = rf"(  - id: {name}\n(?:    .*\n)*?    power: )\{{.*\}}"
@@ -228,7 +228,7 @@ def main(arguments: argparse.Namespace) -> None:
             found[claim.id] = true, false = simulated_power(claim, arguments.num_data_sets)
             print(f"{claim.id}: replicated in {true:.0%} where true, {false:.0%} where false", flush=True)
     if arguments.write:
-        atomic_write(CLAIMS_FILE, with_power(CLAIMS_FILE.read_text(encoding="utf-8"), found).encode())
+        atomic_write(CLAIMS_FILE, with_ladder_power(CLAIMS_FILE.read_text(encoding="utf-8"), found).encode())
 
 
 if __name__ == "__main__":

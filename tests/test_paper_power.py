@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from paper.claims import CLAIMS_FILE, load_claims
-from paper.power import SIMULATIONS, Truth, planted, simulated_power, with_power
+from paper.power import SIMULATIONS, Truth, planted, simulated_power, with_ladder_power
 from paper.verdicts import NOT_REPLICATED, REPLICATED, word_of
 
 CLAIMS = {claim.id: claim for claim in load_claims()}
@@ -30,7 +30,7 @@ def test_entries_are_what_the_simulation_gives(name):
 
 
 def test_entries_are_written_where_they_belong():
-    text = with_power(CLAIMS_FILE.read_text(encoding="utf-8"), {"smooth_monotone": (0.91, 0.04)})
+    text = with_ladder_power(CLAIMS_FILE.read_text(encoding="utf-8"), {"smooth_monotone": (0.91, 0.04)})
     changed = [
         (old, new)
         for old, new in zip(CLAIMS_FILE.read_text(encoding="utf-8").split("\n"), text.split("\n"), strict=True)
@@ -38,7 +38,7 @@ def test_entries_are_written_where_they_belong():
     ]
     assert len(changed) == 1 and "if_true: 0.91, if_false: 0.04" in changed[0][1]
     with pytest.raises(ValueError, match="claim nothing has no line"):
-        with_power(text, {"nothing": (1.0, 0.0)})
+        with_ladder_power(text, {"nothing": (1.0, 0.0)})
 
 
 def test_planted_scores_are_those_of_the_plan():
