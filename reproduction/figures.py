@@ -58,12 +58,18 @@ def make_figures(profiles: list[str], with_public: bool = False) -> None:
             raise ValueError(
                 f"failed: {', '.join(f'{stem} of profile {profile}' for profile, stem in failed)}; see the lines above"
             )
-        for profile in profiles:  # one after another: each may write its part of README.md
-            stages = all_stages(profile)
-            if not pool.submit(run_commands, [stages["verdicts"]["cmd"], stages["report"]["cmd"]]).result():
-                raise ValueError(f"failed: verdicts or report of profile {profile}; see the lines above")
-        if with_public and not pool.submit(run_commands, list(PUBLIC_VERDICTS)).result():
-            raise ValueError("failed: verdicts on the public tables; see the lines above")
+        stages = {profile: all_stages(profile) for profile in profiles}
+        # Verdicts first, since the reports set ours beside those on public tables; reports one after another, since
+        # each may write its part of README.md.
+        verdicts = [stages[profile]["verdicts"]["cmd"] for profile in profiles]
+        reports = [stages[profile]["report"]["cmd"] for profile in profiles]
+        for what, row in (
+            ("verdicts", verdicts),
+            ("verdicts on the public tables", list(PUBLIC_VERDICTS) * with_public),
+            ("reports", reports),
+        ):
+            if not pool.submit(run_commands, row).result():
+                raise ValueError(f"failed: {what}; see the lines above")
     shown = ", ".join([*profiles, *([PROFILE] if with_public else [])])
     print(f"{len(commands)} figures and tables of {shown} in {time.monotonic() - start:.0f} s")
 
