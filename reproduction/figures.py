@@ -68,7 +68,7 @@ def make_figures(profiles: list[str], with_public: bool = False) -> None:
             ("verdicts on the public tables", list(PUBLIC_VERDICTS) * with_public),
             ("reports", reports),
         ):
-            if not pool.submit(run_commands, row).result():
+            if row and not pool.submit(run_commands, row).result():
                 raise ValueError(f"failed: {what}; see the lines above")
     shown = ", ".join([*profiles, *([PROFILE] if with_public else [])])
     print(f"{len(commands)} figures and tables of {shown} in {time.monotonic() - start:.0f} s")
