@@ -97,8 +97,8 @@ def compare_growth(
 
     Columns: curve, num_params, deviance, aicc (on the fitted sizes), held_out_log_density (sum over held-out runs at
     the fitted theta, higher is better),
-    held_out_error_f (root mean square, runs with passes), difference (of log density to the plain law's), status, fit
-    (the GrowthFit); best held-out first.
+    held_out_error_f (root mean square, runs with passes), difference (of log density to the plain law's), scoring_noise
+    (the same for all curves), status, fit (the GrowthFit); best held-out first.
     Run noise tau is that of the cubic fit to the fitted sizes (with n - 4 degrees of freedom where they allow, else of
     the straight one), the same for all; held-out runs are scored with the larger noise that suits the best curve
     (_scoring_noise). ValueError when fewer than 4 sizes remain.
@@ -137,6 +137,7 @@ def compare_growth(
         rows.append(about)
     table = pd.DataFrame(rows)
     law = table.loc[table["curve"] == "law", "held_out_log_density"]
+    table["scoring_noise"] = scoring_noise
     table["difference"] = table["held_out_log_density"] - (float(law.iloc[0]) if len(law) else np.nan)
     return table.sort_values("held_out_log_density", ascending=False, kind="stable", ignore_index=True)
 

@@ -18,6 +18,7 @@ from experiments.tables.passes import (
     target_of,
 )
 from experiments.tables.scores import size_rows, statistic_row
+from experiments.tables.series_statistics import mean_over_seeds, mean_over_series, no_premise, share_over_seeds
 from experiments.tables.stage import measure_main
 from profiles.paths import Paths
 
@@ -30,6 +31,7 @@ def measure(passes: pd.DataFrame, paths: Paths) -> list:
     (paper P, Figure 1)."""
     parts: list = [size_rows(passes)]
     series = series_names(passes)
+    by_task, all_hidden = {}, {}
     for task in ALL_TASKS:
         rows = select_passes(passes, task)
         pooled = pooled_rates(rows)
@@ -50,7 +52,68 @@ def measure(passes: pd.DataFrame, paths: Paths) -> list:
             joined_statistic(pooled, task, "decades_resolved", resolved, too_low),
             joined_statistic(pooled, task, "hidden_rise_decades", rises, too_low),
         ]
-    return parts
+        by_task[task], all_hidden[task] = pooled, hidden
+    return [*parts, *hidden_statistics(by_task, all_hidden)]
+
+
+def hidden_statistics(by_task: dict[str, pd.DataFrame], hidden: dict[str, pd.Series]) -> list[list[dict]]:
+    """What PassUntil sees in the hidden runs of all tasks (pooled rates and hidden runs by task), mean over series."""
+    table = pd.concat([pooled.assign(is_hidden=pooled.run.map(hidden[task])) for task, pooled in by_task.items()])
+    unseen = table[table.is_hidden.astype(bool)]
+    found: dict[str, dict[str, Estimate]] = {
+        "hidden_told_share": {},
+        "resolved_decades": {},
+        "hidden_growth_decades": {},
+    }
+    for series in series_names(table):
+        one = unseen[unseen.series == series]
+        found["hidden_told_share"][series] = told_share(one)
+        found["resolved_decades"][series] = (
+            mean_over_seeds(mean_decades, one, needs="a hidden run told from zero") if len(one) else no_hidden()
+        )
+        rises = pd.concat([hidden_rises(part[part.series == series], hidden[task]) for task, part in by_task.items()])
+        found["hidden_growth_decades"][series] = (
+            mean_over_seeds(lambda seed: float(seed.rise.mean()), rises)
+            if len(rises)
+            else no_premise("no task has two hidden sizes")
+        )
+    return [mean_over_series(table, "all", metric, by_series) for metric, by_series in found.items()]
+
+
+def no_hidden() -> Estimate:
+    """Without hidden runs there is nothing that a conventional test misses."""
+    return no_premise("no run is hidden from a conventional test")
+
+
+def told_share(unseen: pd.DataFrame) -> Estimate:
+    """Share of the hidden runs (task by task) whose rate is above zero by its interval; as if each of the runs counted
+    once, whatever number of tasks it is hidden on."""
+    if unseen.empty:
+        return no_hidden()
+    told = (unseen.low > 0).groupby(unseen.seed).mean()
+    return share_over_seeds(told.to_numpy(), unseen.run.nunique()).noted(f"{len(unseen)} hidden runs of a task")
+
+
+def mean_decades(unseen: pd.DataFrame) -> float:
+    """Mean over the hidden runs told from zero of the decades from one over the number of items down to their rate."""
+    told = unseen[unseen.low > 0]
+    return float(-np.log10(told.value * told.num_items).mean()) if len(told) else np.nan
+
+
+def hidden_rises(pooled: pd.DataFrame, hidden: pd.Series) -> pd.DataFrame:
+    """Rise of the rate in decades from the smallest to the largest size whose runs are all hidden, of each seed:
+    columns seed, rise. Where the smallest has no pass its upper bound is taken, where the largest has none the rise is
+    0."""
+    is_hidden = pooled.run.map(hidden).groupby(pooled.num_nonembedding_parameters).all()
+    sizes = sorted(is_hidden.index[is_hidden])
+    if len(sizes) < 2:
+        return pd.DataFrame(columns=["seed", "rise"])
+    bottom, top = (pooled[pooled.num_nonembedding_parameters == sizes[end]].set_index("seed") for end in (0, -1))
+    start = bottom.value.where(bottom.value > 0, bottom.high)
+    seeds = start.index.intersection(top.index)
+    with np.errstate(divide="ignore"):
+        rise = np.log10(top.value.loc[seeds]) - np.log10(start.loc[seeds])
+    return pd.DataFrame({"seed": seeds, "rise": np.where(top.value.loc[seeds] > 0, rise, 0.0)})
 
 
 def hidden_runs(rows: pd.DataFrame) -> pd.Series:

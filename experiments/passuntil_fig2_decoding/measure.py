@@ -9,6 +9,7 @@ from experiments.tables.names import LAW_TASKS, series_names
 from experiments.tables.pass_statistics import joined_statistic, mean_of, too_low
 from experiments.tables.passes import has_passed, point_rows, pooled_rates, select_passes, series_pass_rates
 from experiments.tables.scores import size_rows, statistic_row
+from experiments.tables.series_statistics import items_and_seeds, mean_over_series, share_over_seeds
 from experiments.tables.stage import measure_main
 from profiles.paths import Paths
 
@@ -29,16 +30,25 @@ def measure(passes: pd.DataFrame, paths: Paths) -> list:
         shares["beam"] = beam.set_index(["run", "item_id"]).passes > 0
         parts += [share_rows(pooled, name, passed) for name, passed in shares.items()]
         judged, most, gaps = shares[f"samples_{JUDGED}"], {}, {}
+        passed_shares, wide_gaps = {}, {}
         for series in series_names(passes):
             runs = pooled[pooled.series == series]
             largest = runs[runs.num_nonembedding_parameters == runs.num_nonembedding_parameters.max()]
             most[series] = mean_of([share_of(judged[run], cap) for run in largest.run])
             gap = (judged[runs.run].astype(float) - shares["beam"][runs.run]).groupby("item_id").mean()
             gaps[series] = bootstrap_items(np.mean, gap.to_numpy())
+            num_items = int(pooled.num_items.iloc[0])
+            at_end = [judged[run].mean() for run in largest.run]
+            more = judged[runs.run].astype(float) - shares["beam"][runs.run]
+            of_seed = more.groupby(level="run").mean().groupby(runs.set_index("run").seed).mean()
+            passed_shares[series] = share_over_seeds(np.array(at_end), num_items)
+            wide_gaps[series] = items_and_seeds(gaps[series], of_seed.to_numpy())
         parts += [
             [statistic_row(sampled, task, "left_chance", has_passed(pooled, task))],
             joined_statistic(pooled, task, f"share_passed_{JUDGED}", most, too_low),
             joined_statistic(pooled, task, "beam_gap", gaps, too_low),
+            mean_over_series(pooled, task, "largest_passed_share", passed_shares),
+            mean_over_series(pooled, task, "gap_to_beam", wide_gaps),
         ]
     return parts
 

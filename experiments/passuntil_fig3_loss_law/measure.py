@@ -7,10 +7,11 @@ from scipy import stats
 
 from analysis.intervals import Estimate, failed, from_replicates
 from analysis.task_law.loss_law import LossLawFit, fit_loss_law, loss_at_size
-from experiments.tables.names import ALL_TASKS, series_names
+from experiments.tables.names import ALL_TASKS, LAW_TASKS, series_names
 from experiments.tables.pass_statistics import held_out_sizes, joined_statistic, parameters_of, too_far, too_high
 from experiments.tables.passes import checkpoint_losses, has_passed, pooled_rates, select_passes, series_pass_rates
 from experiments.tables.scores import final_checkpoints, size_rows, statistic_row
+from experiments.tables.series_statistics import TWO_ONE_SIDED, mean_over_series
 from experiments.tables.stage import measure_main
 from profiles.paths import Paths
 
@@ -28,15 +29,18 @@ def measure(passes: pd.DataFrame, paths: Paths) -> list:
     losses = checkpoint_losses(paths)
     finals = final_checkpoints(losses)
     parts: list = [size_rows(losses), loss_points(losses)]
-    unexplained, held_out = {}, {}
+    unexplained, held_out, held_out_mean = {}, {}, {}
     for series in series_names(losses):
         rows = finals[finals.series == series]
         law = SizeLaw(rows[~rows.is_held_out.astype(bool)])
         parts += [law.curve(rows), law.predictions(rows)]
         unexplained[series], held_out[series] = unexplained_share(rows), law.held_out_error(rows)
+        held_out_mean[series] = law.held_out_error(rows, of_mean=True)
     parts += [
         joined_statistic(finals, "all", "unexplained_share", unexplained, too_high),
         joined_statistic(finals, "all", "held_out_error_share", held_out, too_far),
+        mean_over_series(finals, "all", "law_misfit_share", unexplained),
+        mean_over_series(finals, "all", "held_out_mean_error", held_out_mean),
     ]
     for task in ALL_TASKS:
         parts += answer_loss_parts(passes, task)
@@ -71,16 +75,17 @@ class SizeLaw:
         self.law: LossLawFit = fit_loss_law(self.size, self.loss)
         self.freedom = max(len(self.loss) - NUM_PARAMS, 1)
 
-    def predict(self, num_parameters: float) -> Estimate:
-        """Loss of a new run of this size, in nats; the interval holds the law's parameters and the scatter of runs
-        about it."""
+    def predict(self, num_parameters: float, num_runs: int = 1, level: float = 0.95) -> Estimate:
+        """Mean loss of num_runs new runs of this size, in nats; the interval holds the law's parameters and the scatter
+        of the mean of so many runs about it."""
         law = self.law
         if not law.status.startswith("ok"):
             return failed(law.status.removeprefix("failed: "))
         scatter = np.sqrt(np.sum((self.loss - law.predict(self.size)) ** 2) / self.freedom)
-        noise = scatter * np.random.default_rng(0).normal(size=len(law.draws))
+        noise = scatter / np.sqrt(num_runs) * np.random.default_rng(0).normal(size=len(law.draws))
         replicates = loss_at_size(num_parameters, *law.draws.T) + noise
-        return from_replicates(float(law.predict(np.array([num_parameters]))[0]), replicates, freedom=self.freedom)
+        at = float(law.predict(np.array([num_parameters]))[0])
+        return from_replicates(at, replicates, level, freedom=self.freedom)
 
     def curve(self, rows: pd.DataFrame) -> list[dict]:
         """`fit` rows over all sizes, with the band of new runs."""
@@ -129,12 +134,14 @@ class SizeLaw:
             )
         return made
 
-    def held_out_error(self, rows: pd.DataFrame) -> Estimate:
-        """Measured minus predicted loss at the largest held-out size over the loss range of the fitted sizes."""
+    def held_out_error(self, rows: pd.DataFrame, of_mean: bool = False) -> Estimate:
+        """Measured minus predicted loss at the largest held-out size over the loss range of the fitted sizes. of_mean:
+        with the interval of the mean of the measured runs, for two one-sided tests, in place of one run's."""
         sizes = held_out_sizes(rows)
         if not sizes:
             return failed("no size is held out")
-        at = self.predict(parameters_of(rows, sizes[-1]))
+        num_runs = int((rows["size"] == sizes[-1]).sum()) if of_mean else 1
+        at = self.predict(parameters_of(rows, sizes[-1]), num_runs, TWO_ONE_SIDED if of_mean else 0.95)
         if not at.ok:
             return at
         by_size = self.fitted.groupby("num_nonembedding_parameters").loss_nats.mean()
@@ -200,6 +207,7 @@ def answer_loss_parts(passes: pd.DataFrame, task: str) -> list:
         *parts,
         [statistic_row(rows, task, "left_chance", has_passed(pooled, task))],
         joined_statistic(rows, task, "floor_share", floors, too_high),
+        *([mean_over_series(rows, task, "answer_floor_share", floors)] if task in LAW_TASKS else []),
     ]
 
 

@@ -7,6 +7,7 @@ from scipy import optimize, stats
 
 from analysis.intervals import Estimate, failed
 from analysis.task_law.fit import Curvature, curvature_test, growth_table
+from analysis.task_law.lack_of_fit import bend, held_out_mean_f
 from experiments.tables.names import ALL_TASKS, LAW_TASKS, MATHS_TASKS, series_names
 from experiments.tables.pass_statistics import (
     DatasetLaw,
@@ -31,6 +32,7 @@ from experiments.tables.passes import (
     series_pass_rates,
 )
 from experiments.tables.scores import size_rows, statistic_row
+from experiments.tables.series_statistics import TWO_ONE_SIDED, mean_over_series, run_rates, with_f
 from experiments.tables.stage import measure_main
 from profiles.paths import Paths
 
@@ -73,6 +75,8 @@ def measure(passes: pd.DataFrame, paths: Paths) -> list:
                 [statistic_row(rows, task, "left_chance", has_passed(pooled, task))],
                 *law_parts(rows, pooled, laws, bends),
             ]
+        if task in LAW_TASKS:
+            parts += straightness(run_rates(passes, task), laws)
     parts += [bend_rows(series, tests) for series, tests in bends.items()]
     parts.append(
         joined_statistic(
@@ -83,7 +87,43 @@ def measure(passes: pd.DataFrame, paths: Paths) -> list:
             too_high,
         )
     )
+    spread = {series: alpha_spread(found) for series, found in alphas.items()}
+    parts.append(mean_over_series(passes, "all", "exponent_spread_share", spread))
     return parts
+
+
+def straightness(rates: pd.DataFrame, laws: dict[str, DatasetLaw]) -> list[list[dict]]:
+    """Judged statistics of one task's rates in all runs: error of the law at the largest size against the mean of its
+    runs, and bend, both as shares of the law's change of F, mean over series."""
+    task, errors, bends = rates.task.iloc[0], {}, {}
+    for series, law in laws.items():
+        runs = with_f(rates[rates.series == series])
+        errors[series], bends[series] = held_out_mean_error(law, runs), bend_of_change(law, runs)
+    found = {"held_out_mean_error": errors, "bend_of_change": bends}
+    return [mean_over_series(rates, task, metric, by_series) for metric, by_series in found.items()]
+
+
+def held_out_mean_error(law: DatasetLaw, runs: pd.DataFrame) -> Estimate:
+    """Mean F of the runs at the largest held-out size minus the law's prediction for the mean of so many runs, over the
+    range of F that the law covers; interval for two one-sided tests."""
+    sizes = held_out_sizes(runs)
+    if not sizes:
+        return failed("no size is held out")
+    measured = runs[runs["size"] == sizes[-1]].f
+    at = held_out_mean_f(law.fit, parameters_of(runs, sizes[-1]), len(measured), level=TWO_ONE_SIDED)
+    if not at.ok:
+        return at
+    ends = [float(measured.mean()) - end for end in (at.estimate, at.high, at.low)]
+    return scaled(Estimate(*ends, at.status), 1 / f_range(law, runs))
+
+
+def bend_of_change(law: DatasetLaw, runs: pd.DataFrame) -> Estimate:
+    """`bend_share` by least squares on the runs' F, for two one-sided tests."""
+    if not law.fit.status.startswith("ok"):
+        return failed(law.fit.status)
+    found = bend(runs.num_nonembedding_parameters.to_numpy(float), runs.f.to_numpy(), TWO_ONE_SIDED)
+    width = float(np.ptp(np.log(runs.num_nonembedding_parameters.to_numpy(float))))
+    return scaled(found, width / 4 / abs(law.fit.alpha.estimate)) if found.ok else found
 
 
 def law_parts(

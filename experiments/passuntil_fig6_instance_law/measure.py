@@ -15,10 +15,11 @@ from analysis.passes.stopping import unbiased_estimate
 from analysis.task_law.instance_law import fit_instance_law
 from analysis.task_law.loss_assist import assisted_f, fit_loss_assist, item_f
 from experiments.tables.item_counts import ItemCounts, item_counts
-from experiments.tables.names import ITEM_TASKS, series_names
+from experiments.tables.names import ITEM_TASKS, LAW_TASKS, series_names
 from experiments.tables.pass_statistics import joined_statistic, too_far, too_high, too_low
 from experiments.tables.passes import has_passed, point_rows, pooled_rates, select_passes, series_pass_rates
 from experiments.tables.scores import size_rows, statistic_row
+from experiments.tables.series_statistics import mean_over_seeds, mean_over_series, share_over_seeds
 from experiments.tables.stage import measure_main
 from profiles.paths import Paths
 
@@ -40,6 +41,7 @@ SHORTFALLS = {
 def measure(passes: pd.DataFrame, paths: Paths) -> list:
     """Item laws fitted without the held-out sizes, and what they predict for them (paper P, Figure 6)."""
     parts: list = [size_rows(passes)]
+    of_seeds: dict[str, list[pd.DataFrame]] = {series: [] for series in series_names(passes)}
     for task in ITEM_TASKS:
         found: dict[str, dict[str, Estimate]] = {metric: {} for metric in SHORTFALLS}
         pooled_all = []
@@ -50,12 +52,53 @@ def measure(passes: pd.DataFrame, paths: Paths) -> list:
             parts.append(table.assign(task=task, series=series))
             for metric, estimate in series_statistics(table, status).items():
                 found[metric][series] = estimate
+            if task in LAW_TASKS:
+                of_seeds[series].append(predictions_of_seeds(rows))
         points = pd.concat(pooled_all)
         parts += [point_rows(points), [statistic_row(points, task, "left_chance", has_passed(points, task))]]
         parts += [
             joined_statistic(points, task, metric, by_series, SHORTFALLS[metric]) for metric, by_series in found.items()
         ]
+    judged = {series: pd.concat(tables) for series, tables in of_seeds.items() if tables}
+    if judged:
+        held = {series: range_coverage(table) for series, table in judged.items()}
+        helped = {series: mean_over_seeds(log_error_ratio, table) for series, table in judged.items()}
+        parts.append(mean_over_series(passes, "all", "item_range_coverage", held))
+        parts.append(mean_over_series(passes, "all", "assisted_log_error_ratio", helped))
     return parts
+
+
+def predictions_of_seeds(rows: pd.DataFrame) -> pd.DataFrame:
+    """`item_predictions` of each seed's own runs, as the paper has one run per size; columns seed and task beside."""
+    found = []
+    for _, part in rows.groupby("seed", sort=True):
+        table, _ = item_predictions(item_counts(part))
+        if len(table):
+            found.append(table.assign(task=part.task.iloc[0]))
+    return pd.concat(found) if found else pd.DataFrame()
+
+
+def range_coverage(table: pd.DataFrame) -> Estimate:
+    """Share of measured estimates inside their predicted range, mean over tasks and seeds; interval over seeds and, as
+    if each item counted once, items."""
+    if table.empty:
+        return failed("no seed has item laws")
+    own = table[table.metric == "item_law"]
+    inside = ((own.measured >= own.low) & (own.measured <= own.high)).astype(float)
+    by_task = inside.groupby([own.seed, own.task]).mean()
+    return share_over_seeds(by_task.groupby(level=0).mean().to_numpy(), own.groupby("task").item_id.nunique().sum())
+
+
+def log_error_ratio(table: pd.DataFrame) -> float:
+    """Log of the root mean square error of F with the test loss over that without it, mean over tasks."""
+    ratios = []
+    for _, one in table.groupby("task"):
+        own, assisted = (one[one.metric == method] for method in ("item_law", "assisted"))
+        squares = [((part.predicted_f - part.measured_f) ** 2).to_numpy() for part in (own, assisted)]
+        seen = np.isfinite(squares[0]) & np.isfinite(squares[1])
+        if seen.sum() >= MIN_ITEMS:
+            ratios.append(0.5 * np.log(squares[1][seen].mean() / squares[0][seen].mean()))
+    return float(np.mean(ratios)) if ratios else np.nan
 
 
 def item_predictions(counts: ItemCounts) -> tuple[pd.DataFrame, str]:

@@ -13,6 +13,7 @@ import pandas as pd
 from analysis.intervals import Estimate, failed
 from analysis.task_law.counts import effective_counts, fit_counts
 from analysis.task_law.fit import Curvature, curvature_test, growth_table
+from analysis.task_law.lack_of_fit import bend, family_level, growth_kinds
 from experiments.tables.names import ALL_TASKS, UICL_TASKS, series_names
 from experiments.tables.pass_statistics import joined_statistic, too_high, too_low
 from experiments.tables.passes import (
@@ -25,6 +26,7 @@ from experiments.tables.passes import (
     series_pass_rates,
 )
 from experiments.tables.scores import size_rows, statistic_row
+from experiments.tables.series_statistics import mean_over_series, run_rates, with_f
 from experiments.tables.stage import measure_main
 from profiles.paths import Paths
 
@@ -32,6 +34,7 @@ STEM = "passuntil_fig7_growth"
 FAMILIES = (UICL_TASKS, tuple(task for task in ALL_TASKS if task not in UICL_TASKS))
 NUM_REPLICATES = 2000  # the ends of an interval at 1 - 5 % / 8 need many
 NUM_CURVE_POINTS = 60
+MARGIN = 0.03  # coefficient of (log N)^2 that counts as a bend: over a ladder of 180-fold sizes 0.2 in F off the chord
 EXACT_F_ERROR = 0.02  # exact rates enter as counts that know F this well; runs differ by more
 
 
@@ -67,7 +70,43 @@ def measure(passes: pd.DataFrame, paths: Paths) -> list:
             passes, "all", "num_accelerated", {series: num_accelerated(tests[series]) for series in tests}, too_low
         )
     )
-    return parts
+    return [*parts, *margin_statistics(passes)]
+
+
+def margin_statistics(passes: pd.DataFrame) -> list:
+    """Bend of each subtask by least squares on exact rates, mean over series, at a level at which all subtasks'
+    intervals hold together; kinds of growth beyond MARGIN; and how many are accelerated: certainly (low), by their
+    estimates (value), possibly (high)."""
+    level, bends, parts = family_level(len(UICL_TASKS)), {}, []
+    for task in UICL_TASKS:
+        rates, by_series = with_f(run_rates(passes, task)), {}
+        for series, runs in rates.groupby("series", sort=False):
+            by_series[series] = bend(runs.num_nonembedding_parameters.to_numpy(float), runs.f.to_numpy(), level)
+        parts.append(mean_over_series(rates, task, "bend_of_f", by_series))
+        row = parts[-1][0]
+        bends[task] = Estimate(row["value"], row["low"], row["high"], row["status"])
+    kinds = growth_kinds(bends, MARGIN)
+    parts.append(
+        [
+            {"kind": "growth_margin", "task": task, "metric": kind, "value": bends[task].estimate, "status": "ok"}
+            for task, kind in kinds.items()
+        ]
+    )
+    return [*parts, [statistic_row(passes, "all", "num_accelerated_margin", accelerated_by_margin(bends))]]
+
+
+def accelerated_by_margin(bends: dict[str, Estimate]) -> Estimate:
+    """Number of subtasks whose bend is below -MARGIN, with the interval that the subtasks' intervals leave."""
+    found = [one for one in bends.values() if one.ok]
+    if not found:
+        return failed("no subtask has four sizes with a pass")
+    lost = len(bends) - len(found)
+    certain, estimated, possible = (
+        sum(getattr(one, end) < -MARGIN for one in found) for end in ("high", "estimate", "low")
+    )
+    return Estimate(
+        float(estimated), float(certain), float(possible + lost), f"ok: {len(found)} of {len(bends)} subtasks"
+    )
 
 
 def curvature(pooled: pd.DataFrame, tail_share: float) -> Curvature:

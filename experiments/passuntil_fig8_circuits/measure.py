@@ -6,15 +6,19 @@ without the held-out sizes and scored on them by its predictive log density, bes
 parameters and no circuits in them.
 """
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 
 from analysis.intervals import Estimate, failed
+from analysis.passes.count_likelihood import row_log_likelihood
 from analysis.task_law.circuits import compare_growth
 from experiments.tables.names import UICL_TASKS, series_names
 from experiments.tables.pass_statistics import held_out_sizes, joined_statistic, too_high, too_low
 from experiments.tables.passes import has_passed, point_rows, pooled_rates, select_passes, series_pass_rates
 from experiments.tables.scores import size_rows, statistic_row
+from experiments.tables.series_statistics import mean_over_seeds, mean_over_series
 from experiments.tables.stage import measure_main
 from profiles.paths import Paths
 
@@ -23,11 +27,13 @@ SMOOTH = ("law", "quadratic", "cubic", "richards")
 UNDECIDED = 2.0  # log densities closer than this do not tell curves apart
 MIN_SIZES = 4  # sizes with a pass among the fitted ones; four parameters need no fewer
 NUM_CURVE_POINTS = 60
+MOST_GAIN = 5.0  # of the log density of one run: odds of 150 to 1
 
 
 def measure(passes: pd.DataFrame, paths: Paths) -> list:
     """Circuits, steps and smooth curves on the eight subtasks (paper P, Figure 8), scored on the held-out sizes."""
     parts: list = [size_rows(passes)]
+    scored: dict[str, list[pd.DataFrame]] = {series: [] for series in series_names(passes)}
     for task in UICL_TASKS:
         advantages, steps, pooled_all = {}, {}, []
         for series in series_names(passes):
@@ -35,6 +41,7 @@ def measure(passes: pd.DataFrame, paths: Paths) -> list:
             pooled_all.append(pooled)
             table = compared(pooled)
             advantages[series], steps[series] = circuits_advantage(table), steps_advantage(table)
+            scored[series].append(gains_of_runs(table, pooled))
             parts += [circuit_curve_rows(table, task, series), drawn_curves(table, pooled, task, series)]
         points = pd.concat(pooled_all)
         parts += [
@@ -43,7 +50,53 @@ def measure(passes: pd.DataFrame, paths: Paths) -> list:
             joined_statistic(points, task, "circuits_advantage", advantages, too_low),
             joined_statistic(points, task, "steps_advantage", steps, too_high),
         ]
+    return [*parts, *gain_statistics(passes, scored)]
+
+
+def gain_statistics(passes: pd.DataFrame, scored: dict[str, list[pd.DataFrame]]) -> list:
+    """Gain in log density per held-out run of two circuits on the smooth curve that fits best, and of two steps on the
+    plain law: mean over subtasks, seeds and series (`gains_of_runs` by series)."""
+    parts = []
+    for metric in ("circuits_gain", "steps_gain"):
+        by_series = {
+            series: mean_over_seeds(partial(mean_of_column, metric), pd.concat(tables), needs="held-out runs")
+            for series, tables in scored.items()
+            if any(len(table) for table in tables)
+        }
+        nothing = {"all": failed(f"no subtask has {MIN_SIZES} fitted sizes with a pass")}
+        parts.append(mean_over_series(passes, "all", metric, by_series or nothing))
     return parts
+
+
+def mean_of_column(name: str, table: pd.DataFrame) -> float:
+    """Mean of one column."""
+    return float(table[name].mean())
+
+
+def gains_of_runs(table: pd.DataFrame, pooled: pd.DataFrame) -> pd.DataFrame:
+    """One row per held-out run: seed, circuits_gain, steps_gain, the differences of its log density, each cut off at
+    MOST_GAIN so that one run far from all curves does not decide. The rival of the circuits is the smooth curve with
+    the lowest AICc on the fitted sizes, not the best one on the held-out sizes: that would be chosen by what it is
+    scored on."""
+    usable = table[table.status == "ok"] if len(table) else table
+    if usable.empty:
+        return pd.DataFrame()
+    fits = {row.curve: row.fit for row in usable.itertuples()}
+    smooth = usable[usable.curve.isin(SMOOTH)]
+    if smooth.empty:
+        return pd.DataFrame()
+    rival = smooth.sort_values("aicc", kind="stable").curve.iloc[0]
+    runs = pooled[pooled.is_held_out.astype(bool)]
+    size, passes, attempts = (
+        runs[name].to_numpy(float) for name in ("num_nonembedding_parameters", "passes", "attempts")
+    )
+    noise = float(usable.scoring_noise.iloc[0])
+    density = {name: row_log_likelihood(fit.predict_f(size), passes, attempts, noise) for name, fit in fits.items()}
+    found = {"seed": runs.seed.to_numpy()}
+    for metric, one, other in (("circuits_gain", "circuits", rival), ("steps_gain", "steps", "law")):
+        gain = density[one] - density[other] if one in fits and other in fits else np.full(len(runs), np.nan)
+        found[metric] = np.clip(gain, -MOST_GAIN, MOST_GAIN)
+    return pd.DataFrame(found)
 
 
 def compared(pooled: pd.DataFrame) -> pd.DataFrame:

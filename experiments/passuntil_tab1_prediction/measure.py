@@ -8,7 +8,7 @@ import pandas as pd
 
 from analysis.intervals import Estimate, failed, from_replicates
 from analysis.passes.stopping import unbiased_estimate, unbiased_variance
-from analysis.task_law.counts import effective_counts, fit_counts
+from analysis.task_law.counts import CountFits, effective_counts, fit_counts
 from analysis.task_law.instance_law import InstanceLawFit, fit_instance_law
 from experiments.tables.names import ALL_TASKS, LAW_TASKS, MATHS_TASKS, series_names
 from experiments.tables.pass_statistics import (
@@ -26,6 +26,7 @@ from experiments.tables.pass_statistics import (
 from experiments.tables.passes import has_passed, point_rows, pooled_rates, select_passes, series_pass_rates, target_of
 from experiments.tables.published import load_published
 from experiments.tables.scores import size_rows, statistic_row
+from experiments.tables.series_statistics import TWO_ONE_SIDED, mean_over_seeds, mean_over_series
 from experiments.tables.stage import measure_main
 from profiles.paths import Paths
 
@@ -40,6 +41,7 @@ def measure(passes: pd.DataFrame, paths: Paths) -> list:
     """Measured and predicted pass rates of the held-out sizes on three levels, ours and the paper's (paper P, Table
     1)."""
     parts: list = [size_rows(passes), paper_rows()]
+    of_seeds: dict[str, list[pd.DataFrame]] = {series: [] for series in series_names(passes)}
     for task in ALL_TASKS:
         rows = select_passes(passes, task)
         pooled = pooled_rates(rows)
@@ -54,6 +56,8 @@ def measure(passes: pd.DataFrame, paths: Paths) -> list:
             parts.append([row for size, levels in found.items() for row in prediction_rows(counts, size, levels)])
             for level in LEVELS:
                 deviations[level][series] = last_deviation(counts, found, level)
+            if task in LAW_TASKS:
+                of_seeds[series].append(errors_of_seeds(one))
             if task in COMPARED:
                 advantages[series] = instance_advantage(one, counts, found)
         parts += [
@@ -61,7 +65,55 @@ def measure(passes: pd.DataFrame, paths: Paths) -> list:
         ]
         if task in COMPARED:
             parts.append(joined_statistic(rows, task, "instance_advantage", advantages, too_low))
-    return parts
+    errors = {series: pd.concat(tables) for series, tables in of_seeds.items() if tables}
+    return [*parts, *seed_statistics(passes, errors)] if errors else parts
+
+
+def seed_statistics(passes: pd.DataFrame, errors: Mapping[str, pd.DataFrame]) -> list:
+    """Judged statistics of laws fitted to each seed's own runs (`errors_of_seeds` by series), mean over seeds and
+    series: error of the item laws at the largest size, and what they gain on the law of the data set."""
+    parts = []
+    for task in dict.fromkeys(task for table in errors.values() for task in table.task):
+        largest = {series: table[(table.task == task) & table.is_largest] for series, table in errors.items()}
+        shares = {
+            series: mean_over_seeds(lambda seed: float(seed.error_share.mean()), table, TWO_ONE_SIDED, "item laws")
+            for series, table in largest.items()
+        }
+        parts.append(mean_over_series(passes, task, "instance_error_of_change", shares))
+    gains = {
+        series: mean_over_seeds(lambda seed: float(seed.gain.mean()), table, needs="both laws")
+        for series, table in errors.items()
+    }
+    return [*parts, mean_over_series(passes, "all", "instance_gain", gains)]
+
+
+def errors_of_seeds(rows: pd.DataFrame) -> pd.DataFrame:
+    """Both levels fitted to each seed's own runs, as the paper has one run per size. One row per seed and held-out
+    size: error_share, measured minus predicted F of the item laws over the change of F by the seed's data-set law;
+    gain, what the data-set level errs more in log pass rate than the item level; nan where a law is missing or nothing
+    passes."""
+    found = []
+    for seed, part in rows.groupby("seed", sort=True):
+        table = ItemTable(part)
+        everything = np.arange(len(table.passes))[None]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            measured, dataset, instance = (
+                np.log(-np.log(rates[0]))
+                for rates in (
+                    table.measured(everything),
+                    table.dataset_predictions(everything),
+                    table.instance_predictions(everything),
+                )
+            )
+        ends = np.log(table.size[table.is_fitted])
+        change = abs(table.dataset_slope(everything)[0]) * (ends.max() - ends.min())
+        gain = np.abs(np.exp(dataset) - np.exp(measured)) - np.abs(np.exp(instance) - np.exp(measured))
+        found.append(
+            pd.DataFrame({"error_share": (measured - instance) / change, "gain": gain}).assign(
+                seed=seed, task=part.task.iloc[0], is_largest=table.held_out == table.held_out.max()
+            )
+        )
+    return pd.concat(found).replace([np.inf, -np.inf], np.nan)
 
 
 def paper_rows() -> pd.DataFrame:
@@ -112,17 +164,25 @@ class ItemTable:
         means = self.rates[drawn].mean(axis=1)
         return np.column_stack([means[:, self.size == size].mean(axis=1) for size in self.held_out])
 
-    def dataset_predictions(self, drawn: np.ndarray) -> np.ndarray:
-        """The data-set law refitted to sets of drawn items [R, M], and its pass rate at each held-out size [R, H]; nan
-        where it does not converge."""
+    def _dataset_law(self, drawn: np.ndarray) -> CountFits:
+        """The data-set law refitted to sets of drawn items [R, M]; its slope is in minus the centred log size."""
         means = [values[:, self.is_fitted][drawn] for values in (self.rates, self.variances, self.attempts)]
         counts = effective_counts(
             means[0].mean(axis=1), means[1].sum(axis=1) / drawn.shape[1] ** 2, means[2].sum(axis=1)
         )
         log_size = np.log(self.size[self.is_fitted])
-        fit = fit_counts(
+        return fit_counts(
             np.column_stack([np.ones(len(log_size)), log_size.mean() - log_size]), np.zeros(len(log_size)), *counts
         )
+
+    def dataset_slope(self, drawn: np.ndarray) -> np.ndarray:
+        """Exponent alpha of the data-set law for sets of drawn items, [R]."""
+        return self._dataset_law(drawn).theta[:, 1]
+
+    def dataset_predictions(self, drawn: np.ndarray) -> np.ndarray:
+        """Pass rate of the data-set law for sets of drawn items [R, M] at each held-out size, [R, H]; nan where it does
+        not converge."""
+        fit, log_size = self._dataset_law(drawn), np.log(self.size[self.is_fitted])
         f = fit.theta @ np.vstack([np.ones(len(self.held_out)), log_size.mean() - np.log(self.held_out)])
         return np.where(fit.converged[:, None], np.exp(-np.exp(f)), np.nan)
 
