@@ -56,7 +56,7 @@ def measure(passes: pd.DataFrame, paths: Paths) -> list:
             measured["item_law_r2"][series] = item_law_r2(counts)
             measured["exponent_spread"][series] = exponent_spread(law)
             measured["loss_rank"][series] = loss_rank(counts)
-            f = item_f(passes, task, series)
+            f = f_of_items(passes, task, series)
             if task in TASKS_OF_MANY_ANSWERS:
                 ranks[series] = loss_rank_share(f)
             if task in LAW_TASKS:
@@ -77,7 +77,7 @@ def measure(passes: pd.DataFrame, paths: Paths) -> list:
     return [*parts, mean_over_series(passes, "all", "item_exponent_spread", of_tasks)] if of_tasks else parts
 
 
-def item_f(passes: pd.DataFrame, task: str, series: str) -> pd.DataFrame:
+def f_of_items(passes: pd.DataFrame, task: str, series: str) -> pd.DataFrame:
     """F = log(-log PU) of every item in every run: columns seed, num_nonembedding_parameters, item_id, f, loss (of the
     reference answer), f_variance (of the sampling). Of exact rates where the answers can be listed, then without
     sampling noise; else of counts, nan where nothing or every attempt passed."""
