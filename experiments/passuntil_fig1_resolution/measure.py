@@ -69,7 +69,7 @@ def hidden_statistics(by_task: dict[str, pd.DataFrame], hidden: dict[str, pd.Ser
         one = unseen[unseen.series == series]
         found["hidden_told_share"][series] = told_share(one)
         found["resolved_decades"][series] = (
-            mean_over_seeds(mean_decades, one, needs="a hidden run told from zero") if len(one) else no_hidden()
+            mean_over_seeds(mean_decades, one, needs="a hidden run above zero") if len(one) else no_hidden()
         )
         rises = pd.concat([hidden_rises(part[part.series == series], hidden[task]) for task, part in by_task.items()])
         found["hidden_growth_decades"][series] = (

@@ -182,13 +182,8 @@ def answer_loss_parts(passes: pd.DataFrame, task: str) -> list:
             if len(points)
             else None
         )
-        if law is None or not law.status.startswith("ok"):
-            floors[series] = failed(law.status.removeprefix("failed: ") if law else "no item passed")
-        else:
-            smallest = float(points[points.num_parameters == points.num_parameters.min()].value.mean())
-            floors[series] = Estimate(
-                *(end / smallest for end in (law.l_inf.estimate, law.l_inf.low, law.l_inf.high)), law.l_inf.status
-            )
+        floors[series] = floor_of(law, points)
+        if floors[series].ok:
             sizes = np.geomspace(points.num_parameters.min(), points.num_parameters.max(), NUM_CURVE_POINTS)
             parts.append(
                 pd.DataFrame(
@@ -209,6 +204,15 @@ def answer_loss_parts(passes: pd.DataFrame, task: str) -> list:
         joined_statistic(rows, task, "floor_share", floors, too_high),
         *([mean_over_series(rows, task, "answer_floor_share", floors)] if task in LAW_TASKS else []),
     ]
+
+
+def floor_of(law: LossLawFit | None, points: pd.DataFrame) -> Estimate:
+    """Irreducible part of the answer loss by its law (None: no item passed) as a share of the smallest model's mean;
+    points: num_parameters, value."""
+    if law is None or not law.status.startswith("ok"):
+        return failed(law.status if law else "no item passed")
+    smallest = float(points[points.num_parameters == points.num_parameters.min()].value.mean())
+    return Estimate(*(end / smallest for end in (law.l_inf.estimate, law.l_inf.low, law.l_inf.high)), law.l_inf.status)
 
 
 def answer_losses(rows: pd.DataFrame, pooled: pd.DataFrame) -> pd.DataFrame:

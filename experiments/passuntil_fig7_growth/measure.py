@@ -77,14 +77,10 @@ def margin_statistics(passes: pd.DataFrame) -> list:
     """Bend of each subtask by least squares on exact rates, mean over series, at a level at which all subtasks'
     intervals hold together; kinds of growth beyond MARGIN; and how many are accelerated: certainly (low), by their
     estimates (value), possibly (high)."""
-    level, bends, parts = family_level(len(UICL_TASKS)), {}, []
+    bends, parts = {}, []
     for task in UICL_TASKS:
-        rates, by_series = with_f(run_rates(passes, task)), {}
-        for series, runs in rates.groupby("series", sort=False):
-            by_series[series] = bend(runs.num_nonembedding_parameters.to_numpy(float), runs.f.to_numpy(), level)
-        parts.append(mean_over_series(rates, task, "bend_of_f", by_series))
-        row = parts[-1][0]
-        bends[task] = Estimate(row["value"], row["low"], row["high"], row["status"])
+        parts.append(bends_of_f(with_f(run_rates(passes, task)), task))
+        bends[task] = Estimate(*(parts[-1][0][name] for name in ("value", "low", "high", "status")))
     kinds = growth_kinds(bends, MARGIN)
     parts.append(
         [
@@ -93,6 +89,14 @@ def margin_statistics(passes: pd.DataFrame) -> list:
         ]
     )
     return [*parts, [statistic_row(passes, "all", "num_accelerated_margin", accelerated_by_margin(bends))]]
+
+
+def bends_of_f(rates: pd.DataFrame, task: str) -> list[dict]:
+    """Bend of f over the runs in `rates` at the level of the eight subtasks, mean over series, and that of each."""
+    level, by_series = family_level(len(UICL_TASKS)), {}
+    for series, runs in rates.groupby("series", sort=False):
+        by_series[series] = bend(runs.num_nonembedding_parameters.to_numpy(float), runs.f.to_numpy(), level)
+    return mean_over_series(rates, task, "bend_of_f", by_series)
 
 
 def accelerated_by_margin(bends: dict[str, Estimate]) -> Estimate:
