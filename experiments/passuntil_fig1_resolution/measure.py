@@ -95,7 +95,7 @@ def told_share(unseen: pd.DataFrame) -> Estimate:
 
 
 def mean_decades(unseen: pd.DataFrame) -> float:
-    """Mean over the hidden runs told from zero of the decades from one over the number of items down to their rate."""
+    """Mean over the hidden runs above zero of the decades from one over the number of items down to their rate."""
     told = unseen[unseen.low > 0]
     return float(-np.log10(told.value * told.num_items).mean()) if len(told) else np.nan
 
