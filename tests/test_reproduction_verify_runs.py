@@ -22,6 +22,7 @@ def table(tmp_path):
     """The committed table, to be changed."""
     path = tmp_path / "runs.csv"
     path.write_bytes(Paths(PROFILE).runs_table("loss").read_bytes())
+    (tmp_path / "scores.parquet").touch()  # the ladder is whole
     return path
 
 
@@ -109,3 +110,13 @@ def test_rows_are_those_of_the_plan_in_its_order(table):
     assert line.startswith(
         f"runs.csv: number of rows (each run once): {len(lines)} here, {len(lines) - 1} in the record"
     )
+
+
+def test_a_ladder_under_way_is_held_to_the_rows_it_has(table):
+    lines = table.read_text(encoding="utf-8").splitlines(keepends=True)
+    table.write_text("".join(lines[:-1]), encoding="utf-8")
+    assert len(mismatches(table)) == 1
+    (table.parent / "scores.parquet").unlink()
+    assert mismatches(table) == []
+    change(table, "seed", lambda value: "9" + value)
+    assert len(mismatches(table)) == 1
